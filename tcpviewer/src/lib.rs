@@ -1,0 +1,6 @@
+//! tcpviewer: follows every TCP connection of a host in the kernel and publishes them live.
+//!
+//! The modules stand in the order data passes them; a stage names `model` and its own children only, and
+//! `daemon` alone knows the order.
+
+pub mod model;

@@ -1,0 +1,375 @@
+//! What the stages hand on to each other: connections and packets as people understand them, the status of
+//! the daemon, and the commands that travel the other way. No aya and no prost here: kernel records become
+//! these types in `capture` and `table`, these become messages in `api/convert`.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tcpviewer_common::state::TcpState;
+use tokio::sync::oneshot;
+
+/// A connection as it is published. Counters are absolute since it was first seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// Identifies the connection within one run of the daemon.
+    pub id: u64,
+    /// The table's revision at which this form was published.
+    pub revision: u64,
+    /// The end that opened the connection.
+    pub source: SocketAddr,
+    /// The end that was connected to.
+    pub destination: SocketAddr,
+    /// How the two were told apart.
+    pub orientation: Orientation,
+    /// Which end is this host's; `None` until enough packets were seen.
+    pub local_end: Option<LocalEnd>,
+    /// State of the source's end.
+    pub source_state: TcpState,
+    /// State of the destination's end.
+    pub destination_state: TcpState,
+    /// Name of the interface on which the connection is counted.
+    pub interface: Arc<str>,
+    /// Source to destination.
+    pub sent: Half,
+    /// Destination to source.
+    pub received: Half,
+    /// Times of the three-way handshake.
+    pub handshake: Handshake,
+    /// When the first packet was seen.
+    pub first_seen: SystemTime,
+    /// When the newest packet was seen.
+    pub last_seen: SystemTime,
+    /// When and how it ended; `None` while it lives.
+    pub closed: Option<Closed>,
+}
+
+impl Connection {
+    /// State of this host's end; of the source where neither or both ends are local.
+    pub fn state(&self) -> TcpState {
+        match self.local_end {
+            Some(LocalEnd::Destination) => self.destination_state,
+            Some(LocalEnd::Source | LocalEnd::Both | LocalEnd::Neither) | None => self.source_state,
+        }
+    }
+
+    /// RTT between this host and the far end; the sum of both halves for traffic that passes through.
+    /// `None` until there is a sample of all that is needed.
+    pub fn rtt(&self) -> Option<Rtt> {
+        match self.local_end {
+            Some(LocalEnd::Destination) => self.received.rtt,
+            Some(LocalEnd::Source | LocalEnd::Both) => self.sent.rtt,
+            Some(LocalEnd::Neither) => Some(self.sent.rtt?.plus(self.received.rtt?)),
+            None => self.sent.rtt.or(self.received.rtt),
+        }
+    }
+}
+
+/// How source and destination were told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orientation {
+    /// By a SYN or SYN-ACK.
+    Handshake,
+    /// By the ports: the higher one is taken for the source.
+    Ports,
+}
+
+/// Which end of a connection belongs to this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalEnd {
+    /// The source is a socket of this host.
+    Source,
+    /// The destination is a socket of this host.
+    Destination,
+    /// Both are.
+    Both,
+    /// The traffic passes through.
+    Neither,
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Half {
+    /// Packets on the wire, segmentation offload undone.
+    pub packets: u64,
+    /// Bytes of those packets, link-layer header included.
+    pub wire_bytes: u64,
+    /// TCP payload bytes on the wire, retransmitted ones included.
+    pub payload_bytes: u64,
+    /// TCP payload bytes seen before.
+    pub retransmitted_bytes: u64,
+    /// Packets with data, SYN or FIN at or below what was already sent.
+    pub retransmissions: u64,
+    /// TCP payload per second over the last update interval.
+    pub payload_bytes_per_second: u64,
+    /// Packets per second over the last update interval.
+    pub packets_per_second: u64,
+    /// Sequence number of the newest packet; `None` until one was seen.
+    pub last_seq: Option<u32>,
+    /// Acknowledgement number of the newest packet with ACK.
+    pub last_ack: Option<u32>,
+    /// Receive window offered last, bytes, scaled where the scale is known.
+    pub window_bytes: Option<u32>,
+    /// Maximum segment size announced in the SYN, bytes.
+    pub mss_bytes: Option<u32>,
+    /// Window scale announced in the SYN, shift count.
+    pub window_scale: Option<u32>,
+    /// RTT of this direction's data: from this host to the receiver and back.
+    pub rtt: Option<Rtt>,
+}
+
+/// Round-trip times, microseconds (RFC 6298; samples by Karn's rule).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rtt {
+    /// Smoothed RTT.
+    pub srtt_us: u32,
+    /// Smoothed mean deviation.
+    pub rttvar_us: u32,
+    /// Smallest sample.
+    pub min_us: u32,
+    /// Largest sample.
+    pub max_us: u32,
+    /// Newest sample.
+    pub last_us: u32,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+impl Rtt {
+    /// The RTT of two paths one after the other; as many samples as the path with fewer has.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            srtt_us: self.srtt_us.saturating_add(other.srtt_us),
+            rttvar_us: self.rttvar_us.saturating_add(other.rttvar_us),
+            min_us: self.min_us.saturating_add(other.min_us),
+            max_us: self.max_us.saturating_add(other.max_us),
+            last_us: self.last_us.saturating_add(other.last_us),
+            samples: self.samples.min(other.samples),
+        }
+    }
+}
+
+/// Times of the three-way handshake; each is `None` when one of its packets was not seen or was repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// SYN to the ACK that completes it, microseconds.
+    pub rtt_us: Option<u64>,
+    /// SYN to SYN-ACK, microseconds.
+    pub syn_to_syn_ack_us: Option<u64>,
+    /// SYN-ACK to ACK, microseconds.
+    pub syn_ack_to_ack_us: Option<u64>,
+}
+
+/// The end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When.
+    pub at: SystemTime,
+    /// How.
+    pub reason: CloseReason,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Both FINs were acknowledged.
+    Fin,
+    /// The source sent a RST.
+    ResetBySource,
+    /// The destination sent a RST.
+    ResetByDestination,
+    /// The destination answered the SYN with a RST.
+    Refused,
+    /// No packet for so long that it is taken for dead.
+    IdleTimeout,
+    /// The SYN was never answered.
+    HandshakeTimeout,
+    /// A new connection began on the same endpoints.
+    Replaced,
+}
+
+/// What changed in the table: each connection once, in its newest form.
+#[derive(Clone, Debug, Default)]
+pub struct Delta {
+    /// New and changed connections; each carries its own revision, all of them above the last delta's.
+    pub changed: Vec<Arc<Connection>>,
+    /// Connections no longer listed, with the revision at which they went.
+    pub removed: Vec<Removal>,
+    /// Totals after this delta.
+    pub totals: Totals,
+}
+
+/// A connection that is no longer listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Its id.
+    pub id: u64,
+    /// The revision at which it went.
+    pub revision: u64,
+}
+
+/// Sums over the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Connections listed, closed ones included while they are kept.
+    pub listed: u64,
+    /// Listed connections that have not ended.
+    pub open: u64,
+    /// Connections first seen since the start.
+    pub opened: u64,
+    /// Connections ended since the start.
+    pub closed: u64,
+    /// Packets on the wire per second.
+    pub packets_per_second: u64,
+    /// TCP payload bytes per second.
+    pub payload_bytes_per_second: u64,
+    /// Connections opened per second.
+    pub opened_per_second: f64,
+}
+
+/// One packet, headers only. With GSO or GRO it stands for several on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When it was seen.
+    pub timestamp: SystemTime,
+    /// The connection it belongs to.
+    pub connection_id: u64,
+    /// The packet's own sender.
+    pub source: SocketAddr,
+    /// Where it goes to.
+    pub destination: SocketAddr,
+    /// The interface it was seen on.
+    pub interface: Arc<str>,
+    /// Which way it crossed that interface.
+    pub direction: Direction,
+    /// The control bits as in the header: FIN is bit 0, CWR bit 7.
+    pub flags: u8,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number; `None` without ACK.
+    pub ack: Option<u32>,
+    /// The window field, not scaled.
+    pub window: u16,
+    /// TCP payload, bytes.
+    pub payload_bytes: u32,
+    /// Packets on the wire.
+    pub wire_packets: u32,
+    /// Whether all of it was sent before.
+    pub retransmission: bool,
+}
+
+/// Which way a packet crossed an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Into this host.
+    Ingress,
+    /// Out of this host.
+    Egress,
+}
+
+/// How programs are attached to an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// TCX links.
+    Tcx,
+    /// Filters on a clsact queueing discipline.
+    Clsact,
+}
+
+/// An interface that the configuration selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its index in the kernel.
+    pub index: u32,
+    /// How the programs are attached, or why they are not.
+    pub hook: Result<Hook, String>,
+}
+
+/// A part that does not work here, or works in a lesser way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degradation {
+    /// What is affected.
+    pub feature: String,
+    /// Why.
+    pub reason: String,
+    /// What that costs the user.
+    pub effect: String,
+}
+
+/// What became of every packet; the fields of `tcpviewer.v1.Ledger`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Packets that reached a hook.
+    pub packets_seen: u64,
+    /// Packets counted for a connection.
+    pub packets_tracked: u64,
+    /// Packets that are neither IPv4 nor IPv6.
+    pub packets_not_ip: u64,
+    /// IP packets that do not carry TCP.
+    pub packets_not_tcp: u64,
+    /// IP fragments after the first.
+    pub packets_fragment: u64,
+    /// Packets that end before the TCP header does.
+    pub packets_truncated: u64,
+    /// Packets whose headers contradict themselves.
+    pub packets_malformed: u64,
+    /// Packets of a connection that is counted at another interface or hook.
+    pub packets_seen_elsewhere: u64,
+    /// Packets of new connections for which the map had no room.
+    pub packets_table_full: u64,
+    /// Connection events for which the ring buffer had no room.
+    pub connection_events_lost: u64,
+    /// Packet events for which the ring buffer had no room.
+    pub packet_events_lost: u64,
+    /// Packet events that left the kernel.
+    pub packet_events: u64,
+    /// Connection events that left the kernel.
+    pub connection_events: u64,
+}
+
+/// What the daemon's stages report of themselves when asked.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Selected interfaces.
+    pub interfaces: Vec<Interface>,
+    /// What became of every packet.
+    pub ledger: Ledger,
+    /// Records in the kernel's connection map.
+    pub tracked: u64,
+    /// Records the map can hold.
+    pub capacity: u64,
+    /// Memory of the kernel maps, bytes; `None` where the kernel does not say.
+    pub kernel_map_bytes: Option<u64>,
+    /// What does not work here, or in a lesser way.
+    pub degradations: Vec<Degradation>,
+}
+
+/// What never changes while the daemon runs.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The run: random, never 0.
+    pub instance: u64,
+    /// Name of the host.
+    pub host_name: String,
+    /// Release of the running kernel; empty for a capture file.
+    pub kernel_release: String,
+    /// When the daemon started.
+    pub started_at: SystemTime,
+    /// A changing connection is published at most once per this interval.
+    pub update_interval: Duration,
+    /// How long an ended connection stays listed.
+    pub keep_closed: Duration,
+}
+
+/// A user's wish, on its one way back from the API to the daemon.
+#[derive(Debug)]
+pub enum Command {
+    /// Packets are watched, or no longer: the kernel emits them only while they are.
+    WatchPackets(bool),
+    /// Report the status.
+    Status(oneshot::Sender<Status>),
+}
