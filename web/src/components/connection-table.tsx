@@ -1,0 +1,144 @@
+// All connections that pass the filter, as a grid of which only the visible rows exist. The order
+// comes from the order store; arrow keys move a cursor, Enter or a click selects.
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from 'react';
+import { useChanges } from '../store/notifier';
+import { useStores } from '../store/stores';
+import { columnsFor, tracks } from './columns';
+import { ConnectionRow, rowElementId } from './connection-row';
+import styles from './connection-table.module.css';
+import { EmptyTable } from './empty-table';
+import { SortHeader } from './sort-header';
+import { useElementWidth } from './use-element-size';
+
+const ROW_HEIGHT_PX = 28;
+const HEADER_HEIGHT_PX = 30;
+
+export function ConnectionTable(): ReactElement {
+  const { live, order, selection, clock } = useStores();
+  useChanges(live);
+  useChanges(order);
+  useChanges(selection);
+  useChanges(clock);
+  const scroller = useRef<HTMLDivElement>(null);
+  const columns = columnsFor(useElementWidth(scroller));
+  const [cursor, setCursor] = useState<bigint>();
+  const rows = order.rows();
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT_PX,
+    scrollMargin: HEADER_HEIGHT_PX,
+    scrollPaddingStart: HEADER_HEIGHT_PX,
+    overscan: 8,
+    initialRect: { width: 1000, height: 600 },
+  });
+
+  const select = (id: bigint): void => {
+    if (live.instance !== undefined) {
+      setCursor(id);
+      selection.select({ instance: live.instance, id });
+    }
+  };
+  const moveTo = (position: number): void => {
+    const index = Math.max(0, Math.min(rows.length - 1, position));
+    const id = rows[index];
+    if (id !== undefined) {
+      virtualizer.scrollToIndex(index);
+      setCursor(id);
+      if (selection.ref !== undefined) {
+        select(id);
+      }
+    }
+  };
+  const pressKey = (event: KeyboardEvent): void => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    const at = cursor === undefined ? -1 : rows.indexOf(cursor);
+    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT_PX) - 2);
+    const moves: Partial<Record<string, number>> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const position = moves[event.key];
+    if (position !== undefined) {
+      event.preventDefault();
+      moveTo(position);
+    } else if (event.key === 'Enter' && cursor !== undefined) {
+      event.preventDefault();
+      select(cursor);
+    }
+  };
+  const clickRow = (event: MouseEvent): void => {
+    const row = event.target instanceof Element ? event.target.closest('[data-connection-id]') : null;
+    const id = row?.getAttribute('data-connection-id');
+    if (id !== null && id !== undefined) {
+      select(BigInt(id));
+    }
+  };
+
+  const daemonNowMs = live.daemonNowMs(clock.nowMs);
+  const items = virtualizer.getVirtualItems();
+  const cursorShown = cursor !== undefined && items.some(({ index }) => rows[index] === cursor);
+  return (
+    <div
+      ref={scroller}
+      className={styles.table}
+      role="grid"
+      tabIndex={0}
+      aria-label="Connections"
+      aria-rowcount={rows.length + 1}
+      aria-activedescendant={cursorShown ? rowElementId(cursor) : undefined}
+      data-stale={live.linkState.kind === 'reconnecting'}
+      style={{ '--columns': tracks(columns) }}
+      onKeyDown={pressKey}
+    >
+      <SortHeader
+        columns={columns}
+        sort={order.sort}
+        onSort={(sort) => {
+          order.setSort(sort);
+        }}
+      />
+      {rows.length === 0 ? (
+        <EmptyTable />
+      ) : (
+        <div
+          className={styles.body}
+          role="rowgroup"
+          style={{ height: `${virtualizer.getTotalSize()}px` }}
+          onClick={clickRow}
+          onPointerMove={() => {
+            order.pointer(true);
+          }}
+          onPointerLeave={() => {
+            order.pointer(false);
+          }}
+        >
+          {items.map(({ index, start }) => {
+            const id = rows[index];
+            const row = id === undefined ? undefined : order.row(id);
+            return row === undefined ? null : (
+              <ConnectionRow
+                key={String(row.connection.id)}
+                connection={row.connection}
+                listed={row.listed}
+                selected={selection.isSelected(row.connection.id)}
+                atCursor={row.connection.id === cursor}
+                columns={columns}
+                daemonNowMs={daemonNowMs}
+                position={index + 1}
+                topPx={start - HEADER_HEIGHT_PX}
+              />
+            );
+          })}
+        </div>
+      )}
+    </div>
+  );
+}

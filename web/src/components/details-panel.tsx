@@ -1,0 +1,143 @@
+// Everything known about the selected connection. When it leaves the list its last form stays.
+import { useEffect, useRef, type ReactElement } from 'react';
+import { CLOSE_REASON_WORDS, LOCAL_END_WORDS, ORIENTATION_WORDS, type Connection } from '../domain/connection';
+import { formatByteRate, formatDuration, formatEndpoint, formatMicroseconds, formatTimestamp } from '../domain/format';
+import { useChanges } from '../store/notifier';
+import type { Sample } from '../store/selection';
+import { useStores } from '../store/stores';
+import { Button } from './button';
+import styles from './details-panel.module.css';
+import { EndpointText } from './endpoint-text';
+import { RecentPackets } from './recent-packets';
+import { RoundTripTable } from './round-trip-table';
+import { StateBadge } from './state-badge';
+import { TimeChart } from './time-chart';
+import { TrafficTable } from './traffic-table';
+
+const CHART_SPAN_MS = 180_000;
+
+export function DetailsPanel(): ReactElement | null {
+  const { live, selection } = useStores();
+  useChanges(live);
+  useChanges(selection);
+  const content = useRef<HTMLDivElement>(null);
+  const { ref, connection } = selection;
+  useEffect(() => {
+    content.current?.scrollTo(0, 0);
+  }, [ref]);
+  if (ref === undefined) {
+    return null;
+  }
+  const close = (): void => {
+    selection.select(undefined);
+  };
+  return (
+    <aside className={styles.panel} aria-label="Connection details" data-testid="details">
+      <div className={styles.head}>
+        <h2>Connection {String(ref.id)}</h2>
+        <Button icon="close" label="Close the details" title="Close (Esc)" onClick={close} />
+      </div>
+      <Notice listed={selection.listed} known={connection !== undefined} ready={live.instance !== undefined} />
+      <div ref={content} className={styles.content} tabIndex={0} role="region" aria-label="Details">
+        {connection !== undefined && <Details connection={connection} samples={selection.samples} />}
+      </div>
+    </aside>
+  );
+}
+
+function Notice({ listed, known, ready }: { listed: boolean; known: boolean; ready: boolean }): ReactElement | null {
+  if (listed || !ready) {
+    return null;
+  }
+  return (
+    <p className={styles.notice} role="status">
+      {known
+        ? 'This connection is no longer listed. Below is what was last known of it.'
+        : 'This connection is not listed: it has ended, or the link is from an earlier run of the daemon.'}
+    </p>
+  );
+}
+
+function Details({ connection, samples }: { connection: Connection; samples: readonly Sample[] }): ReactElement {
+  const timesMs = samples.map(({ atMs }) => atMs);
+  return (
+    <>
+      <Ends connection={connection} />
+      <TimeChart
+        title="Throughput"
+        timesMs={timesMs}
+        spanMs={CHART_SPAN_MS}
+        format={formatByteRate}
+        series={[
+          { name: 'sent', tone: 'sent', values: samples.map((sample) => sample.sentBytesPerSecond) },
+          { name: 'received', tone: 'received', values: samples.map((sample) => sample.receivedBytesPerSecond) },
+        ]}
+      />
+      <TimeChart
+        title="Round trip"
+        timesMs={timesMs}
+        spanMs={CHART_SPAN_MS}
+        format={formatMicroseconds}
+        series={[{ name: 'smoothed', tone: 'round-trip', values: samples.map(({ srttUs }) => srttUs) }]}
+      />
+      <TrafficTable sent={connection.sent} received={connection.received} />
+      <RoundTripTable connection={connection} />
+      <Life connection={connection} />
+      <RecentPackets />
+    </>
+  );
+}
+
+function Ends({ connection }: { connection: Connection }): ReactElement {
+  const { source, destination, sourceState, destinationState } = connection;
+  return (
+    <section className={styles.ends} aria-label={`${formatEndpoint(source)} to ${formatEndpoint(destination)}`}>
+      <span className={styles.role}>Source</span>
+      <EndpointText address={source.address} port={source.port} />
+      <StateBadge state={sourceState} />
+      <span className={styles.role}>Destination</span>
+      <EndpointText address={destination.address} port={destination.port} />
+      <StateBadge state={destinationState} />
+    </section>
+  );
+}
+
+function Life({ connection }: { connection: Connection }): ReactElement {
+  const { live, clock } = useStores();
+  useChanges(clock);
+  const nowMs = live.daemonNowMs(clock.nowMs);
+  const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
+  return (
+    <section>
+      <h3>Life</h3>
+      <dl className={styles.facts}>
+        <Fact name="First seen" value={formatTimestamp(firstSeenMs)} />
+        <Fact
+          name="Last seen"
+          value={`${formatTimestamp(lastSeenMs)} (${formatDuration(nowMs - lastSeenMs)} ago)`}
+        />
+        <Fact name="Age" value={formatDuration((closedAtMs ?? nowMs) - firstSeenMs)} />
+        <Fact
+          name="Ended"
+          value={
+            closedAtMs === undefined
+              ? CLOSE_REASON_WORDS.none
+              : `${formatTimestamp(closedAtMs)}: ${CLOSE_REASON_WORDS[connection.closeReason]}`
+          }
+        />
+        <Fact name="Interface" value={connection.interface} />
+        <Fact name="This host" value={LOCAL_END_WORDS[connection.localEnd]} />
+        <Fact name="Direction" value={ORIENTATION_WORDS[connection.orientation]} />
+      </dl>
+    </section>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }): ReactElement {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </>
+  );
+}

@@ -1,0 +1,61 @@
+// Whether everything was counted: one phrase, and behind it every packet by what became of it.
+import type { ReactElement } from 'react';
+import { formatCount } from '../domain/format';
+import { eventsLost, ledgerLines, ledgerSummary, packetsNotCounted, type Ledger } from '../domain/status';
+import styles from './ledger.module.css';
+import { Metric } from './metric';
+import { Popover } from './popover';
+
+export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
+  const summary = ledgerSummary(ledger);
+  const tone = eventsLost(ledger) > 0 ? 'bad' : packetsNotCounted(ledger) > 0 ? 'warn' : 'plain';
+  return (
+    <Popover
+      title="What became of every packet"
+      label={`Ledger: ${summary}`}
+      tone={tone}
+      testId="ledger"
+      trigger={
+        <dl>
+          <Metric label="Ledger" value={summary} width={9} />
+        </dl>
+      }
+    >
+      <table className={styles.table}>
+        <tbody>
+          {ledgerLines(ledger).map(({ label, count, loss }) => (
+            <Line key={label} label={label} count={count} bad={loss && count > 0} />
+          ))}
+        </tbody>
+        <tfoot>
+          <Line label="packets that reached a hook" count={ledger.packetsSeen} bad={false} />
+        </tfoot>
+      </table>
+      <table className={styles.table}>
+        <tbody>
+          <Line label="connection events sent" count={ledger.connectionEvents} bad={false} />
+          <Line
+            label="connection events lost (costs freshness, not counts)"
+            count={ledger.connectionEventsLost}
+            bad={ledger.connectionEventsLost > 0}
+          />
+          <Line label="packet events sent" count={ledger.packetEvents} bad={false} />
+          <Line
+            label="packet events lost (missing in the packet list)"
+            count={ledger.packetEventsLost}
+            bad={ledger.packetEventsLost > 0}
+          />
+        </tbody>
+      </table>
+    </Popover>
+  );
+}
+
+function Line({ label, count, bad }: { label: string; count: number; bad: boolean }): ReactElement {
+  return (
+    <tr data-bad={bad}>
+      <th scope="row">{label}</th>
+      <td>{formatCount(count)}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,25 @@
+// Whether the page shows live data, in two or three words with a coloured dot.
+import type { ReactElement } from 'react';
+import { formatDuration } from '../domain/format';
+import { isGone, linkLabel, type LinkState } from '../domain/link';
+import styles from './link-indicator.module.css';
+
+const LATE_MS = 2000;
+
+interface LinkIndicatorProps {
+  readonly state: LinkState;
+  /** How late the data is. */
+  readonly delayMs: number;
+}
+
+export function LinkIndicator({ state, delayMs }: LinkIndicatorProps): ReactElement {
+  const late = state.kind === 'live' && delayMs > LATE_MS;
+  const mood = late || state.kind === 'reconnecting' ? (isGone(state) ? 'gone' : 'late') : state.kind;
+  return (
+    <span className={styles.indicator} data-mood={mood} role="status" data-testid="link-state">
+      <span className={styles.dot} aria-hidden="true" />
+      {linkLabel(state)}
+      {late && `, ${formatDuration(delayMs)} behind`}
+    </span>
+  );
+}

@@ -1,0 +1,46 @@
+// What went each way: packets, bytes, retransmissions, rates, and the newest header numbers.
+import type { ReactElement } from 'react';
+import type { Half } from '../domain/connection';
+import { formatByteRate, formatBytes, formatCount, formatRate, NOT_MEASURED } from '../domain/format';
+import { NumberTable, type NumberLine } from './number-table';
+
+export function TrafficTable({ sent, received }: { sent: Half; received: Half }): ReactElement {
+  const line = (name: string, title: string, value: (half: Half) => string): NumberLine => ({
+    name,
+    title,
+    values: [value(sent), value(received)],
+  });
+  return (
+    <NumberTable
+      heading="Traffic"
+      columns={['Sent', 'Received']}
+      lines={[
+        line('Payload rate', 'TCP payload per second', (half) => formatByteRate(half.payloadBytesPerSecond)),
+        line('Packet rate', 'Packets on the wire per second', (half) => formatRate(half.packetsPerSecond)),
+        line('Payload', 'TCP payload, retransmitted bytes included', (half) => exactBytes(half.payloadBytes)),
+        line('On the wire', 'With all headers down to the link layer', (half) => exactBytes(half.wireBytes)),
+        line('Packets', 'Packets on the wire', (half) => formatCount(half.packets)),
+        line('Retransmissions', 'Packets at or below what was already sent', (half) =>
+          formatCount(half.retransmissions),
+        ),
+        line('Sent again', 'TCP payload that had been seen before', (half) => exactBytes(half.retransmittedBytes)),
+        line('Window', 'Receive window offered by the sender of this direction', (half) =>
+          formatBytes(half.windowBytes),
+        ),
+        line('Window scale', 'Shift count from the SYN', (half) => plain(half.windowScale)),
+        line('MSS', 'Maximum segment size from the SYN', (half) => formatBytes(half.mssBytes)),
+        line('Last seq', 'Of the newest packet', (half) => plain(half.lastSeq)),
+        line('Last ack', 'Of the newest packet with ACK', (half) => plain(half.lastAck)),
+      ]}
+    />
+  );
+}
+
+/** Small amounts to the byte, so that they can be compared with what a program counted. */
+function exactBytes(bytes: number): string {
+  return bytes < 10_000_000 ? `${formatCount(bytes)} B` : formatBytes(bytes);
+}
+
+function plain(value: number | undefined): string {
+  return value === undefined ? NOT_MEASURED : String(value);
+}

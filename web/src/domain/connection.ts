@@ -1,0 +1,128 @@
+// One TCP connection in the words of the dashboard: plain values, times in milliseconds since
+// the epoch, and `undefined` for everything that was not measured.
+import type { TcpState } from './tcp-state';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export type Orientation = 'unknown' | 'handshake' | 'ports';
+export type LocalEnd = 'unknown' | 'source' | 'destination' | 'both' | 'neither';
+export type CloseReason =
+  | 'none'
+  | 'fin'
+  | 'reset-by-source'
+  | 'reset-by-destination'
+  | 'refused'
+  | 'idle-timeout'
+  | 'handshake-timeout'
+  | 'replaced';
+
+export interface Rtt {
+  readonly srttUs: number;
+  readonly rttvarUs: number;
+  readonly minUs: number;
+  readonly maxUs: number;
+  readonly lastUs: number;
+  readonly samples: number;
+}
+
+export interface Handshake {
+  readonly rttUs: number | undefined;
+  readonly synToSynAckUs: number | undefined;
+  readonly synAckToAckUs: number | undefined;
+}
+
+/** One direction of a connection. */
+export interface Half {
+  readonly packets: number;
+  readonly wireBytes: number;
+  readonly payloadBytes: number;
+  readonly retransmittedBytes: number;
+  readonly retransmissions: number;
+  readonly payloadBytesPerSecond: number;
+  readonly packetsPerSecond: number;
+  readonly lastSeq: number | undefined;
+  readonly lastAck: number | undefined;
+  readonly windowBytes: number | undefined;
+  readonly mssBytes: number | undefined;
+  readonly windowScale: number | undefined;
+  readonly rtt: Rtt | undefined;
+}
+
+export interface Connection {
+  /** Valid within one run of the daemon. */
+  readonly id: bigint;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly orientation: Orientation;
+  readonly localEnd: LocalEnd;
+  readonly state: TcpState;
+  readonly sourceState: TcpState;
+  readonly destinationState: TcpState;
+  readonly interface: string;
+  /** Source to destination. */
+  readonly sent: Half;
+  /** Destination to source. */
+  readonly received: Half;
+  readonly handshake: Handshake | undefined;
+  readonly rtt: Rtt | undefined;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** Absent while the connection lives. */
+  readonly closedAtMs: number | undefined;
+  readonly closeReason: CloseReason;
+}
+
+/** A connection named across runs of the daemon, as a shared link does. */
+export interface ConnectionRef {
+  readonly instance: bigint;
+  readonly id: bigint;
+}
+
+/** A place in the table's history, from which a stream can go on. */
+export interface ResumePoint {
+  readonly instance: bigint;
+  readonly revision: bigint;
+}
+
+export type SnapshotReason = 'unknown' | 'initial' | 'other-instance' | 'revision-gone';
+
+export const ORIENTATION_WORDS: Record<Orientation, string> = {
+  unknown: 'not known',
+  handshake: 'handshake seen: certain',
+  ports: 'joined in mid-life: the higher port is taken for the source',
+};
+
+export const LOCAL_END_WORDS: Record<LocalEnd, string> = {
+  unknown: 'not known yet',
+  source: 'the source is this host',
+  destination: 'the destination is this host',
+  both: 'both ends are this host',
+  neither: 'passes through this host',
+};
+
+export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
+  none: 'has not ended',
+  fin: 'both ends finished (FIN)',
+  'reset-by-source': 'the source reset it (RST)',
+  'reset-by-destination': 'the destination reset it (RST)',
+  refused: 'the destination refused it (RST to the SYN)',
+  'idle-timeout': 'no packet for too long: taken for dead',
+  'handshake-timeout': 'the SYN was never answered',
+  replaced: 'a new connection began on the same endpoints',
+};
+
+/** Both directions together. */
+export function totalBytesPerSecond(connection: Connection): number {
+  return connection.sent.payloadBytesPerSecond + connection.received.payloadBytesPerSecond;
+}
+
+export function totalRetransmissions(connection: Connection): number {
+  return connection.sent.retransmissions + connection.received.retransmissions;
+}
+
+export function isClosed(connection: Connection): boolean {
+  return connection.closedAtMs !== undefined;
+}

@@ -1,0 +1,71 @@
+// The state of the link to the daemon, and how it is put in plain words.
+import { formatDuration } from './format';
+
+/** Why the link broke: nobody answers, the daemon answered with an error, or it fell silent. */
+export interface LinkFailure {
+  readonly kind: 'unreachable' | 'error' | 'silent' | 'stale' | 'ended';
+  readonly message: string;
+}
+
+export type LinkState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'live'; readonly sinceMs: number }
+  | {
+      readonly kind: 'reconnecting';
+      readonly sinceMs: number;
+      /** Attempts that failed since the link broke, 0 right after the break. */
+      readonly attempt: number;
+      readonly failure: LinkFailure;
+    };
+
+export const CONNECTING: LinkState = { kind: 'connecting' };
+
+/** Two or three words for the indicator. */
+export function linkLabel(link: LinkState): string {
+  switch (link.kind) {
+    case 'connecting':
+      return 'connecting';
+    case 'live':
+      return 'live';
+    case 'reconnecting':
+      return isGone(link) ? 'daemon is gone' : 'reconnecting';
+  }
+}
+
+/** Whether the break is more than a hiccup, so that the page says it loudly. */
+export function isGone(link: LinkState): boolean {
+  return link.kind === 'reconnecting' && link.attempt > 0;
+}
+
+/** The whole story for the banner, or nothing while there is none to tell. */
+export function linkStory(
+  link: LinkState,
+  url: string,
+  lastDataMs: number | undefined,
+  nowMs: number,
+): string | undefined {
+  if (link.kind !== 'reconnecting' || !isGone(link)) {
+    return undefined;
+  }
+  const lastData =
+    lastDataMs === undefined ? 'no data yet' : `last data ${formatWhole(nowMs - lastDataMs)} ago`;
+  return `${whatHappened(link.failure, url)}, ${lastData}, trying again (attempt ${link.attempt + 1}).`;
+}
+
+function whatHappened(failure: LinkFailure, url: string): string {
+  switch (failure.kind) {
+    case 'unreachable':
+    case 'ended':
+      return `The daemon is gone: ${url} does not answer`;
+    case 'silent':
+      return `The daemon is silent: ${url} has sent nothing for too long`;
+    case 'stale':
+      return `The daemon's data arrives late: ${failure.message}`;
+    case 'error':
+      return `The daemon answers with an error: ${failure.message}`;
+  }
+}
+
+function formatWhole(milliseconds: number): string {
+  return milliseconds < 60_000 ? `${Math.round(milliseconds / 1000)} s` : formatDuration(milliseconds);
+}

@@ -1,0 +1,106 @@
+// The daemon's status: what it listens to, what it could not count, what it costs.
+import { formatPlural } from './format';
+
+export interface InterfaceStatus {
+  readonly name: string;
+  readonly hook: 'none' | 'tcx' | 'clsact';
+  /** Why nothing is attached; empty when it is. */
+  readonly error: string;
+}
+
+export interface Ledger {
+  readonly packetsSeen: number;
+  readonly packetsTracked: number;
+  readonly packetsNotIp: number;
+  readonly packetsNotTcp: number;
+  readonly packetsFragment: number;
+  readonly packetsTruncated: number;
+  readonly packetsMalformed: number;
+  readonly packetsSeenElsewhere: number;
+  readonly packetsTableFull: number;
+  readonly connectionEventsLost: number;
+  readonly packetEventsLost: number;
+  readonly packetEvents: number;
+  readonly connectionEvents: number;
+}
+
+export interface Degradation {
+  readonly feature: string;
+  readonly reason: string;
+  readonly effect: string;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly instance: bigint;
+  readonly hostName: string;
+  readonly kernelRelease: string;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly updateIntervalMs: number;
+  readonly keepClosedMs: number;
+  readonly interfaces: readonly InterfaceStatus[];
+  readonly ledger: Ledger;
+  readonly connections: {
+    readonly tracked: number;
+    readonly capacity: number;
+    readonly listed: number;
+    readonly open: number;
+    readonly openedTotal: number;
+    readonly closedTotal: number;
+  };
+  readonly rates: {
+    readonly packetsPerSecond: number;
+    readonly payloadBytesPerSecond: number;
+    readonly openedPerSecond: number;
+  };
+  readonly resources: {
+    readonly residentBytes: number;
+    readonly kernelMapBytes: number | undefined;
+    readonly cpuTimeMs: number;
+    readonly cpuPercent: number | undefined;
+  };
+  readonly degradations: readonly Degradation[];
+  readonly streams: number;
+}
+
+export interface LedgerLine {
+  readonly label: string;
+  readonly count: number;
+  /** Whether this is a loss, rather than traffic that is not TCP's or is counted elsewhere. */
+  readonly loss: boolean;
+}
+
+/** Every packet the hooks saw, by what became of it; the lines add up to all packets seen. */
+export function ledgerLines(ledger: Ledger): LedgerLine[] {
+  return [
+    { label: 'counted for a connection', count: ledger.packetsTracked, loss: false },
+    { label: 'not IPv4 or IPv6', count: ledger.packetsNotIp, loss: false },
+    { label: 'not TCP', count: ledger.packetsNotTcp, loss: false },
+    { label: 'counted at another interface', count: ledger.packetsSeenElsewhere, loss: false },
+    { label: 'later fragment, no TCP header', count: ledger.packetsFragment, loss: true },
+    { label: 'cut off before the TCP header ends', count: ledger.packetsTruncated, loss: true },
+    { label: 'headers contradict themselves', count: ledger.packetsMalformed, loss: true },
+    { label: 'connection table was full', count: ledger.packetsTableFull, loss: true },
+  ];
+}
+
+/** TCP packets that belong to a connection but are counted for none. */
+export function packetsNotCounted(ledger: Ledger): number {
+  return ledgerLines(ledger).reduce((sum, line) => (line.loss ? sum + line.count : sum), 0);
+}
+
+export function eventsLost(ledger: Ledger): number {
+  return ledger.connectionEventsLost + ledger.packetEventsLost;
+}
+
+/** One phrase for the header: "complete", or what is missing. */
+export function ledgerSummary(ledger: Ledger): string {
+  const lost = eventsLost(ledger);
+  const notCounted = packetsNotCounted(ledger);
+  const parts = [
+    ...(lost > 0 ? [`lost ${formatPlural(lost, 'event')}`] : []),
+    ...(notCounted > 0 ? [`${formatPlural(notCounted, 'packet')} not counted`] : []),
+  ];
+  return parts.length === 0 ? 'complete' : parts.join(', ');
+}

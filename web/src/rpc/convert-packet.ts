@@ -1,0 +1,49 @@
+// From generated packet messages to the plain types of domain/.
+import type { Packet, PacketBatch, PacketDirection, TcpFlag } from '../domain/packet';
+import { Direction, TcpFlag as WireFlag, type Packet as WirePacket } from '../gen/tcpviewer/v1/packet_pb';
+import type { WatchPacketsResponse } from '../gen/tcpviewer/v1/service_pb';
+import { known, toEndpoint, toMilliseconds } from './convert';
+
+const FLAGS: Record<WireFlag, TcpFlag | undefined> = {
+  [WireFlag.UNSPECIFIED]: undefined,
+  [WireFlag.FIN]: 'FIN',
+  [WireFlag.SYN]: 'SYN',
+  [WireFlag.RST]: 'RST',
+  [WireFlag.PSH]: 'PSH',
+  [WireFlag.ACK]: 'ACK',
+  [WireFlag.URG]: 'URG',
+  [WireFlag.ECE]: 'ECE',
+  [WireFlag.CWR]: 'CWR',
+};
+
+const DIRECTIONS: Record<Direction, PacketDirection> = {
+  [Direction.UNSPECIFIED]: 'unknown',
+  [Direction.INGRESS]: 'ingress',
+  [Direction.EGRESS]: 'egress',
+};
+
+export function toPacketBatch(message: WatchPacketsResponse): PacketBatch {
+  return {
+    packets: message.packets.map(toPacket),
+    lostInKernel: Number(message.lostInKernel),
+    lostInStream: Number(message.lostInStream),
+  };
+}
+
+function toPacket(message: WirePacket): Packet {
+  return {
+    timestampMs: toMilliseconds(message.timestamp) ?? 0,
+    connectionId: message.connectionId,
+    source: toEndpoint(message.source),
+    destination: toEndpoint(message.destination),
+    interface: message.interface,
+    direction: known(DIRECTIONS, message.direction, 'unknown'),
+    flags: message.flags.flatMap((flag) => known(FLAGS, flag, undefined) ?? []),
+    seq: message.seq,
+    ack: message.ack,
+    window: message.window,
+    payloadBytes: message.payloadBytes,
+    wirePackets: message.wirePackets,
+    retransmission: message.retransmission,
+  };
+}

@@ -1,0 +1,167 @@
+// From generated messages to the plain types of domain/. Counters become numbers: exact up to
+// 2^53, which is eight petabytes.
+import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
+import type {
+  CloseReason,
+  Connection,
+  Endpoint,
+  Half,
+  Handshake,
+  LocalEnd,
+  Orientation,
+  Rtt,
+  SnapshotReason,
+} from '../domain/connection';
+import type { TcpState } from '../domain/tcp-state';
+import * as wire from '../gen/tcpviewer/v1/connection_pb';
+import { SnapshotReason as WireSnapshotReason } from '../gen/tcpviewer/v1/service_pb';
+
+const STATES: Record<wire.TcpState, TcpState> = {
+  [wire.TcpState.UNSPECIFIED]: 'UNKNOWN',
+  [wire.TcpState.CLOSED]: 'CLOSED',
+  [wire.TcpState.LISTEN]: 'LISTEN',
+  [wire.TcpState.SYN_SENT]: 'SYN_SENT',
+  [wire.TcpState.SYN_RECEIVED]: 'SYN_RECEIVED',
+  [wire.TcpState.ESTABLISHED]: 'ESTABLISHED',
+  [wire.TcpState.FIN_WAIT_1]: 'FIN_WAIT_1',
+  [wire.TcpState.FIN_WAIT_2]: 'FIN_WAIT_2',
+  [wire.TcpState.CLOSE_WAIT]: 'CLOSE_WAIT',
+  [wire.TcpState.CLOSING]: 'CLOSING',
+  [wire.TcpState.LAST_ACK]: 'LAST_ACK',
+  [wire.TcpState.TIME_WAIT]: 'TIME_WAIT',
+};
+
+const ORIENTATIONS: Record<wire.Orientation, Orientation> = {
+  [wire.Orientation.UNSPECIFIED]: 'unknown',
+  [wire.Orientation.HANDSHAKE]: 'handshake',
+  [wire.Orientation.PORTS]: 'ports',
+};
+
+const LOCAL_ENDS: Record<wire.LocalEnd, LocalEnd> = {
+  [wire.LocalEnd.UNSPECIFIED]: 'unknown',
+  [wire.LocalEnd.SOURCE]: 'source',
+  [wire.LocalEnd.DESTINATION]: 'destination',
+  [wire.LocalEnd.BOTH]: 'both',
+  [wire.LocalEnd.NEITHER]: 'neither',
+};
+
+const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
+  [wire.CloseReason.UNSPECIFIED]: 'none',
+  [wire.CloseReason.FIN]: 'fin',
+  [wire.CloseReason.RESET_BY_SOURCE]: 'reset-by-source',
+  [wire.CloseReason.RESET_BY_DESTINATION]: 'reset-by-destination',
+  [wire.CloseReason.REFUSED]: 'refused',
+  [wire.CloseReason.IDLE_TIMEOUT]: 'idle-timeout',
+  [wire.CloseReason.HANDSHAKE_TIMEOUT]: 'handshake-timeout',
+  [wire.CloseReason.REPLACED]: 'replaced',
+};
+
+const SNAPSHOT_REASONS: Record<WireSnapshotReason, SnapshotReason> = {
+  [WireSnapshotReason.UNSPECIFIED]: 'unknown',
+  [WireSnapshotReason.INITIAL]: 'initial',
+  [WireSnapshotReason.OTHER_INSTANCE]: 'other-instance',
+  [WireSnapshotReason.REVISION_GONE]: 'revision-gone',
+};
+
+const EMPTY_HALF: Half = {
+  packets: 0,
+  wireBytes: 0,
+  payloadBytes: 0,
+  retransmittedBytes: 0,
+  retransmissions: 0,
+  payloadBytesPerSecond: 0,
+  packetsPerSecond: 0,
+  lastSeq: undefined,
+  lastAck: undefined,
+  windowBytes: undefined,
+  mssBytes: undefined,
+  windowScale: undefined,
+  rtt: undefined,
+};
+
+export function toConnection(message: wire.Connection): Connection {
+  return {
+    id: message.id,
+    source: toEndpoint(message.source),
+    destination: toEndpoint(message.destination),
+    orientation: known(ORIENTATIONS, message.orientation, 'unknown'),
+    localEnd: known(LOCAL_ENDS, message.localEnd, 'unknown'),
+    state: known(STATES, message.state, 'UNKNOWN'),
+    sourceState: known(STATES, message.sourceState, 'UNKNOWN'),
+    destinationState: known(STATES, message.destinationState, 'UNKNOWN'),
+    interface: message.interface,
+    sent: toHalf(message.sent),
+    received: toHalf(message.received),
+    handshake: toHandshake(message.handshake),
+    rtt: toRtt(message.rtt),
+    firstSeenMs: toMilliseconds(message.firstSeen) ?? 0,
+    lastSeenMs: toMilliseconds(message.lastSeen) ?? 0,
+    closedAtMs: toMilliseconds(message.closedAt),
+    closeReason: known(CLOSE_REASONS, message.closeReason, 'none'),
+  };
+}
+
+export function toEndpoint(message: wire.Endpoint | undefined): Endpoint {
+  return { address: message?.address ?? '', port: message?.port ?? 0 };
+}
+
+export function toSnapshotReason(reason: WireSnapshotReason): SnapshotReason {
+  return known(SNAPSHOT_REASONS, reason, 'unknown');
+}
+
+export function toMilliseconds(time: Timestamp | Duration | undefined): number | undefined {
+  return time === undefined ? undefined : Number(time.seconds) * 1000 + time.nanos / 1e6;
+}
+
+/** The word for an enum value; the fallback for one that a newer daemon may send. */
+export function known<Value extends number, Word>(
+  words: Record<Value, Word>,
+  value: Value,
+  fallback: Word,
+): Word {
+  return (words as Partial<Record<Value, Word>>)[value] ?? fallback;
+}
+
+function toHalf(message: wire.Half | undefined): Half {
+  if (message === undefined) {
+    return EMPTY_HALF;
+  }
+  return {
+    packets: Number(message.packets),
+    wireBytes: Number(message.wireBytes),
+    payloadBytes: Number(message.payloadBytes),
+    retransmittedBytes: Number(message.retransmittedBytes),
+    retransmissions: Number(message.retransmissions),
+    payloadBytesPerSecond: Number(message.payloadBytesPerSecond),
+    packetsPerSecond: Number(message.packetsPerSecond),
+    lastSeq: message.lastSeq,
+    lastAck: message.lastAck,
+    windowBytes: message.windowBytes,
+    mssBytes: message.mssBytes,
+    windowScale: message.windowScale,
+    rtt: toRtt(message.rtt),
+  };
+}
+
+function toRtt(message: wire.Rtt | undefined): Rtt | undefined {
+  if (message === undefined) {
+    return undefined;
+  }
+  const { srttUs, rttvarUs, minUs, maxUs, lastUs } = message;
+  return { srttUs, rttvarUs, minUs, maxUs, lastUs, samples: Number(message.samples) };
+}
+
+function toHandshake(message: wire.Handshake | undefined): Handshake | undefined {
+  if (message === undefined) {
+    return undefined;
+  }
+  return {
+    rttUs: toNumber(message.rttUs),
+    synToSynAckUs: toNumber(message.synToSynAckUs),
+    synAckToAckUs: toNumber(message.synAckToAckUs),
+  };
+}
+
+function toNumber(value: bigint | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}

@@ -1,0 +1,40 @@
+// What every loop that talks to the daemon shares: how long to wait before the next attempt,
+// a wait that can be cut short, and what an error means to the user.
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { LinkFailure } from '../domain/link';
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 5000;
+
+/** Doubles from 250 ms to 5 s; the random part (a quarter off at most) keeps many tabs apart. */
+export function backoffMs(attempt: number, random: () => number = Math.random): number {
+  const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10));
+  return delayMs * (1 - random() / 4);
+}
+
+/** Resolves after the delay, or at once when the signal is aborted. */
+export function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, delayMs);
+    signal.addEventListener('abort', finish);
+  });
+}
+
+/** Tells a daemon that does not answer from one that answers with an error. */
+export function toFailure(error: unknown): LinkFailure {
+  const connectError = ConnectError.from(error);
+  const networkCodes = [Code.Unknown, Code.Unavailable, Code.Canceled];
+  return {
+    kind: networkCodes.includes(connectError.code) ? 'unreachable' : 'error',
+    message: connectError.rawMessage || connectError.message,
+  };
+}

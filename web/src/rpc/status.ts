@@ -1,0 +1,62 @@
+// Asks for the daemon's status once per second while the page is visible, one question at a time.
+import type { Status } from '../domain/status';
+import { toStatus } from './convert-status';
+import { wait } from './retry';
+import type { TcpViewerClient } from './transport';
+
+const INTERVAL_MS = 1000;
+const TIMEOUT_MS = 5000;
+
+/** Whether anybody looks, and how to hear that it changed; `document` in the browser. */
+export type Visibility = Pick<Document, 'visibilityState' | 'addEventListener' | 'removeEventListener'>;
+
+export class StatusFeed {
+  readonly #client: TcpViewerClient;
+  readonly #onStatus: (status: Status) => void;
+  readonly #page: Visibility;
+  #running: AbortController | undefined;
+
+  constructor(client: TcpViewerClient, onStatus: (status: Status) => void, page: Visibility) {
+    this.#client = client;
+    this.#onStatus = onStatus;
+    this.#page = page;
+  }
+
+  start(): void {
+    if (this.#running === undefined) {
+      this.#running = new AbortController();
+      void this.#run(this.#running.signal);
+    }
+  }
+
+  stop(): void {
+    this.#running?.abort();
+    this.#running = undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#untilVisible(signal);
+      try {
+        this.#onStatus(toStatus(await this.#client.getStatus({}, { signal, timeoutMs: TIMEOUT_MS })));
+      } catch {
+        // The live feed tells the user when the daemon is gone; this one just asks again.
+      }
+      await wait(INTERVAL_MS, signal);
+    }
+  }
+
+  async #untilVisible(signal: AbortSignal): Promise<void> {
+    while (this.#page.visibilityState === 'hidden' && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const finish = (): void => {
+          this.#page.removeEventListener('visibilitychange', finish);
+          signal.removeEventListener('abort', finish);
+          resolve();
+        };
+        this.#page.addEventListener('visibilitychange', finish);
+        signal.addEventListener('abort', finish);
+      });
+    }
+  }
+}

@@ -1,0 +1,121 @@
+// The newest packets: a ring of the last 2,000 for the stream panel, and the last 200 of one
+// connection for the details, both fed by whatever single stream is open.
+import { NO_PACKETS, type Packet, type PacketBatch, type PacketWish } from '../domain/packet';
+import { Notifier } from './notifier';
+
+export const RING_SIZE = 2000;
+const RECENT_SIZE = 200;
+
+/** A packet with its running number in this tab, to tell rows apart. */
+export interface NumberedPacket {
+  readonly number: number;
+  readonly packet: Packet;
+}
+
+export class PacketStore {
+  readonly notifier = new Notifier();
+  #wish: PacketWish = NO_PACKETS;
+  #ring: NumberedPacket[] = [];
+  #received = 0;
+  #focus: bigint | undefined;
+  #recent: NumberedPacket[] = [];
+  #seeding = false;
+  #lostInKernel = 0;
+  #lostInStream = 0;
+  #state: 'waiting' | 'open' | 'failed' = 'waiting';
+
+  /** Oldest first; replaced, never changed, so it can be held while the stream goes on. */
+  get ring(): readonly NumberedPacket[] {
+    return this.#ring;
+  }
+
+  /** How many packets have arrived since the page was loaded. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** The newest packets of the connection in focus, oldest first. */
+  get recent(): readonly NumberedPacket[] {
+    return this.#recent;
+  }
+
+  get lostInKernel(): number {
+    return this.#lostInKernel;
+  }
+
+  get lostInStream(): number {
+    return this.#lostInStream;
+  }
+
+  get state(): 'waiting' | 'open' | 'failed' {
+    return this.#state;
+  }
+
+  /** What the stream will carry from now on: the panel starts afresh. */
+  setWish(wish: PacketWish): void {
+    this.#wish = wish;
+    this.#ring = [];
+    this.#lostInKernel = 0;
+    this.#lostInStream = 0;
+    this.#state = 'waiting';
+    this.notifier.changedNow();
+  }
+
+  get wish(): PacketWish {
+    return this.#wish;
+  }
+
+  /** Whose packets the details show. Those at hand are taken over. */
+  setFocus(id: bigint | undefined): void {
+    if (id !== this.#focus || id === undefined) {
+      this.#focus = id;
+      this.#recent = this.#ring.filter(({ packet }) => packet.connectionId === id).slice(-RECENT_SIZE);
+      this.notifier.changedNow();
+    }
+  }
+
+  /** The daemon restarted: its ids mean other connections, so what was shown is only kept. */
+  endFocus(): void {
+    this.#focus = undefined;
+  }
+
+  begin(): void {
+    this.#ring = [];
+    this.#seeding = true;
+    this.#lostInKernel = 0;
+    this.#lostInStream = 0;
+    this.#state = 'open';
+    this.notifier.changed();
+  }
+
+  batch(batch: PacketBatch): void {
+    const added = batch.packets.map((packet) => {
+      this.#received += 1;
+      return { number: this.#received, packet };
+    });
+    this.#ring = [...this.#ring, ...added].slice(-RING_SIZE);
+    this.#addRecent(added);
+    this.#lostInKernel = batch.lostInKernel;
+    this.#lostInStream = batch.lostInStream;
+    this.notifier.changed();
+  }
+
+  failed(): void {
+    this.#state = 'failed';
+    this.notifier.changed();
+  }
+
+  #addRecent(added: readonly NumberedPacket[]): void {
+    const fresh = added.filter(({ packet }) => packet.connectionId === this.#focus && this.#isNew(packet));
+    if (fresh.length > 0) {
+      this.#recent = [...this.#recent, ...fresh].slice(-RECENT_SIZE);
+    }
+  }
+
+  /** A stream begins with packets that an earlier one may have brought already. */
+  #isNew(packet: Packet): boolean {
+    const newest = this.#recent.at(-1)?.packet.timestampMs;
+    this.#seeding &&= newest !== undefined && packet.timestampMs <= newest;
+    return !this.#seeding;
+  }
+}

@@ -1,0 +1,69 @@
+// What the user has arranged and wants to find again: theme, panels and their sizes. Kept in the
+// browser's local storage; without it the settings last as long as the page.
+import { Notifier } from './notifier';
+
+export type Theme = 'system' | 'dark' | 'light';
+export type PacketScope = 'all' | 'selected';
+
+export interface Settings {
+  readonly theme: Theme;
+  readonly packetsOpen: boolean;
+  readonly packetsHeightPx: number;
+  readonly packetScope: PacketScope;
+}
+
+const STORAGE_KEY = 'tcpviewer.settings';
+const DEFAULTS: Settings = {
+  theme: 'system',
+  packetsOpen: false,
+  packetsHeightPx: 240,
+  packetScope: 'all',
+};
+const MIN_PACKETS_HEIGHT_PX = 120;
+
+export class SettingsStore {
+  readonly notifier = new Notifier();
+  readonly #storage: Storage | undefined;
+  #settings: Settings;
+
+  constructor(storage: Storage | undefined) {
+    this.#storage = storage;
+    this.#settings = read(storage);
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  change(settings: Partial<Settings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+    try {
+      this.#storage?.setItem(STORAGE_KEY, JSON.stringify(this.#settings));
+    } catch {
+      // A full or forbidden storage must not break the page.
+    }
+    this.notifier.changedNow();
+  }
+}
+
+function read(storage: Storage | undefined): Settings {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(storage?.getItem(STORAGE_KEY) ?? '{}');
+  } catch {
+    return DEFAULTS;
+  }
+  if (typeof stored !== 'object' || stored === null) {
+    return DEFAULTS;
+  }
+  const { theme, packetsOpen, packetsHeightPx, packetScope } = stored as Record<string, unknown>;
+  return {
+    theme: theme === 'dark' || theme === 'light' ? theme : DEFAULTS.theme,
+    packetsOpen: typeof packetsOpen === 'boolean' ? packetsOpen : DEFAULTS.packetsOpen,
+    packetsHeightPx:
+      typeof packetsHeightPx === 'number' && packetsHeightPx >= MIN_PACKETS_HEIGHT_PX
+        ? packetsHeightPx
+        : DEFAULTS.packetsHeightPx,
+    packetScope: packetScope === 'selected' ? 'selected' : DEFAULTS.packetScope,
+  };
+}

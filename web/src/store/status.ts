@@ -1,0 +1,29 @@
+// The daemon's newest status, and the host's traffic of the last two minutes.
+import type { Status } from '../domain/status';
+import { Notifier } from './notifier';
+
+const HISTORY_KEPT = 120;
+
+export class StatusStore {
+  readonly notifier = new Notifier();
+  #status: Status | undefined;
+  #payloadBytesPerSecond: readonly number[] = [];
+
+  get status(): Status | undefined {
+    return this.#status;
+  }
+
+  /** One value per status, oldest first. */
+  get payloadBytesPerSecond(): readonly number[] {
+    return this.#payloadBytesPerSecond;
+  }
+
+  readonly update = (status: Status): void => {
+    this.#status = status;
+    this.#payloadBytesPerSecond = [
+      ...this.#payloadBytesPerSecond,
+      status.rates.payloadBytesPerSecond,
+    ].slice(-HISTORY_KEPT);
+    this.notifier.changed();
+  };
+}

@@ -1,0 +1,34 @@
+// Renders a component into the test document with fresh stores around it.
+import { act, type ReactElement } from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+import { createStores, StoresContext, type Stores } from '../store/stores';
+
+declare global {
+  var IS_REACT_ACT_ENVIRONMENT: boolean;
+}
+globalThis.IS_REACT_ACT_ENVIRONMENT = true;
+
+const roots: Root[] = [];
+
+export function render(
+  element: ReactElement,
+  stores: Stores = createStores(undefined),
+): { container: HTMLElement; stores: Stores } {
+  const container = document.createElement('div');
+  document.body.append(container);
+  const root = createRoot(container);
+  roots.push(root);
+  act(() => {
+    root.render(<StoresContext value={stores}>{element}</StoresContext>);
+  });
+  return { container, stores };
+}
+
+export function unmountAll(): void {
+  for (const root of roots.splice(0)) {
+    act(() => {
+      root.unmount();
+    });
+  }
+  document.body.replaceChildren();
+}
