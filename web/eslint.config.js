@@ -19,27 +19,27 @@ const MAY_IMPORT = {
 
 const zones = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
   target: [`./src/${folder}/**/!(*.test).{ts,tsx}`],
-  from: FOLDERS.filter((other) => other !== folder && !allowed.includes(other)).map((other) => `./src/${other}`),
+  from: FOLDERS.filter((other) => other !== folder && !allowed.includes(other)).map(
+    (other) => `./src/${other}`,
+  ),
   message: `${folder}/ may import from ${allowed.join(', ') || 'nothing'}.`,
 }));
 
-export default tseslint.config(
-  { ignores: ['dist', 'src/gen', 'test-results'] },
-  eslint.configs.recommended,
-  {
-    files: ['**/*.{ts,tsx}'],
-    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { 'react-hooks': reactHooks, 'import-x': importX },
-    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
-    rules: {
-      ...reactHooks.configs.recommended.rules,
-      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones }],
-      'import-x/no-cycle': 'error',
-      'import-x/order': ['error', { alphabetize: { order: 'asc' }, 'newlines-between': 'ignore' }],
-      'no-console': 'error',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      '@typescript-eslint/switch-exhaustiveness-check': 'error',
-    },
+export default tseslint.config({ ignores: ['dist', 'src/gen', 'test-results'] }, eslint.configs.recommended, {
+  files: ['**/*.{ts,tsx}'],
+  extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+  languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+  plugins: { 'react-hooks': reactHooks, 'import-x': importX },
+  settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+  rules: {
+    ...reactHooks.configs.recommended.rules,
+    // About the React Compiler, which is not used here.
+    'react-hooks/incompatible-library': 'off',
+    'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones }],
+    'import-x/no-cycle': 'error',
+    'import-x/order': ['error', { alphabetize: { order: 'asc' }, 'newlines-between': 'ignore' }],
+    'no-console': 'error',
+    '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    '@typescript-eslint/switch-exhaustiveness-check': 'error',
   },
-);
+});

@@ -3,7 +3,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
-const DAEMON_URL = process.env['TCPVIEWER_URL'] ?? 'http://127.0.0.1:50051';
+const DAEMON_URL = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
 
 export default defineConfig({
   plugins: [react()],

@@ -2,6 +2,8 @@
 //! and how they follow from the segments. In: both ends' states and what a segment does. Out: their new
 //! states. Whether a FIN was acknowledged is the tracker's business.
 
+use crate::connection::Half;
+
 /// A state of RFC 9293, section 3.3.2, of one end. The numbers are those of `tcpviewer.v1.TcpState`.
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -34,6 +36,38 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// State of the end that sent `own`, given what the other end sent. Whatever was acknowledged counts as
+    /// received; what was sent and not yet acknowledged does not.
+    pub const fn of(own: &Half, other: &Half) -> Self {
+        if own.has(Half::RST) || other.has(Half::RST) {
+            return Self::Closed;
+        }
+        if own.has(Half::FIN) {
+            return match (own.has(Half::FIN_ACKED), other.has(Half::FIN_ACKED), own.has(Half::FIN_SECOND)) {
+                (false, false, _) => Self::FinWait1,
+                (true, false, _) => Self::FinWait2,
+                (false, true, true) => Self::LastAck,
+                (false, true, false) => Self::Closing,
+                (true, true, true) => Self::Closed,
+                (true, true, false) => Self::TimeWait,
+            };
+        }
+        if other.has(Half::FIN_ACKED) {
+            return Self::CloseWait;
+        }
+        match (own.has(Half::SYN), other.has(Half::SYN)) {
+            (true, _) if own.has(Half::SYN_ACKED) && (!other.has(Half::SYN) || other.has(Half::SYN_ACKED)) => {
+                Self::Established
+            }
+            // Its own SYN acknowledges the other's: it is the one that was called.
+            (true, true) if other.has(Half::SYN_ACKED) => Self::SynReceived,
+            (true, _) => Self::SynSent,
+            (false, true) if !own.has(Half::SEEN) => Self::Listen,
+            // First seen in mid-life.
+            (false, _) => Self::Established,
+        }
+    }
+
     /// The state with this number, `Unknown` for a number that is none.
     #[inline(always)]
     pub const fn from_u8(number: u8) -> Self {

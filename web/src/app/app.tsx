@@ -20,6 +20,6 @@ function useTheme({ settings }: Stores): void {
   useChanges(settings);
   const { theme } = settings.settings;
   useEffect(() => {
-    document.documentElement.dataset['theme'] = theme;
+    document.documentElement.dataset.theme = theme;
   }, [theme]);
 }

@@ -1,7 +1,7 @@
 // Connects the stores of a page with the daemon: starts the feeds, and turns what is on the
 // screen into the one packet stream that is wished for.
 import type { Transport } from '@connectrpc/connect';
-import { NO_PACKETS, type PacketWish } from '../domain/packet';
+import { NO_PACKETS, sameWish, type PacketWish } from '../domain/packet';
 import { LiveFeed } from '../rpc/live';
 import { PacketFeed } from '../rpc/packets';
 import { StatusFeed } from '../rpc/status';
@@ -48,9 +48,9 @@ export function packetWish(stores: Stores): PacketWish {
 
 function followWishes(stores: Stores, feed: PacketFeed): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let wish: PacketWish = NO_PACKETS;
   const follow = (): void => {
-    const wish = packetWish(stores);
-    stores.packets.setWish(wish);
+    stores.packets.restart();
     feed.watch(wish);
   };
   const changed = (): void => {
@@ -60,8 +60,12 @@ function followWishes(stores: Stores, feed: PacketFeed): () => void {
     } else {
       stores.packets.setFocus(ref?.id);
     }
-    clearTimeout(timer);
-    timer = setTimeout(follow, WISH_DELAY_MS);
+    const next = packetWish(stores);
+    if (!sameWish(next, wish)) {
+      wish = next;
+      clearTimeout(timer);
+      timer = setTimeout(follow, WISH_DELAY_MS);
+    }
   };
   const stopListening = stores.live.listen({
     upserted: () => undefined,

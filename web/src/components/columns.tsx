@@ -2,7 +2,13 @@
 // and how wide the table must be for them.
 import type { ReactElement, ReactNode } from 'react';
 import { totalRetransmissions, type Connection } from '../domain/connection';
-import { formatByteRate, formatBytes, formatCount, formatDuration, formatMicroseconds } from '../domain/format';
+import {
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMicroseconds,
+} from '../domain/format';
 import type { SortColumn } from '../domain/sort';
 import styles from './connection-row.module.css';
 import { EndpointText } from './endpoint-text';
@@ -12,94 +18,101 @@ export interface Column {
   readonly sort: SortColumn;
   readonly label: string;
   readonly title: string;
-  /** A CSS grid track. */
-  readonly track: string;
+  /** Text columns marked as wide share the room that is left. */
+  readonly widthPx: number;
+  readonly wide?: boolean;
   readonly numeric: boolean;
-  /** Left out when the table is narrower than this. */
-  readonly fromWidthPx: number;
+  /** Where there is no room, the column with the highest number is left out first; 0 never is. */
+  readonly dropFirst: number;
   readonly cell: (connection: Connection, daemonNowMs: number) => ReactNode;
 }
+
+// The gap between columns and the inset of a row, as in connection-row.module.css.
+const COLUMN_GAP_PX = 12;
+const TABLE_INSET_PX = 16;
 
 export const COLUMNS: readonly Column[] = [
   {
     sort: 'state',
     label: 'State',
     title: 'State of the end that is this host (RFC 9293)',
-    track: '104px',
+    widthPx: 96,
     numeric: false,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ state }) => <StateBadge state={state} />,
   },
   {
     sort: 'source',
     label: 'Source',
     title: 'The end that opened the connection',
-    track: 'minmax(130px, 1fr)',
+    widthPx: 156,
+    wide: true,
     numeric: false,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ source }) => <EndpointText address={source.address} port={source.port} />,
   },
   {
     sort: 'destination',
     label: 'Destination',
     title: 'The end that was connected to',
-    track: 'minmax(130px, 1fr)',
+    widthPx: 156,
+    wide: true,
     numeric: false,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ destination }) => <EndpointText address={destination.address} port={destination.port} />,
   },
   {
     sort: 'interface',
     label: 'Interface',
     title: 'Where the connection is counted',
-    track: '78px',
+    widthPx: 72,
     numeric: false,
-    fromWidthPx: 860,
+    dropFirst: 3,
     cell: (connection) => <span title={connection.interface}>{connection.interface}</span>,
   },
   {
     sort: 'rtt',
     label: 'RTT',
     title: 'Smoothed round-trip time to the far end',
-    track: '74px',
+    widthPx: 66,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ rtt }) => <Quiet when={rtt === undefined}>{formatMicroseconds(rtt?.srttUs)}</Quiet>,
   },
   {
     sort: 'sentRate',
     label: 'Sent/s',
     title: 'Payload from source to destination, per second',
-    track: '86px',
+    widthPx: 80,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ sent }) => <Rate direction="sent" bytesPerSecond={sent.payloadBytesPerSecond} />,
   },
   {
     sort: 'receivedRate',
     label: 'Received/s',
     title: 'Payload from destination to source, per second',
-    track: '88px',
+    widthPx: 80,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: ({ received }) => <Rate direction="received" bytesPerSecond={received.payloadBytesPerSecond} />,
   },
   {
     sort: 'sentBytes',
     label: 'Sent',
     title: 'Payload from source to destination since the connection was first seen',
-    track: '76px',
+    widthPx: 70,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 1,
     cell: ({ sent }) => <Quiet when={sent.payloadBytes === 0}>{formatBytes(sent.payloadBytes)}</Quiet>,
   },
   {
     sort: 'receivedBytes',
     label: 'Received',
     title: 'Payload from destination to source since the connection was first seen',
-    track: '80px',
+    widthPx: 70,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 1,
     cell: ({ received }) => (
       <Quiet when={received.payloadBytes === 0}>{formatBytes(received.payloadBytes)}</Quiet>
     ),
@@ -108,46 +121,66 @@ export const COLUMNS: readonly Column[] = [
     sort: 'retransmissions',
     label: 'Retrans.',
     title: 'Retransmissions in both directions',
-    track: '76px',
+    widthPx: 64,
     numeric: true,
-    fromWidthPx: 0,
+    dropFirst: 0,
     cell: (connection) => <Retransmissions count={totalRetransmissions(connection)} />,
   },
   {
     sort: 'age',
     label: 'Age',
     title: 'Since the first packet, until it ended',
-    track: '84px',
+    widthPx: 74,
     numeric: true,
-    fromWidthPx: 1000,
+    dropFirst: 4,
     cell: ({ firstSeenMs, closedAtMs }, nowMs) => formatDuration((closedAtMs ?? nowMs) - firstSeenMs),
   },
   {
     sort: 'lastSeen',
     label: 'Last seen',
     title: 'Since the newest packet',
-    track: '82px',
+    widthPx: 74,
     numeric: true,
-    fromWidthPx: 1080,
+    dropFirst: 5,
     cell: ({ lastSeenMs }, nowMs) => formatDuration(nowMs - lastSeenMs),
   },
 ];
 
-export function columnsFor(widthPx: number): readonly Column[] {
-  return COLUMNS.filter(({ fromWidthPx }) => fromWidthPx <= widthPx);
+/** The columns that fit into a table of this width, the dispensable ones left out first. */
+export function columnsFor(tableWidthPx: number): readonly Column[] {
+  const mostDispensable = Math.max(...COLUMNS.map(({ dropFirst }) => dropFirst));
+  let columns = COLUMNS;
+  for (let drop = mostDispensable; drop > 0 && neededPx(columns) > tableWidthPx; drop -= 1) {
+    columns = COLUMNS.filter(({ dropFirst }) => dropFirst < drop);
+  }
+  return columns;
 }
 
+/** The CSS grid tracks of these columns. */
 export function tracks(columns: readonly Column[]): string {
-  return columns.map(({ track }) => track).join(' ');
+  return columns.map(({ widthPx, wide }) => (wide === true ? `minmax(0, 1fr)` : `${widthPx}px`)).join(' ');
+}
+
+function neededPx(columns: readonly Column[]): number {
+  const cellsPx = columns.reduce((sum, { widthPx }) => sum + widthPx, 0);
+  return cellsPx + (columns.length - 1) * COLUMN_GAP_PX + 2 * TABLE_INSET_PX;
 }
 
 function Quiet({ when, children }: { when: boolean; children: ReactNode }): ReactElement {
   return <span className={when ? styles.quiet : undefined}>{children}</span>;
 }
 
-function Rate({ direction, bytesPerSecond }: { direction: 'sent' | 'received'; bytesPerSecond: number }): ReactElement {
+function Rate({
+  direction,
+  bytesPerSecond,
+}: {
+  direction: 'sent' | 'received';
+  bytesPerSecond: number;
+}): ReactElement {
   return (
-    <span className={bytesPerSecond === 0 ? styles.quiet : styles[direction]}>{formatByteRate(bytesPerSecond)}</span>
+    <span className={bytesPerSecond === 0 ? styles.quiet : styles[direction]}>
+      {formatByteRate(bytesPerSecond)}
+    </span>
   );
 }
 

@@ -29,7 +29,6 @@ export function Degradations({ degradations, interfaces }: DegradationsProps): R
       title="What does not fully work on this host"
       tone="warn"
       testId="degradations"
-      label={formatPlural(all.length, 'limitation')}
       trigger={
         <>
           <Icon name="warning" />

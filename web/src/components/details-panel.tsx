@@ -1,7 +1,18 @@
 // Everything known about the selected connection. When it leaves the list its last form stays.
 import { useEffect, useRef, type ReactElement } from 'react';
-import { CLOSE_REASON_WORDS, LOCAL_END_WORDS, ORIENTATION_WORDS, type Connection } from '../domain/connection';
-import { formatByteRate, formatDuration, formatEndpoint, formatMicroseconds, formatTimestamp } from '../domain/format';
+import {
+  CLOSE_REASON_WORDS,
+  LOCAL_END_WORDS,
+  ORIENTATION_WORDS,
+  type Connection,
+} from '../domain/connection';
+import {
+  formatByteRate,
+  formatDuration,
+  formatEndpoint,
+  formatMicroseconds,
+  formatTimestamp,
+} from '../domain/format';
 import { useChanges } from '../store/notifier';
 import type { Sample } from '../store/selection';
 import { useStores } from '../store/stores';
@@ -14,7 +25,7 @@ import { StateBadge } from './state-badge';
 import { TimeChart } from './time-chart';
 import { TrafficTable } from './traffic-table';
 
-const CHART_SPAN_MS = 180_000;
+const CHART_SPAN_MS = { least: 60_000, most: 180_000 };
 
 export function DetailsPanel(): ReactElement | null {
   const { live, selection } = useStores();
@@ -37,7 +48,11 @@ export function DetailsPanel(): ReactElement | null {
         <h2>Connection {String(ref.id)}</h2>
         <Button icon="close" label="Close the details" title="Close (Esc)" onClick={close} />
       </div>
-      <Notice listed={selection.listed} known={connection !== undefined} ready={live.instance !== undefined} />
+      <Notice
+        listed={selection.listed}
+        known={connection !== undefined}
+        ready={live.instance !== undefined}
+      />
       <div ref={content} className={styles.content} tabIndex={0} role="region" aria-label="Details">
         {connection !== undefined && <Details connection={connection} samples={selection.samples} />}
       </div>
@@ -45,7 +60,15 @@ export function DetailsPanel(): ReactElement | null {
   );
 }
 
-function Notice({ listed, known, ready }: { listed: boolean; known: boolean; ready: boolean }): ReactElement | null {
+function Notice({
+  listed,
+  known,
+  ready,
+}: {
+  listed: boolean;
+  known: boolean;
+  ready: boolean;
+}): ReactElement | null {
   if (listed || !ready) {
     return null;
   }
@@ -58,25 +81,37 @@ function Notice({ listed, known, ready }: { listed: boolean; known: boolean; rea
   );
 }
 
-function Details({ connection, samples }: { connection: Connection; samples: readonly Sample[] }): ReactElement {
+function Details({
+  connection,
+  samples,
+}: {
+  connection: Connection;
+  samples: readonly Sample[];
+}): ReactElement {
   const timesMs = samples.map(({ atMs }) => atMs);
+  const watchedMs = (timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0);
+  const spanMs = Math.min(CHART_SPAN_MS.most, Math.max(CHART_SPAN_MS.least, watchedMs));
   return (
     <>
       <Ends connection={connection} />
       <TimeChart
         title="Throughput"
         timesMs={timesMs}
-        spanMs={CHART_SPAN_MS}
+        spanMs={spanMs}
         format={formatByteRate}
         series={[
           { name: 'sent', tone: 'sent', values: samples.map((sample) => sample.sentBytesPerSecond) },
-          { name: 'received', tone: 'received', values: samples.map((sample) => sample.receivedBytesPerSecond) },
+          {
+            name: 'received',
+            tone: 'received',
+            values: samples.map((sample) => sample.receivedBytesPerSecond),
+          },
         ]}
       />
       <TimeChart
         title="Round trip"
         timesMs={timesMs}
-        spanMs={CHART_SPAN_MS}
+        spanMs={spanMs}
         format={formatMicroseconds}
         series={[{ name: 'smoothed', tone: 'round-trip', values: samples.map(({ srttUs }) => srttUs) }]}
       />
@@ -91,7 +126,10 @@ function Details({ connection, samples }: { connection: Connection; samples: rea
 function Ends({ connection }: { connection: Connection }): ReactElement {
   const { source, destination, sourceState, destinationState } = connection;
   return (
-    <section className={styles.ends} aria-label={`${formatEndpoint(source)} to ${formatEndpoint(destination)}`}>
+    <section
+      className={styles.ends}
+      aria-label={`${formatEndpoint(source)} to ${formatEndpoint(destination)}`}
+    >
       <span className={styles.role}>Source</span>
       <EndpointText address={source.address} port={source.port} />
       <StateBadge state={sourceState} />

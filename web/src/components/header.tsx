@@ -1,7 +1,14 @@
 // The top of the page: which host, whether it is live, how much happens, what was not counted,
 // and what the daemon itself costs.
 import type { ReactElement } from 'react';
-import { formatByteRate, formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../domain/format';
+import {
+  formatByteRate,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatRate,
+} from '../domain/format';
 import type { Status } from '../domain/status';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
@@ -36,42 +43,39 @@ export function Header(): ReactElement {
       </div>
       <LinkIndicator state={live.linkState} delayMs={live.delayMs} />
       <dl className={styles.metrics} data-stale={stale}>
-        <div className={styles.throughput}>
-          <Metric
-            label="Payload"
-            value={formatByteRate(status?.rates.payloadBytesPerSecond)}
-            width={11}
-            title="TCP payload of all connections, both directions"
-            testId="payload-rate"
+        <Metric
+          label="Payload"
+          value={formatByteRate(status?.rates.payloadBytesPerSecond)}
+          width={9}
+          title="TCP payload of all connections, both directions"
+          testId="payload-rate"
+        >
+          <Sparkline
+            values={store.payloadBytesPerSecond}
+            capacity={SPARK_SECONDS}
+            label="Payload rate of the last two minutes"
           />
-          <dd>
-            <Sparkline
-              values={store.payloadBytesPerSecond}
-              capacity={SPARK_SECONDS}
-              label="Payload rate of the last two minutes"
-            />
-          </dd>
-        </div>
-        <Metric label="Packets" value={formatRate(status?.rates.packetsPerSecond)} width={8} />
-        <Metric label="Opened" value={formatRate(status?.rates.openedPerSecond)} width={7} />
+        </Metric>
+        <Metric label="Packets" value={formatRate(status?.rates.packetsPerSecond)} width={6} />
+        <Metric label="Opened" value={formatRate(status?.rates.openedPerSecond)} width={5} />
         <Metric
           label="Open"
           value={formatCount(status?.connections.open)}
-          width={7}
+          width={5}
           testId="open-count"
           title={status === undefined ? undefined : countsTitle(status)}
         />
         <Metric
           label="Listed"
           value={formatCount(status?.connections.listed)}
-          width={7}
+          width={5}
           title="Open connections, and closed ones for as long as they are kept"
         />
         {status !== undefined && (
           <Metric
             label="Daemon cost"
             value={`${formatPercent(status.resources.cpuPercent)} CPU · ${formatBytes(status.resources.residentBytes)}`}
-            width={19}
+            width={17}
             title={costTitle(status)}
             testId="daemon-cost"
           />

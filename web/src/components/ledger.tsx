@@ -3,22 +3,20 @@ import type { ReactElement } from 'react';
 import { formatCount } from '../domain/format';
 import { eventsLost, ledgerLines, ledgerSummary, packetsNotCounted, type Ledger } from '../domain/status';
 import styles from './ledger.module.css';
-import { Metric } from './metric';
 import { Popover } from './popover';
 
 export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
-  const summary = ledgerSummary(ledger);
-  const tone = eventsLost(ledger) > 0 ? 'bad' : packetsNotCounted(ledger) > 0 ? 'warn' : 'plain';
+  const tone = packetsNotCounted(ledger) > 0 ? 'bad' : eventsLost(ledger) > 0 ? 'warn' : 'plain';
   return (
     <Popover
       title="What became of every packet"
-      label={`Ledger: ${summary}`}
       tone={tone}
       testId="ledger"
       trigger={
-        <dl>
-          <Metric label="Ledger" value={summary} width={9} />
-        </dl>
+        <span className={styles.trigger}>
+          <span className={styles.label}>Ledger </span>
+          <strong>{ledgerSummary(ledger)}</strong>
+        </span>
       }
     >
       <table className={styles.table}>

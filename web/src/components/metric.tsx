@@ -1,5 +1,6 @@
-// One number of the header: a small label above, the value below, in a width that does not move.
-import type { ReactElement } from 'react';
+// One number of the header: a small label above, the value below, in a width that does not move,
+// and room for a small picture beside them.
+import type { ReactElement, ReactNode } from 'react';
 import styles from './metric.module.css';
 
 interface MetricProps {
@@ -9,15 +10,17 @@ interface MetricProps {
   /** Room for this many characters. */
   readonly width: number;
   readonly testId?: string;
+  readonly children?: ReactNode;
 }
 
-export function Metric({ label, value, title, width, testId }: MetricProps): ReactElement {
+export function Metric({ label, value, title, width, testId, children }: MetricProps): ReactElement {
   return (
-    <div className={styles.metric} style={{ minWidth: `${width}ch` }} title={title}>
+    <div className={styles.metric} title={title}>
       <dt className={styles.label}>{label}</dt>
-      <dd className={styles.value} data-testid={testId}>
+      <dd className={styles.value} data-testid={testId} style={{ minWidth: `${width}ch` }}>
         {value}
       </dd>
+      {children !== undefined && <dd className={styles.picture}>{children}</dd>}
     </div>
   );
 }

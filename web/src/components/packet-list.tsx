@@ -9,7 +9,18 @@ import { PacketRow } from './packet-row';
 
 const ROW_HEIGHT_PX = 22;
 const HEADER_HEIGHT_PX = 24;
-const HEADINGS = ['Time', 'Interface', 'Source', 'Destination', 'Flags', 'Seq', 'Ack', 'Window', 'Payload', ''];
+const HEADINGS = [
+  'Time',
+  'Interface',
+  'Source',
+  'Destination',
+  'Flags',
+  'Seq',
+  'Ack',
+  'Window',
+  'Payload',
+  '',
+];
 const COLUMN_NAMES: Partial<Record<string, string>> = { Seq: 'seq', Ack: 'ack', Window: 'window' };
 
 interface PacketListProps {

@@ -71,9 +71,7 @@ export function PacketPanel({ paused, onPause }: PacketPanelProps): ReactElement
             </Button>
           </>
         ) : (
-          <span className={styles.hint}>
-            Closed: the kernel hands no packets over while nobody watches.
-          </span>
+          <span className={styles.hint}>Closed: the kernel hands no packets over while nobody watches.</span>
         )}
       </div>
       {packetsOpen && (

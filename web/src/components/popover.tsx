@@ -1,6 +1,15 @@
 // A button that opens a small panel below itself. Escape, a click elsewhere or leaving it by
 // keyboard closes it; Escape gives the focus back to the button.
-import { useEffect, useId, useRef, useState, type FocusEvent, type KeyboardEvent, type ReactElement, type ReactNode } from 'react';
+import {
+  useEffect,
+  useId,
+  useRef,
+  useState,
+  type FocusEvent,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+} from 'react';
 import styles from './popover.module.css';
 
 interface PopoverProps {
@@ -14,7 +23,14 @@ interface PopoverProps {
   readonly children: ReactNode;
 }
 
-export function Popover({ trigger, label, title, tone = 'plain', testId, children }: PopoverProps): ReactElement {
+export function Popover({
+  trigger,
+  label,
+  title,
+  tone = 'plain',
+  testId,
+  children,
+}: PopoverProps): ReactElement {
   const [open, setOpen] = useState(false);
   const area = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);

@@ -19,7 +19,9 @@ export function RoundTripTable({ connection }: { connection: Connection }): Reac
         columns={['Connection', 'To dest.', 'To source']}
         lines={[
           line('Smoothed', 'RFC 6298', (half) => formatMicroseconds(half?.srttUs)),
-          line('Deviation', 'RFC 6298, smoothed mean deviation', (half) => formatMicroseconds(half?.rttvarUs)),
+          line('Deviation', 'RFC 6298, smoothed mean deviation', (half) =>
+            formatMicroseconds(half?.rttvarUs),
+          ),
           line('Smallest', 'Smallest sample', (half) => formatMicroseconds(half?.minUs)),
           line('Largest', 'Largest sample', (half) => formatMicroseconds(half?.maxUs)),
           line('Newest', 'Newest sample', (half) => formatMicroseconds(half?.lastUs)),
@@ -33,7 +35,9 @@ export function RoundTripTable({ connection }: { connection: Connection }): Reac
           {
             name: 'Time',
             title: 'SYN to ACK, SYN to SYN-ACK, SYN-ACK to ACK',
-            values: [handshake?.rttUs, handshake?.synToSynAckUs, handshake?.synAckToAckUs].map(formatMicroseconds),
+            values: [handshake?.rttUs, handshake?.synToSynAckUs, handshake?.synAckToAckUs].map(
+              formatMicroseconds,
+            ),
           },
         ]}
       />

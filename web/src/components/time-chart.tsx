@@ -31,7 +31,8 @@ export function TimeChart({ title, series, timesMs, spanMs, format }: TimeChartP
   const endMs = timesMs.at(-1) ?? 0;
   const highest = Math.max(1, ...series.flatMap(({ values }) => values.map((value) => value ?? 0)));
   const toX = (timeMs: number): number => widthPx - ((endMs - timeMs) / spanMs) * widthPx;
-  const toY = (value: number): number => HEIGHT_PX - INSET_PX - (value / highest) * (HEIGHT_PX - 2 * INSET_PX);
+  const toY = (value: number): number =>
+    HEIGHT_PX - INSET_PX - (value / highest) * (HEIGHT_PX - 2 * INSET_PX);
   const index = pointed === undefined ? timesMs.length - 1 : nearest(timesMs.map(toX), pointed);
   const indexMs = timesMs[index];
 
@@ -47,7 +48,9 @@ export function TimeChart({ title, series, timesMs, spanMs, format }: TimeChartP
             {name} <strong>{format(values[index])}</strong>
           </span>
         ))}
-        <span className={styles.time}>{pointed !== undefined && indexMs !== undefined && formatClock(indexMs)}</span>
+        <span className={styles.time}>
+          {pointed !== undefined && indexMs !== undefined && formatClock(indexMs)}
+        </span>
       </figcaption>
       <div
         ref={frame}

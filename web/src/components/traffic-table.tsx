@@ -23,12 +23,14 @@ export function TrafficTable({ sent, received }: { sent: Half; received: Half })
         line('Retransmissions', 'Packets at or below what was already sent', (half) =>
           formatCount(half.retransmissions),
         ),
-        line('Sent again', 'TCP payload that had been seen before', (half) => exactBytes(half.retransmittedBytes)),
+        line('Sent again', 'TCP payload that had been seen before', (half) =>
+          exactBytes(half.retransmittedBytes),
+        ),
         line('Window', 'Receive window offered by the sender of this direction', (half) =>
-          formatBytes(half.windowBytes),
+          optionalBytes(half.windowBytes),
         ),
         line('Window scale', 'Shift count from the SYN', (half) => plain(half.windowScale)),
-        line('MSS', 'Maximum segment size from the SYN', (half) => formatBytes(half.mssBytes)),
+        line('MSS', 'Maximum segment size from the SYN', (half) => optionalBytes(half.mssBytes)),
         line('Last seq', 'Of the newest packet', (half) => plain(half.lastSeq)),
         line('Last ack', 'Of the newest packet with ACK', (half) => plain(half.lastAck)),
       ]}
@@ -39,6 +41,10 @@ export function TrafficTable({ sent, received }: { sent: Half; received: Half })
 /** Small amounts to the byte, so that they can be compared with what a program counted. */
 function exactBytes(bytes: number): string {
   return bytes < 10_000_000 ? `${formatCount(bytes)} B` : formatBytes(bytes);
+}
+
+function optionalBytes(bytes: number | undefined): string {
+  return bytes === undefined ? NOT_MEASURED : exactBytes(bytes);
 }
 
 function plain(value: number | undefined): string {

@@ -78,8 +78,7 @@ export function sortConnections(connections: readonly Connection[], sort: Sort):
   const sign = sort.direction === 'ascending' ? 1 : -1;
   const keyed = connections.map((connection) => ({ connection, key: keyOf(connection) }));
   keyed.sort(
-    (left, right) =>
-      compareKeys(left.key, right.key, sign) || compareIds(right.connection, left.connection),
+    (left, right) => compareKeys(left.key, right.key, sign) || compareIds(right.connection, left.connection),
   );
   return keyed.map(({ connection }) => connection);
 }

@@ -94,13 +94,12 @@ export function eventsLost(ledger: Ledger): number {
   return ledger.connectionEventsLost + ledger.packetEventsLost;
 }
 
-/** One phrase for the header: "complete", or what is missing. */
+/** One phrase for the header: "complete", or the worst of what is missing. */
 export function ledgerSummary(ledger: Ledger): string {
   const lost = eventsLost(ledger);
   const notCounted = packetsNotCounted(ledger);
-  const parts = [
-    ...(lost > 0 ? [`lost ${formatPlural(lost, 'event')}`] : []),
-    ...(notCounted > 0 ? [`${formatPlural(notCounted, 'packet')} not counted`] : []),
-  ];
-  return parts.length === 0 ? 'complete' : parts.join(', ');
+  if (notCounted > 0) {
+    return `${formatPlural(notCounted, 'packet')} not counted`;
+  }
+  return lost > 0 ? `lost ${formatPlural(lost, 'event')}` : 'complete';
 }

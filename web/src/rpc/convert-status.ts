@@ -42,8 +42,7 @@ export function toStatus(message: GetStatusResponse): Status {
     },
     resources: {
       residentBytes: Number(resources?.residentBytes ?? 0),
-      kernelMapBytes:
-        resources?.kernelMapBytes === undefined ? undefined : Number(resources.kernelMapBytes),
+      kernelMapBytes: resources?.kernelMapBytes === undefined ? undefined : Number(resources.kernelMapBytes),
       cpuTimeMs: toMilliseconds(resources?.cpuTime) ?? 0,
       cpuPercent: resources?.cpuPercent,
     },

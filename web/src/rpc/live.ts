@@ -5,7 +5,7 @@ import type { Connection, ResumePoint, SnapshotReason } from '../domain/connecti
 import { CONNECTING, type LinkFailure, type LinkState } from '../domain/link';
 import type { WatchConnectionsResponse } from '../gen/tcpviewer/v1/service_pb';
 import { toConnection, toMilliseconds, toSnapshotReason } from './convert';
-import { backoffMs, toFailure, wait } from './retry';
+import { backoffMs, isAborted, toFailure, wait } from './retry';
 import type { TcpViewerClient } from './transport';
 
 /** A message is due every few seconds even on a quiet host; this long without one is a break. */
@@ -62,7 +62,7 @@ export class LiveFeed {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const failure = await this.#watchOnce(signal);
-      if (aborted(signal)) {
+      if (isAborted(signal)) {
         return;
       }
       this.#broke(failure);
@@ -182,9 +182,4 @@ class DelayWatch {
     this.#quickestMs = Math.min(this.#quickestMs, transitMs);
     return transitMs - this.#quickestMs;
   }
-}
-
-// A function, so that the check after an await is not taken for decided before it.
-function aborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -2,7 +2,7 @@
 // hands packets over only while somebody watches.
 import { NO_PACKETS, sameWish, type PacketBatch, type PacketWish } from '../domain/packet';
 import { toPacketBatch } from './convert-packet';
-import { backoffMs, toFailure, wait } from './retry';
+import { backoffMs, isAborted, toFailure, wait } from './retry';
 import type { TcpViewerClient } from './transport';
 
 /** Where packets go; a store implements it. */
@@ -51,7 +51,7 @@ export class PacketFeed {
           this.#sink.batch(toPacketBatch(message));
         }
       } catch (error) {
-        if (!signal.aborted) {
+        if (!isAborted(signal)) {
           this.#sink.failed(toFailure(error).message);
         }
       }

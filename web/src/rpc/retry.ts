@@ -29,6 +29,11 @@ export function wait(delayMs: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** A function, so that the check after an await is not taken for decided before it. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
 /** Tells a daemon that does not answer from one that answers with an error. */
 export function toFailure(error: unknown): LinkFailure {
   const connectError = ConnectError.from(error);

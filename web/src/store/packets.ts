@@ -1,6 +1,6 @@
 // The newest packets: a ring of the last 2,000 for the stream panel, and the last 200 of one
 // connection for the details, both fed by whatever single stream is open.
-import { NO_PACKETS, type Packet, type PacketBatch, type PacketWish } from '../domain/packet';
+import type { Packet, PacketBatch } from '../domain/packet';
 import { Notifier } from './notifier';
 
 export const RING_SIZE = 2000;
@@ -14,7 +14,6 @@ export interface NumberedPacket {
 
 export class PacketStore {
   readonly notifier = new Notifier();
-  #wish: PacketWish = NO_PACKETS;
   #ring: NumberedPacket[] = [];
   #received = 0;
   #focus: bigint | undefined;
@@ -51,9 +50,8 @@ export class PacketStore {
     return this.#state;
   }
 
-  /** What the stream will carry from now on: the panel starts afresh. */
-  setWish(wish: PacketWish): void {
-    this.#wish = wish;
+  /** Another stream will be opened, or none: the panel starts afresh. */
+  restart(): void {
     this.#ring = [];
     this.#lostInKernel = 0;
     this.#lostInStream = 0;
@@ -61,13 +59,9 @@ export class PacketStore {
     this.notifier.changedNow();
   }
 
-  get wish(): PacketWish {
-    return this.#wish;
-  }
-
   /** Whose packets the details show. Those at hand are taken over. */
   setFocus(id: bigint | undefined): void {
-    if (id !== this.#focus || id === undefined) {
+    if (id !== this.#focus || (id === undefined && this.#recent.length > 0)) {
       this.#focus = id;
       this.#recent = this.#ring.filter(({ packet }) => packet.connectionId === id).slice(-RECENT_SIZE);
       this.notifier.changedNow();

@@ -20,10 +20,9 @@ export class StatusStore {
 
   readonly update = (status: Status): void => {
     this.#status = status;
-    this.#payloadBytesPerSecond = [
-      ...this.#payloadBytesPerSecond,
-      status.rates.payloadBytesPerSecond,
-    ].slice(-HISTORY_KEPT);
+    this.#payloadBytesPerSecond = [...this.#payloadBytesPerSecond, status.rates.payloadBytesPerSecond].slice(
+      -HISTORY_KEPT,
+    );
     this.notifier.changed();
   };
 }

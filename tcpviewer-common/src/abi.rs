@@ -1,0 +1,53 @@
+//! The layout of every type that crosses the kernel boundary, asserted at compile time, and the only unsafe
+//! code of this crate: the promise that these types are plain bytes.
+#![expect(unsafe_code, reason = "Pod is an unsafe promise; the asserts below are its proof")]
+
+use core::mem::{align_of, offset_of, size_of};
+
+use crate::{
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, TimedSegment},
+    event::{ConnectionEvent, PacketEvent, Settings},
+    ledger::LedgerCounters,
+};
+
+const _: () = {
+    assert!(size_of::<ConnectionKey>() == 36 && align_of::<ConnectionKey>() == 4);
+    assert!(size_of::<TimedSegment>() == 8);
+    // No hidden padding: the size is the sum of the fields.
+    assert!(size_of::<Half>() == 5 * 8 + 14 * 4 + 2 * 2 + 4 + 8 * size_of::<TimedSegment>());
+    assert!(size_of::<ConnectionRecord>() == 7 * 8 + 8 + 2 * size_of::<Half>());
+    assert!(align_of::<ConnectionRecord>() == 8);
+    assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
+    assert!(offset_of!(ConnectionSlot, record) == 8);
+    assert!(size_of::<ConnectionEvent>() == 40 + size_of::<ConnectionRecord>());
+    assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
+    assert!(size_of::<Settings>() == 16);
+    assert!(size_of::<LedgerCounters>() == 16 * 8);
+};
+
+/// A type of which every bit pattern is a value and no byte is padding.
+///
+/// # Safety
+///
+/// Both must hold: `repr(C)`, fixed-width integers and arrays of them, padding spelled out.
+pub unsafe trait Plain: Copy + 'static {
+    /// The value in the first bytes of `bytes`, which need not be aligned. `None` where they are too few.
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..size_of::<Self>())?;
+        // SAFETY: the slice has the size of `Self`, any bytes are a value of it, and the read asks for no
+        // alignment.
+        Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+    }
+}
+
+macro_rules! plain {
+    ($($name:ty),* $(,)?) => { $(
+        // SAFETY: `repr(C)` of integers and integer arrays; the asserts above leave no room for padding.
+        unsafe impl Plain for $name {}
+        // SAFETY: as above.
+        #[cfg(feature = "user")]
+        unsafe impl aya::Pod for $name {}
+    )* };
+}
+
+plain!(ConnectionKey, ConnectionRecord, ConnectionSlot, ConnectionEvent, PacketEvent, Settings, LedgerCounters);

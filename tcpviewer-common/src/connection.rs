@@ -1,0 +1,375 @@
+//! What is kept of one connection: the key that both directions share, and the record with its two halves.
+//! These are the key and the value of the kernel's map, so every field is a fixed-width integer and every
+//! gap is spelled out (see `abi`). Only `tracker` changes a record.
+
+use crate::{
+    limits::TIMED_SEGMENTS,
+    segment::{Address, Segment},
+    state::TcpState,
+};
+
+/// The two endpoints in sorted order, so that both directions find the same record. Network order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionKey {
+    /// Address of the lower endpoint.
+    pub low: Address,
+    /// Address of the higher endpoint.
+    pub high: Address,
+    /// Port of the lower endpoint.
+    pub low_port: [u8; 2],
+    /// Port of the higher endpoint. The type of the field gives the key its alignment.
+    pub high_port: [u8; 2],
+    #[doc(hidden)]
+    pub alignment: [u32; 0],
+}
+
+/// Which endpoint of the key sent a packet; also the index of its half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The lower one.
+    Low,
+    /// The higher one.
+    High,
+}
+
+impl ConnectionKey {
+    /// The key of the segment's connection and the side that sent it.
+    #[inline(always)]
+    pub fn of(segment: &Segment) -> (Self, Side) {
+        if endpoint_before(segment) {
+            let key = Self {
+                low: segment.source,
+                high: segment.destination,
+                low_port: segment.source_port,
+                high_port: segment.destination_port,
+                alignment: [],
+            };
+            (key, Side::Low)
+        } else {
+            let key = Self {
+                low: segment.destination,
+                high: segment.source,
+                low_port: segment.destination_port,
+                high_port: segment.source_port,
+                alignment: [],
+            };
+            (key, Side::High)
+        }
+    }
+}
+
+/// Whether the source comes before the destination.
+#[inline(always)]
+fn endpoint_before(segment: &Segment) -> bool {
+    let (source, destination) =
+        (u128::from_be_bytes(segment.source), u128::from_be_bytes(segment.destination));
+    if source == destination {
+        u16::from_be_bytes(segment.source_port) <= u16::from_be_bytes(segment.destination_port)
+    } else {
+        source < destination
+    }
+}
+
+/// Where a packet was seen: interface index times two, plus one on egress. 0 is nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub u32);
+
+impl Place {
+    /// The ingress or egress hook of an interface.
+    #[inline(always)]
+    pub const fn new(interface: u32, egress: bool) -> Self {
+        Self(interface << 1 | egress as u32)
+    }
+
+    /// The interface's index.
+    pub const fn interface(self) -> u32 {
+        self.0 >> 1
+    }
+
+    /// Whether the packet left this host there.
+    pub const fn is_egress(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// Value of the kernel's map: a record behind its lock.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionSlot {
+    /// Held while either direction changes the record. The kernel finds it by the name of its type.
+    pub lock: bpf_spin_lock,
+    /// Room that keeps the record aligned.
+    pub padding: u32,
+    /// The record.
+    pub record: ConnectionRecord,
+}
+
+impl ConnectionSlot {
+    /// A slot whose record has not begun.
+    pub const VACANT: Self =
+        Self { lock: bpf_spin_lock { value: 0 }, padding: 0, record: ConnectionRecord::VACANT };
+}
+
+/// `struct bpf_spin_lock` of the kernel (Linux 5.1, include/uapi/linux/bpf.h), which looks for this very name
+/// in the BTF of a map's value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bpf_spin_lock {
+    /// The kernel's own.
+    pub value: u32,
+}
+
+/// All that is known of one connection. Times are nanoseconds of boot time, 0 where it has not happened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionRecord {
+    /// Identifies the connection; 0 while the record has not begun.
+    pub id: u64,
+    /// First packet.
+    pub first_seen_ns: u64,
+    /// Newest report to user space.
+    pub emitted_ns: u64,
+    /// Newest SYN without ACK.
+    pub syn_ns: u64,
+    /// Newest SYN with ACK.
+    pub syn_ack_ns: u64,
+    /// The ACK that completed the handshake.
+    pub established_ns: u64,
+    /// Its end.
+    pub closed_ns: u64,
+    /// Bits of [`ConnectionRecord::BY_HANDSHAKE`] and the like.
+    pub flags: u32,
+    /// Room to the next multiple of eight.
+    pub padding: u32,
+    /// What each side sent, in the order of [`Side`].
+    pub halves: [Half; 2],
+}
+
+impl ConnectionRecord {
+    /// Source and destination are known from a SYN.
+    pub const BY_HANDSHAKE: u32 = 1;
+    /// The source is the higher endpoint of the key.
+    pub const SOURCE_IS_HIGH: u32 = 2;
+
+    /// A record that has not begun.
+    pub const VACANT: Self = Self {
+        id: 0,
+        first_seen_ns: 0,
+        emitted_ns: 0,
+        syn_ns: 0,
+        syn_ack_ns: 0,
+        established_ns: 0,
+        closed_ns: 0,
+        flags: 0,
+        padding: 0,
+        halves: [Half::SILENT; 2],
+    };
+
+    /// Which side opened the connection.
+    pub const fn source_side(&self) -> Side {
+        if self.flags & Self::SOURCE_IS_HIGH == 0 { Side::Low } else { Side::High }
+    }
+
+    /// What the source sent and what the destination sent.
+    pub const fn oriented(&self) -> (&Half, &Half) {
+        let [low, high] = &self.halves;
+        match self.source_side() {
+            Side::Low => (low, high),
+            Side::High => (high, low),
+        }
+    }
+
+    /// When the newest packet was seen, nanoseconds of boot time.
+    pub const fn last_seen_ns(&self) -> u64 {
+        let [low, high] = &self.halves;
+        if low.last_seen_ns > high.last_seen_ns { low.last_seen_ns } else { high.last_seen_ns }
+    }
+
+    /// Whether the last report is an update interval ago.
+    #[inline(always)]
+    pub const fn is_due(&self, now_ns: u64, update_interval_ns: u64) -> bool {
+        now_ns.saturating_sub(self.emitted_ns) >= update_interval_ns
+    }
+}
+
+/// What one side sent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Half {
+    /// Newest packet, nanoseconds of boot time.
+    pub last_seen_ns: u64,
+    /// Packets on the wire.
+    pub packets: u64,
+    /// Bytes of those packets, link-layer header included.
+    pub wire_bytes: u64,
+    /// TCP payload bytes, retransmitted ones included.
+    pub payload_bytes: u64,
+    /// TCP payload bytes seen before.
+    pub retransmitted_bytes: u64,
+    /// Packets on the wire with data, SYN or FIN at or below what was already sent.
+    pub retransmissions: u32,
+    /// Initial sequence number, or the first that was seen.
+    pub initial_seq: u32,
+    /// The sequence number after the highest that was sent.
+    pub next_seq: u32,
+    /// Sequence number of the newest packet.
+    pub last_seq: u32,
+    /// Acknowledgement number of the newest packet with ACK.
+    pub last_ack: u32,
+    /// The [`Place`] at which this half is counted.
+    pub place: u32,
+    /// Bits of [`Half::SEEN`] and the like.
+    pub flags: u32,
+    /// The sequence number after the FIN.
+    pub fin_end: u32,
+    /// Smoothed RTT times eight, [`RttTicks`].
+    pub srtt_8: u32,
+    /// Smoothed mean deviation times four, ticks.
+    pub rttvar_4: u32,
+    /// Smallest sample, ticks.
+    pub rtt_min: u32,
+    /// Largest sample, ticks.
+    pub rtt_max: u32,
+    /// Newest sample, ticks.
+    pub rtt_last: u32,
+    /// Number of samples.
+    pub rtt_samples: u32,
+    /// The window field of the newest packet, not scaled.
+    pub window: u16,
+    /// Announced maximum segment size, bytes; 0 where none was.
+    pub mss_bytes: u16,
+    /// Announced window scale plus one; 0 where none was.
+    pub window_scale_plus_1: u8,
+    /// Index of the oldest of the timed segments.
+    pub timed_head: u8,
+    /// How many segments are timed.
+    pub timed_count: u8,
+    /// Room to the next multiple of four.
+    pub padding: u8,
+    /// Segments whose acknowledgement is awaited: a ring, oldest at the head.
+    pub timed: [TimedSegment; TIMED_SEGMENTS],
+}
+
+/// A segment that was sent for the first time and not yet acknowledged.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimedSegment {
+    /// The sequence number after it.
+    pub end: u32,
+    /// When it was seen, ticks.
+    pub sent: u32,
+}
+
+/// RTTs are kept in units of 256 ns: fine enough for loopback, and a division less per packet. The clock in
+/// these units wraps after 18 minutes, longer than any sender waits for an acknowledgement.
+pub struct RttTicks;
+
+impl RttTicks {
+    /// A time in ticks, modulo 2³².
+    #[inline(always)]
+    pub const fn from_ns(time_ns: u64) -> u32 {
+        (time_ns >> 8) as u32
+    }
+
+    /// Ticks in microseconds, rounded down.
+    pub const fn to_us(ticks: u32) -> u32 {
+        (ticks as u64 * 256 / 1000) as u32
+    }
+}
+
+impl Half {
+    /// A packet was seen, so the sequence numbers are known.
+    pub const SEEN: u32 = 1;
+    /// A SYN was seen.
+    pub const SYN: u32 = 1 << 1;
+    /// The SYN was acknowledged.
+    pub const SYN_ACKED: u32 = 1 << 2;
+    /// The SYN was sent more than once.
+    pub const SYN_REPEATED: u32 = 1 << 3;
+    /// A packet with ACK was seen.
+    pub const ACK: u32 = 1 << 4;
+    /// A FIN was seen.
+    pub const FIN: u32 = 1 << 5;
+    /// The FIN was acknowledged.
+    pub const FIN_ACKED: u32 = 1 << 6;
+    /// The FIN was sent after this side had acknowledged the other's.
+    pub const FIN_SECOND: u32 = 1 << 7;
+    /// A RST was seen.
+    pub const RST: u32 = 1 << 8;
+
+    /// A half of which nothing was seen.
+    pub const SILENT: Self = Self {
+        last_seen_ns: 0,
+        packets: 0,
+        wire_bytes: 0,
+        payload_bytes: 0,
+        retransmitted_bytes: 0,
+        retransmissions: 0,
+        initial_seq: 0,
+        next_seq: 0,
+        last_seq: 0,
+        last_ack: 0,
+        place: 0,
+        flags: 0,
+        fin_end: 0,
+        srtt_8: 0,
+        rttvar_4: 0,
+        rtt_min: 0,
+        rtt_max: 0,
+        rtt_last: 0,
+        rtt_samples: 0,
+        window: 0,
+        mss_bytes: 0,
+        window_scale_plus_1: 0,
+        timed_head: 0,
+        timed_count: 0,
+        padding: 0,
+        timed: [TimedSegment { end: 0, sent: 0 }; TIMED_SEGMENTS],
+    };
+
+    /// Whether all bits of `flags` are set.
+    #[inline(always)]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.flags & flags == flags
+    }
+
+    /// State of this side's end, given what the other sent.
+    pub const fn state(&self, other: &Self) -> TcpState {
+        TcpState::of(self, other)
+    }
+
+    /// The window this side offered last, bytes. The scale counts only when both sides announced one
+    /// (RFC 7323, section 2.2), and never on the SYN itself.
+    pub const fn window_bytes(&self, other: &Self) -> u32 {
+        let scaled =
+            self.window_scale_plus_1 > 0 && other.window_scale_plus_1 > 0 && self.has(Self::SYN_ACKED);
+        (self.window as u32) << if scaled { self.window_scale_plus_1 - 1 } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_of_a_connection_share_a_key() {
+        let there = crate::tracker::tests::segment(1, 2);
+        let back = Segment {
+            source: there.destination,
+            destination: there.source,
+            source_port: there.destination_port,
+            destination_port: there.source_port,
+            ..there
+        };
+        let ((key, side), (same, opposite)) = (ConnectionKey::of(&there), ConnectionKey::of(&back));
+        assert_eq!(key, same);
+        assert_ne!(side, opposite);
+    }
+
+    #[test]
+    fn a_place_keeps_interface_and_direction() {
+        let place = Place::new(4_000_000, true);
+        assert_eq!((place.interface(), place.is_egress()), (4_000_000, true));
+    }
+}

@@ -1,0 +1,67 @@
+//! The records that leave the kernel through the ring buffers, and the settings that go in. Events carry the
+//! whole record with absolute values: one that is lost costs freshness and nothing else.
+
+use crate::{
+    connection::{ConnectionKey, ConnectionRecord},
+    segment::Address,
+};
+
+/// A connection in its newest form.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionEvent {
+    /// Which connection.
+    pub key: ConnectionKey,
+    /// Room that keeps the record aligned.
+    pub padding: u32,
+    /// All that is known of it.
+    pub record: ConnectionRecord,
+}
+
+/// One packet of a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PacketEvent {
+    /// When it was seen, boot time.
+    pub time_ns: u64,
+    /// The connection's id.
+    pub connection_id: u64,
+    /// Its sender.
+    pub source: Address,
+    /// Its receiver.
+    pub destination: Address,
+    /// Sender's port, network order.
+    pub source_port: [u8; 2],
+    /// Receiver's port, network order.
+    pub destination_port: [u8; 2],
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// TCP payload, bytes.
+    pub payload_bytes: u32,
+    /// Packets on the wire.
+    pub wire_packets: u32,
+    /// Where it was seen, see [`crate::connection::Place`].
+    pub place: u32,
+    /// The window field, not scaled.
+    pub window: u16,
+    /// Control bits.
+    pub flags: u8,
+    /// 1 where all of it was sent before.
+    pub retransmission: u8,
+    /// Room to the next multiple of eight.
+    pub padding: u32,
+}
+
+/// What user space tells the programs; they read it with every packet.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// A connection that changes is reported at most once per this time.
+    pub update_interval_ns: u64,
+    /// 1 while somebody watches packets.
+    pub watch_packets: u32,
+    /// CPUs this kernel can have; ids are made of it.
+    pub possible_cpus: u32,
+}

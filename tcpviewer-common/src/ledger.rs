@@ -1,0 +1,56 @@
+//! What became of every packet, and every event that was lost: one counter per reason. The kernel keeps one
+//! [`LedgerCounters`] per CPU and only ever adds to it; user space sums them up.
+
+use crate::parse::Skip;
+
+/// The counters of one CPU, in packets as the kernel handles them (before segmentation).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerCounters {
+    /// Packets that reached a hook: the sum of all that follow, events aside.
+    pub packets_seen: u64,
+    /// Packets counted for a connection.
+    pub packets_tracked: u64,
+    /// Packets that are neither IPv4 nor IPv6.
+    pub packets_not_ip: u64,
+    /// IP packets that do not carry TCP.
+    pub packets_not_tcp: u64,
+    /// IP fragments after the first.
+    pub packets_fragment: u64,
+    /// Packets that end before the TCP header does.
+    pub packets_truncated: u64,
+    /// Packets whose headers contradict themselves.
+    pub packets_malformed: u64,
+    /// Packets of a connection that is counted at another interface or hook.
+    pub packets_seen_elsewhere: u64,
+    /// Packets of new connections for which the map had no room.
+    pub packets_table_full: u64,
+    /// Connection events that left the kernel.
+    pub connection_events: u64,
+    /// Connection events for which the ring buffer had no room.
+    pub connection_events_lost: u64,
+    /// Packet events that left the kernel.
+    pub packet_events: u64,
+    /// Packet events for which the ring buffer had no room.
+    pub packet_events_lost: u64,
+    /// Connections that began on this CPU; the next id is made of it.
+    pub opened: u64,
+    /// When this CPU last woke the reader of the connection ring, boot time.
+    pub woke_ns: u64,
+    /// Memory of which the verifier knows nothing, see [`crate::parse::PacketBytes::joined`].
+    pub scratch: u64,
+}
+
+impl LedgerCounters {
+    /// The counter of packets that gave no segment for this reason.
+    #[inline(always)]
+    pub fn skipped(&mut self, reason: Skip) -> &mut u64 {
+        match reason {
+            Skip::NotIp => &mut self.packets_not_ip,
+            Skip::NotTcp => &mut self.packets_not_tcp,
+            Skip::Fragment => &mut self.packets_fragment,
+            Skip::Truncated => &mut self.packets_truncated,
+            Skip::Malformed => &mut self.packets_malformed,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Capacities and times that both sides of the kernel boundary, or its tests, rely on.
+
+/// Records the connection map can hold unless it is configured otherwise.
+pub const DEFAULT_MAX_CONNECTIONS: u32 = 262_144;
+
+/// Segments of one half whose acknowledgement is awaited for an RTT sample. A power of two. With eight, a bulk
+/// sender that keeps twenty super-packets in flight still gets a sample from about every second ACK.
+pub const TIMED_SEGMENTS: usize = 8;
+
+/// Size of the ring buffer for connection events, bytes: about 4,000 events, which is 100 ms of 40,000
+/// connections per second.
+pub const CONNECTION_RING_BYTES: u32 = 4 << 20;
+
+/// Size of the ring buffer for packet events, bytes: about 47,000 packets.
+pub const PACKET_RING_BYTES: u32 = 4 << 20;
+
+/// A half that was silent at its home for this long may be taken over by another place that sees it.
+pub const HOME_SILENCE_NS: u64 = 1_000_000_000;
+
+/// An opened or closed connection wakes the reader at most once per this time and CPU.
+pub const URGENT_WAKEUP_NS: u64 = 5_000_000;
+
+/// Any other event wakes the reader at most once per this time and CPU.
+pub const WAKEUP_NS: u64 = 50_000_000;

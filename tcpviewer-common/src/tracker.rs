@@ -1,0 +1,287 @@
+//! The TCP tracker: how one segment changes the record of its connection. A pure function of the record, the
+//! segment and where and when it was seen; the only place a record changes. It runs in the kernel with the
+//! record's lock held, so it calls nothing, allocates nothing and has no loop without a bound.
+
+use crate::{
+    connection::{ConnectionRecord, Half, Place, RttTicks, Side, TimedSegment},
+    limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
+    segment::{Flags, Segment},
+    seq,
+};
+
+/// Longest RTT that is told from others, ticks: 68 seconds. Leaves room for the scaling of the average.
+const MAX_SAMPLE: u32 = 1 << 28;
+
+/// Circumstances of a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting {
+    /// Who sent it.
+    pub side: Side,
+    /// Where it was seen.
+    pub place: Place,
+    /// When it was seen, nanoseconds of boot time.
+    pub now_ns: u64,
+    /// The id of the connection, should it begin here. Not 0.
+    pub new_id: u64,
+}
+
+/// What a segment did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// It was counted; otherwise the connection is counted at another place.
+    pub counted: bool,
+    /// It began the connection.
+    pub opened: bool,
+    /// It ended the connection.
+    pub closed: bool,
+    /// All of it was sent before.
+    pub retransmission: bool,
+}
+
+/// Whether this segment begins another connection on the endpoints of `record`: a SYN with another initial
+/// sequence number (RFC 9293, section 3.6.1; Wireshark calls it port reuse). The record must then be made
+/// vacant before the segment is observed.
+#[inline(always)]
+pub fn replaces(record: &ConnectionRecord, segment: &Segment, side: Side) -> bool {
+    let [low, high] = &record.halves;
+    let own = match side {
+        Side::Low => low,
+        Side::High => high,
+    };
+    segment.flags.opens() && own.has(Half::SEEN) && !(own.has(Half::SYN) && own.initial_seq == segment.seq)
+}
+
+/// Takes a segment into its connection's record.
+#[inline(always)]
+pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) -> Outcome {
+    let opened = record.id == 0;
+    if opened {
+        begin(record, segment, seen);
+    }
+    let [low, high] = &mut record.halves;
+    let (own, other) = match seen.side {
+        Side::Low => (low, high),
+        Side::High => (high, low),
+    };
+    if !at_home(own, segment, seen) {
+        return Outcome::default();
+    }
+    count(own, segment, seen.now_ns);
+    let retransmission = advance(own, segment, RttTicks::from_ns(seen.now_ns));
+    let mut established = false;
+    if segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST) {
+        established = acknowledge(own, other, segment, RttTicks::from_ns(seen.now_ns));
+    }
+    control(own, other, segment);
+
+    if segment.flags.has(Flags::SYN) {
+        *(if segment.flags.has(Flags::ACK) { &mut record.syn_ack_ns } else { &mut record.syn_ns }) = seen.now_ns;
+    } else if established {
+        record.established_ns = seen.now_ns;
+    }
+    let over = own.has(Half::RST) || own.has(Half::FIN_ACKED) && other.has(Half::FIN_ACKED);
+    let closed = over && record.closed_ns == 0;
+    if closed {
+        record.closed_ns = seen.now_ns;
+    }
+    Outcome { counted: true, opened, closed, retransmission }
+}
+
+/// Starts a record. The end that sent a SYN is the source, the end that sent a SYN-ACK the destination; in
+/// mid-life the end with the higher port is taken for the source.
+#[inline(always)]
+fn begin(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) {
+    record.id = seen.new_id;
+    record.first_seen_ns = seen.now_ns;
+    let handshake = segment.flags.has(Flags::SYN);
+    let sender_is_source = if handshake {
+        !segment.flags.has(Flags::ACK)
+    } else {
+        u16::from_be_bytes(segment.source_port) >= u16::from_be_bytes(segment.destination_port)
+    };
+    if handshake {
+        record.flags |= ConnectionRecord::BY_HANDSHAKE;
+    }
+    if sender_is_source == matches!(seen.side, Side::High) {
+        record.flags |= ConnectionRecord::SOURCE_IS_HIGH;
+    }
+}
+
+/// Whether the packet is counted at this place. Each half has one home, so that a packet that passes several
+/// interfaces counts once. A place that shows what the home has not seen yet comes earlier on the path and
+/// becomes the home; so does any place once the home has fallen silent.
+#[inline(always)]
+fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
+    if own.place == seen.place.0 {
+        return true;
+    }
+    let is_news = !own.has(Half::SEEN)
+        || seq::before(own.next_seq, segment.seq.wrapping_add(segment.sequence_length()))
+        || segment.flags.has(Flags::ACK) && seq::before(own.last_ack, segment.ack)
+        || seen.now_ns.saturating_sub(own.last_seen_ns) >= HOME_SILENCE_NS;
+    if is_news {
+        own.place = seen.place.0;
+    }
+    is_news
+}
+
+/// Adds the packet to the counters.
+#[inline(always)]
+fn count(own: &mut Half, segment: &Segment, now_ns: u64) {
+    own.last_seen_ns = now_ns;
+    own.packets += segment.wire_packets as u64;
+    own.wire_bytes += segment.wire_bytes as u64;
+    own.payload_bytes += segment.payload_bytes as u64;
+    own.last_seq = segment.seq;
+    own.window = segment.window;
+}
+
+/// Moves the highest sequence number sent and times the segment. Returns whether all of it was sent before.
+#[inline(always)]
+fn advance(own: &mut Half, segment: &Segment, now: u32) -> bool {
+    let length = segment.sequence_length();
+    let end = segment.seq.wrapping_add(length);
+    if !own.has(Half::SEEN) {
+        own.flags |= Half::SEEN;
+        own.initial_seq = segment.seq;
+        own.next_seq = segment.seq;
+    }
+    if length == 0 || segment.flags.has(Flags::RST) {
+        return false;
+    }
+    if !seq::before(segment.seq, own.next_seq) {
+        own.next_seq = end;
+        time(own, TimedSegment { end, sent: now });
+        return false;
+    }
+    let keep_alive = length == 1 && segment.payload_bytes == 1 && end == own.next_seq;
+    if keep_alive {
+        return false;
+    }
+    let whole = seq::before_or_at(end, own.next_seq);
+    let overlap = if whole { length } else { own.next_seq.wrapping_sub(segment.seq) };
+    own.retransmissions += if whole {
+        segment.wire_packets
+    } else {
+        (overlap as u64 * segment.wire_packets as u64).div_ceil(length as u64) as u32
+    };
+    own.retransmitted_bytes += if overlap < segment.payload_bytes { overlap } else { segment.payload_bytes } as u64;
+    forget_timed(own, segment.seq);
+    if !whole {
+        own.next_seq = end;
+    }
+    whole
+}
+
+/// Begins to wait for the segment's acknowledgement, if there is room.
+#[inline(always)]
+fn time(own: &mut Half, segment: TimedSegment) {
+    let count = own.timed_count as usize;
+    if count < TIMED_SEGMENTS {
+        let index = (own.timed_head as usize + count) % TIMED_SEGMENTS;
+        if let Some(free) = own.timed.get_mut(index) {
+            *free = segment;
+            own.timed_count += 1;
+        }
+    }
+}
+
+/// Karn's rule: an acknowledgement of these bytes may now belong to either transmission (RFC 6298,
+/// section 3), and what was sent after them waits for the repair as well.
+#[inline(always)]
+fn forget_timed(own: &mut Half, from: u32) {
+    for _ in 0..TIMED_SEGMENTS {
+        let count = own.timed_count as usize;
+        if count == 0 {
+            break;
+        }
+        let newest = (own.timed_head as usize + count - 1) % TIMED_SEGMENTS;
+        match own.timed.get(newest) {
+            Some(timed) if seq::before(from, timed.end) => own.timed_count -= 1,
+            Some(_) | None => break,
+        }
+    }
+}
+
+/// Takes the acknowledgement of what the other side sent. Returns whether it completed the handshake.
+#[inline(always)]
+fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) -> bool {
+    let ack = segment.ack;
+    own.last_ack = ack;
+    own.flags |= Half::ACK;
+    let mut sample = None;
+    for _ in 0..TIMED_SEGMENTS {
+        if other.timed_count == 0 {
+            break;
+        }
+        match other.timed.get(other.timed_head as usize % TIMED_SEGMENTS) {
+            Some(timed) if seq::before_or_at(timed.end, ack) => {
+                // The oldest of those acknowledged, as the kernel takes it.
+                if sample.is_none() {
+                    sample = Some(now.wrapping_sub(timed.sent));
+                }
+                other.timed_head = (other.timed_head + 1) % TIMED_SEGMENTS as u8;
+                other.timed_count -= 1;
+            }
+            Some(_) | None => break,
+        }
+    }
+    if let Some(ticks) = sample {
+        take_sample(other, ticks);
+    }
+    if other.has(Half::FIN) && seq::before_or_at(other.fin_end, ack) {
+        other.flags |= Half::FIN_ACKED;
+    }
+    if other.has(Half::SYN) && !other.has(Half::SYN_ACKED) && seq::before(other.initial_seq, ack) {
+        other.flags |= Half::SYN_ACKED;
+        return !segment.flags.has(Flags::SYN);
+    }
+    false
+}
+
+/// Smooths an RTT sample as RFC 6298, section 2, has it. The scaled integers round as Linux does.
+#[inline(always)]
+fn take_sample(half: &mut Half, ticks: u32) {
+    let sample = if ticks > MAX_SAMPLE { MAX_SAMPLE } else { ticks };
+    if half.rtt_samples == 0 {
+        half.srtt_8 = sample << 3;
+        half.rttvar_4 = sample << 1;
+        half.rtt_min = sample;
+        half.rtt_max = sample;
+    } else {
+        let error = (half.srtt_8 >> 3).abs_diff(sample);
+        half.rttvar_4 = half.rttvar_4 - (half.rttvar_4 >> 2) + error;
+        half.srtt_8 = half.srtt_8 - (half.srtt_8 >> 3) + sample;
+        if sample < half.rtt_min {
+            half.rtt_min = sample;
+        }
+        if sample > half.rtt_max {
+            half.rtt_max = sample;
+        }
+    }
+    half.rtt_last = sample;
+    half.rtt_samples = half.rtt_samples.saturating_add(1);
+}
+
+/// Notes SYN, FIN and RST.
+#[inline(always)]
+fn control(own: &mut Half, other: &Half, segment: &Segment) {
+    if segment.flags.has(Flags::SYN) {
+        if own.has(Half::SYN) {
+            own.flags |= Half::SYN_REPEATED;
+        }
+        own.flags |= Half::SYN;
+        own.mss_bytes = segment.options.mss_bytes;
+        own.window_scale_plus_1 = segment.options.window_scale_plus_1;
+    }
+    if segment.flags.has(Flags::FIN) && !own.has(Half::FIN) {
+        own.fin_end = segment.seq.wrapping_add(segment.sequence_length());
+        own.flags |= if other.has(Half::FIN_ACKED) { Half::FIN | Half::FIN_SECOND } else { Half::FIN };
+    }
+    if segment.flags.has(Flags::RST) {
+        own.flags |= Half::RST;
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

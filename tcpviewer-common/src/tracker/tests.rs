@@ -1,0 +1,234 @@
+//! Conversations told in sentences: each test sends segments and looks at the record.
+
+use super::*;
+use crate::{
+    segment::{SynOptions, mapped},
+    state::TcpState,
+};
+
+const MILLISECOND: u64 = 1_000_000;
+const START: u64 = 1_000 * MILLISECOND;
+
+/// A plain segment between two hosts, without flags or payload.
+pub(crate) fn segment(source_port: u16, destination_port: u16) -> Segment {
+    Segment {
+        source: mapped([10, 0, 0, 1]),
+        destination: mapped([10, 0, 0, 2]),
+        source_port: source_port.to_be_bytes(),
+        destination_port: destination_port.to_be_bytes(),
+        seq: 0,
+        ack: 0,
+        payload_bytes: 0,
+        header_bytes: 66,
+        wire_bytes: 66,
+        wire_packets: 1,
+        window: 1000,
+        flags: Flags::ACK,
+        options: SynOptions::default(),
+    }
+}
+
+/// A client at the low side with sequence numbers from 100, a server at the high side from 500.
+struct Conversation {
+    record: ConnectionRecord,
+    now_ns: u64,
+    place: Place,
+}
+
+impl Conversation {
+    fn new() -> Self {
+        Self { record: ConnectionRecord::VACANT, now_ns: START, place: Place::new(2, true) }
+    }
+
+    fn established() -> Self {
+        let mut talk = Self::new();
+        talk.client(100, 0, 0, Flags::SYN);
+        talk.server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+        talk.client(101, 501, 0, Flags::ACK);
+        talk
+    }
+
+    fn after_ms(&mut self, time: u64) -> &mut Self {
+        self.now_ns += time * MILLISECOND;
+        self
+    }
+
+    fn client(&mut self, seq: u32, ack: u32, payload_bytes: u32, flags: Flags) -> Outcome {
+        self.send(Side::Low, seq, ack, payload_bytes, flags)
+    }
+
+    fn server(&mut self, seq: u32, ack: u32, payload_bytes: u32, flags: Flags) -> Outcome {
+        self.send(Side::High, seq, ack, payload_bytes, flags)
+    }
+
+    fn send(&mut self, side: Side, seq: u32, ack: u32, payload_bytes: u32, flags: Flags) -> Outcome {
+        let ports = match side {
+            Side::Low => (40_000, 80),
+            Side::High => (80, 40_000),
+        };
+        let sent = Segment { seq, ack, payload_bytes, flags, ..segment(ports.0, ports.1) };
+        observe(
+            &mut self.record,
+            &sent,
+            Sighting { side, place: self.place, now_ns: self.now_ns, new_id: 7 },
+        )
+    }
+
+    fn states(&self) -> (TcpState, TcpState) {
+        let (source, destination) = self.record.oriented();
+        (source.state(destination), destination.state(source))
+    }
+}
+
+const DATA: Flags = Flags(Flags::ACK.0 | Flags::PSH.0);
+const FIN: Flags = Flags(Flags::ACK.0 | Flags::FIN.0);
+
+#[test]
+fn a_handshake_is_followed_state_by_state_and_timed() {
+    let mut talk = Conversation::new();
+    assert!(talk.client(100, 0, 0, Flags::SYN).opened);
+    assert_eq!(talk.states(), (TcpState::SynSent, TcpState::Listen));
+    talk.after_ms(10).server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    assert_eq!(talk.states(), (TcpState::SynSent, TcpState::SynReceived));
+    talk.after_ms(3).client(101, 501, 0, Flags::ACK);
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+    let record = talk.record;
+    assert_eq!(record.established_ns - record.syn_ns, 13 * MILLISECOND);
+    assert_eq!(record.syn_ack_ns - record.syn_ns, 10 * MILLISECOND);
+    let (source, destination) = record.oriented();
+    assert!(RttTicks::to_us(source.rtt_last).abs_diff(10_000) <= 1, "to a tick");
+    assert!(RttTicks::to_us(destination.rtt_last).abs_diff(3_000) <= 1, "to a tick");
+    assert_ne!(record.flags & ConnectionRecord::BY_HANDSHAKE, 0);
+}
+
+#[test]
+fn closing_in_turn_ends_in_time_wait_and_closed() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 0, FIN);
+    assert_eq!(talk.states(), (TcpState::FinWait1, TcpState::Established));
+    talk.server(501, 102, 0, Flags::ACK);
+    assert_eq!(talk.states(), (TcpState::FinWait2, TcpState::CloseWait));
+    talk.server(501, 102, 0, FIN);
+    assert_eq!(talk.states(), (TcpState::FinWait2, TcpState::LastAck));
+    assert!(talk.client(102, 502, 0, Flags::ACK).closed);
+    assert_eq!(talk.states(), (TcpState::TimeWait, TcpState::Closed));
+    assert!(!talk.client(102, 502, 0, Flags::ACK).closed, "a connection ends once");
+}
+
+#[test]
+fn closing_at_the_same_time_passes_through_closing() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 0, FIN);
+    talk.server(501, 101, 0, FIN);
+    assert_eq!(talk.states(), (TcpState::FinWait1, TcpState::FinWait1));
+    talk.client(102, 502, 0, Flags::ACK);
+    assert_eq!(talk.states(), (TcpState::Closing, TcpState::FinWait2));
+    assert!(talk.server(502, 102, 0, Flags::ACK).closed);
+    assert_eq!(talk.states(), (TcpState::TimeWait, TcpState::TimeWait));
+}
+
+#[test]
+fn a_reset_closes_both_ends() {
+    let mut talk = Conversation::established();
+    assert!(talk.server(501, 101, 0, Flags::RST).closed);
+    assert_eq!(talk.states(), (TcpState::Closed, TcpState::Closed));
+}
+
+#[test]
+fn data_sent_twice_counts_as_retransmitted_and_gives_no_rtt_sample() {
+    let mut talk = Conversation::established();
+    let samples = talk.record.halves[0].rtt_samples;
+    talk.client(101, 501, 100, DATA);
+    assert!(talk.after_ms(200).client(101, 501, 100, DATA).retransmission);
+    talk.after_ms(10).server(501, 201, 0, Flags::ACK);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes, sent.retransmissions), (200, 100, 1));
+    assert_eq!(sent.rtt_samples, samples, "Karn: the acknowledgement may belong to either");
+    talk.client(201, 501, 100, DATA);
+    talk.after_ms(10).server(501, 301, 0, Flags::ACK);
+    assert_eq!(talk.record.halves[0].rtt_samples, samples + 1);
+}
+
+#[test]
+fn a_segment_partly_sent_before_counts_its_old_bytes() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    assert!(!talk.client(151, 501, 100, DATA).retransmission, "half of it is new");
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq), (200, 50, 251));
+}
+
+#[test]
+fn a_keep_alive_is_no_retransmission() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.client(200, 501, 0, Flags::ACK);
+    talk.client(200, 501, 1, Flags::ACK);
+    assert_eq!(talk.record.halves[0].retransmissions, 0);
+}
+
+#[test]
+fn sequence_numbers_wrap_within_a_connection() {
+    let mut talk = Conversation::new();
+    let start = u32::MAX - 49;
+    talk.client(start.wrapping_sub(1), 0, 0, Flags::SYN);
+    talk.client(start, 501, 100, DATA);
+    talk.after_ms(5).server(501, 50, 0, Flags::ACK);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.next_seq, sent.retransmissions), (50, 0));
+    assert!(RttTicks::to_us(sent.rtt_last).abs_diff(5_000) <= 1, "to a tick");
+}
+
+#[test]
+fn a_packet_seen_at_two_places_counts_once_and_the_earlier_place_is_home() {
+    let mut talk = Conversation::established();
+    let (home, other) = (talk.place, Place::new(3, false));
+    talk.place = other;
+    assert!(!talk.client(101, 501, 0, Flags::ACK).counted, "nothing new: home has counted it");
+    assert!(talk.client(101, 501, 100, DATA).counted, "news: this place comes first on the path");
+    talk.place = home;
+    assert!(!talk.client(101, 501, 100, DATA).counted);
+    assert_eq!(talk.record.halves[0].payload_bytes, 100);
+}
+
+#[test]
+fn a_home_that_fell_silent_is_taken_over() {
+    let mut talk = Conversation::established();
+    talk.place = Place::new(3, false);
+    assert!(talk.after_ms(1_000).client(101, 501, 0, Flags::ACK).counted);
+}
+
+#[test]
+fn another_initial_sequence_number_is_another_connection() {
+    let talk = Conversation::established();
+    let syn = |seq| Segment { seq, flags: Flags::SYN, ..segment(40_000, 80) };
+    assert!(replaces(&talk.record, &syn(9_000), Side::Low));
+    assert!(!replaces(&talk.record, &syn(100), Side::Low), "the same SYN again");
+}
+
+#[test]
+fn mid_life_connections_take_the_higher_port_for_the_source() {
+    let mut talk = Conversation::new();
+    talk.server(501, 101, 100, DATA);
+    assert_eq!(talk.record.source_side(), Side::Low);
+    assert_eq!(talk.record.flags & ConnectionRecord::BY_HANDSHAKE, 0);
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+}
+
+#[test]
+fn smoothing_follows_rfc_6298_within_the_rounding() {
+    let mut half = Half::SILENT;
+    let (mut srtt, mut rttvar) = (0.0_f64, 0.0_f64);
+    for (index, sample) in [4_000_u32, 4_400, 3_900, 12_000, 4_100, 4_000, 4_050].into_iter().enumerate() {
+        take_sample(&mut half, sample);
+        if index == 0 {
+            (srtt, rttvar) = (f64::from(sample), f64::from(sample) / 2.0);
+        } else {
+            rttvar = 0.75 * rttvar + 0.25 * (srtt - f64::from(sample)).abs();
+            srtt = 0.875 * srtt + 0.125 * f64::from(sample);
+        }
+        assert!((f64::from(half.srtt_8) / 8.0 - srtt).abs() < 2.0, "srtt after sample {index}");
+        assert!((f64::from(half.rttvar_4) / 4.0 - rttvar).abs() < 4.0, "rttvar after sample {index}");
+    }
+    assert_eq!((half.rtt_min, half.rtt_max, half.rtt_last, half.rtt_samples), (3_900, 12_000, 4_050, 7));
+}

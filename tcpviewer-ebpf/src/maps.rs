@@ -1,0 +1,40 @@
+//! Every map and its size. Capacities that the configuration decides are set by the loader.
+
+use aya_ebpf::{
+    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use tcpviewer_common::{
+    connection::{ConnectionKey, ConnectionSlot},
+    event::{ConnectionEvent, PacketEvent, Settings},
+    ledger::LedgerCounters,
+    limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
+};
+
+/// `BPF_F_NO_PREALLOC`: memory follows the number of connections, up to the capacity.
+const ON_DEMAND: usize = 1;
+
+/// One record per connection.
+#[btf_map]
+pub(crate) static CONNECTIONS: HashMap<
+    ConnectionKey,
+    ConnectionSlot,
+    { DEFAULT_MAX_CONNECTIONS as usize },
+    ON_DEMAND,
+> = HashMap::new();
+
+/// Connections that opened, changed or closed.
+#[btf_map]
+pub(crate) static CONNECTION_EVENTS: RingBuf<ConnectionEvent, { CONNECTION_RING_BYTES as usize }> = RingBuf::new();
+
+/// Packets, while somebody watches.
+#[btf_map]
+pub(crate) static PACKET_EVENTS: RingBuf<PacketEvent, { PACKET_RING_BYTES as usize }> = RingBuf::new();
+
+/// What became of every packet, one set of counters per CPU.
+#[btf_map]
+pub(crate) static LEDGER: PerCpuArray<LedgerCounters, 1> = PerCpuArray::new();
+
+/// What user space tells the programs.
+#[btf_map]
+pub(crate) static SETTINGS: Array<Settings, 1> = Array::new();

@@ -1,0 +1,166 @@
+//! The packet path: parse, find the record, let the tracker change it, report what changed. Whatever cannot be
+//! followed is counted by its reason.
+#![expect(unsafe_code, reason = "map values are behind raw pointers and locks")]
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_spin_lock, bpf_spin_unlock},
+    programs::TcContext,
+};
+use tcpviewer_common::{
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Place},
+    event::Settings,
+    ledger::LedgerCounters,
+    parse::{Link, Skip, parse},
+    segment::Segment,
+    tracker::{self, Outcome, Sighting},
+};
+
+use crate::{
+    maps::{CONNECTIONS, LEDGER, SETTINGS},
+    packet::{LinearBytes, interface, offload},
+    report,
+};
+
+/// More than the longest chain of headers that is followed.
+const HEADER_BYTES: u32 = 256;
+
+/// What a new entry of the map is made of. In read-only memory: it is larger than the kernel's stack.
+static VACANT: ConnectionSlot = ConnectionSlot::VACANT;
+
+/// Takes a packet into its connection.
+#[inline(always)]
+pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
+    let (Some(ledger), Some(settings)) = (LEDGER.get_ptr_mut(0), SETTINGS.get(0)) else { return };
+    // SAFETY: this CPU's own entry; programs at these hooks run with bottom halves disabled and do not
+    // interrupt each other.
+    let ledger = unsafe { &mut *ledger };
+    ledger.packets_seen += 1;
+    match read(context, link, &raw mut ledger.scratch) {
+        Ok(segment) => track(context, &segment, Place::new(interface(context), egress), ledger, settings),
+        Err(reason) => *ledger.skipped(reason) += 1,
+    }
+}
+
+/// The packet's segment. Where headers lie outside the linear part they are first moved there.
+#[inline(always)]
+fn read(context: &TcContext, link: Link, scratch: *mut u64) -> Result<Segment, Skip> {
+    let bytes = LinearBytes::of(context, scratch);
+    let mut segment = match parse(&bytes, link) {
+        Err(Skip::Truncated) if bytes.is_partial() => {
+            let wanted = if context.len() < HEADER_BYTES { context.len() } else { HEADER_BYTES };
+            context.skb.pull_data(wanted).map_err(|_code| Skip::Truncated)?;
+            parse(&LinearBytes::of(context, scratch), link)
+        }
+        other => other,
+    }?;
+    let (segments, segment_bytes) = offload(context);
+    segment.split(segments, segment_bytes);
+    Ok(segment)
+}
+
+#[inline(always)]
+fn track(
+    context: &TcContext,
+    segment: &Segment,
+    place: Place,
+    ledger: &mut LedgerCounters,
+    settings: &Settings,
+) {
+    let (key, side) = ConnectionKey::of(segment);
+    let Some(slot) = find_or_create(context, &key) else {
+        ledger.packets_table_full += 1;
+        return;
+    };
+    let seen = Sighting {
+        side,
+        place,
+        // SAFETY: a helper without preconditions.
+        now_ns: unsafe { bpf_ktime_get_boot_ns() },
+        new_id: next_id(ledger, settings),
+    };
+    if segment.flags.opens() {
+        replace(&key, slot, segment, seen, ledger);
+    }
+    let (outcome, due, id) = change(slot, segment, seen, settings.update_interval_ns);
+    if !outcome.counted {
+        ledger.packets_seen_elsewhere += 1;
+        return;
+    }
+    ledger.packets_tracked += 1;
+    if outcome.opened {
+        ledger.opened += 1;
+    }
+    if due || outcome.opened || outcome.closed {
+        report::connection(&key, slot, seen.now_ns, outcome.opened || outcome.closed, ledger);
+    }
+    if settings.watch_packets != 0 {
+        report::packet(segment, seen, id, outcome.retransmission, ledger);
+    }
+}
+
+/// The entry of a connection. `None` where there is no room for a new one.
+#[inline(always)]
+fn find_or_create(context: &TcContext, key: &ConnectionKey) -> Option<*mut ConnectionSlot> {
+    if let Some(slot) = CONNECTIONS.get_ptr_mut(key) {
+        return Some(slot);
+    }
+    // It may exist by now: then another CPU has just made it.
+    if CONNECTIONS.insert(key, &VACANT, u64::from(BPF_NOEXIST)).is_err() {
+        aya_log_ebpf::debug!(context, "no new entry in the connection map");
+    }
+    CONNECTIONS.get_ptr_mut(key)
+}
+
+/// An id that no other CPU gives.
+#[inline(always)]
+fn next_id(ledger: &LedgerCounters, settings: &Settings) -> u64 {
+    // SAFETY: a helper without preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    (ledger.opened + 1) * u64::from(settings.possible_cpus) + u64::from(cpu)
+}
+
+/// Empties the record when the segment begins another connection on the same endpoints, after its last state
+/// was reported.
+#[inline(always)]
+fn replace(
+    key: &ConnectionKey,
+    slot: *mut ConnectionSlot,
+    segment: &Segment,
+    seen: Sighting,
+    ledger: &mut LedgerCounters,
+) {
+    // SAFETY: a racy look at one record; it is repeated under the lock by whoever acts on it.
+    if !tracker::replaces(unsafe { &(*slot).record }, segment, seen.side) {
+        return;
+    }
+    report::connection(key, slot, seen.now_ns, true, ledger);
+    // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
+    unsafe {
+        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        if tracker::replaces(&(*slot).record, segment, seen.side) {
+            (*slot).record = ConnectionRecord::VACANT;
+        }
+        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+    }
+}
+
+/// Lets the tracker change the record. Returns what that did, whether a report is due, and the record's id.
+#[inline(always)]
+fn change(
+    slot: *mut ConnectionSlot,
+    segment: &Segment,
+    seen: Sighting,
+    update_interval_ns: u64,
+) -> (Outcome, bool, u64) {
+    // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
+    unsafe {
+        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        let record = &mut (*slot).record;
+        let outcome = tracker::observe(record, segment, seen);
+        let due = record.is_due(seen.now_ns, update_interval_ns);
+        let id = record.id;
+        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        (outcome, due, id)
+    }
+}
