@@ -3,12 +3,17 @@
 //! these types in `capture` and `table`, these become messages in `api/convert`.
 
 use std::{
-    net::SocketAddr,
-    sync::Arc,
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
-use tcpviewer_common::state::TcpState;
+use tcpviewer_common::{
+    connection::{ConnectionKey, ConnectionRecord},
+    segment::Address,
+    state::TcpState,
+};
 use tokio::sync::oneshot;
 
 /// A connection as it is published. Counters are absolute since it was first seen.
@@ -188,6 +193,71 @@ pub enum CloseReason {
     HandshakeTimeout,
     /// A new connection began on the same endpoints.
     Replaced,
+}
+
+/// What a source learned of one connection: its record and the words that go with it.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The connection's endpoints.
+    pub key: ConnectionKey,
+    /// Its record, with absolute counters.
+    pub record: ConnectionRecord,
+    /// Name of the interface on which it is counted.
+    pub interface: Arc<str>,
+    /// Whether nothing more will come of it: its source follows it no longer.
+    pub is_last: bool,
+}
+
+/// Packets on their way to whoever watches.
+#[derive(Clone, Debug)]
+pub struct PacketBatch {
+    /// The packets, oldest first.
+    pub packets: Vec<Packet>,
+    /// Packet events lost in the kernel since the start.
+    pub lost_in_kernel: u64,
+}
+
+/// An endpoint as people write it; IPv4 where the address is an IPv4-mapped one.
+pub fn endpoint(address: Address, port: [u8; 2]) -> SocketAddr {
+    let address = IpAddr::V6(Ipv6Addr::from(address)).to_canonical();
+    SocketAddr::new(address, u16::from_be_bytes(port))
+}
+
+/// Names of interfaces by index: written where they are attached, read where packets come in.
+#[derive(Debug, Default)]
+pub struct InterfaceNames(RwLock<HashMap<u32, Arc<str>>>);
+
+impl InterfaceNames {
+    /// Learns or corrects a name.
+    pub fn set(&self, index: u32, name: Arc<str>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(index, name);
+    }
+
+    /// The name of an interface; its number where nothing is known of it.
+    pub fn get(&self, index: u32) -> Arc<str> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&index).cloned();
+        known.unwrap_or_else(|| format!("#{index}").into())
+    }
+}
+
+/// Turns the kernel's boot time into wall-clock time. Both clocks are read once, so the times of one run are
+/// comparable even when the wall clock is set.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Wall-clock time at boot.
+    boot: SystemTime,
+}
+
+impl Clock {
+    /// A clock for which boot time 0 was at `boot`.
+    pub const fn new(boot: SystemTime) -> Self {
+        Self { boot }
+    }
+
+    /// Wall-clock time of a moment of boot time, nanoseconds.
+    pub fn at(self, boot_ns: u64) -> SystemTime {
+        self.boot + Duration::from_nanos(boot_ns)
+    }
 }
 
 /// What changed in the table: each connection once, in its newest form.

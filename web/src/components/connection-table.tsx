@@ -31,7 +31,6 @@ export function ConnectionTable(): ReactElement {
     scrollMargin: HEADER_HEIGHT_PX,
     scrollPaddingStart: HEADER_HEIGHT_PX,
     overscan: 8,
-    initialRect: { width: 1000, height: 600 },
   });
 
   const select = (id: bigint): void => {

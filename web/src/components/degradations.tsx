@@ -29,10 +29,11 @@ export function Degradations({ degradations, interfaces }: DegradationsProps): R
       title="What does not fully work on this host"
       tone="warn"
       testId="degradations"
+      label={formatPlural(all.length, 'limitation')}
       trigger={
         <>
           <Icon name="warning" />
-          {formatPlural(all.length, 'limitation')}
+          {all.length}
         </>
       }
     >

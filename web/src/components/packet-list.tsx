@@ -47,7 +47,6 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
     estimateSize: () => ROW_HEIGHT_PX,
     scrollMargin: HEADER_HEIGHT_PX,
     overscan: 10,
-    initialRect: { width: 1000, height: 300 },
   });
 
   useLayoutEffect(() => {

@@ -7,6 +7,8 @@ import { useElementWidth } from './use-element-size';
 
 const HEIGHT_PX = 72;
 const INSET_PX = 3;
+/** How much more than the highest value the chart's height stands for. */
+const HEADROOM = 1.1;
 
 export interface Series {
   readonly name: string;
@@ -29,10 +31,10 @@ export function TimeChart({ title, series, timesMs, spanMs, format }: TimeChartP
   const widthPx = useElementWidth(frame);
   const [pointed, setPointed] = useState<number>();
   const endMs = timesMs.at(-1) ?? 0;
-  const highest = Math.max(1, ...series.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const highest = Math.max(0, ...series.flatMap(({ values }) => values.map((value) => value ?? 0)));
+  const top = Math.max(1, highest * HEADROOM);
   const toX = (timeMs: number): number => widthPx - ((endMs - timeMs) / spanMs) * widthPx;
-  const toY = (value: number): number =>
-    HEIGHT_PX - INSET_PX - (value / highest) * (HEIGHT_PX - 2 * INSET_PX);
+  const toY = (value: number): number => HEIGHT_PX - INSET_PX - (value / top) * (HEIGHT_PX - 2 * INSET_PX);
   const index = pointed === undefined ? timesMs.length - 1 : nearest(timesMs.map(toX), pointed);
   const indexMs = timesMs[index];
 
@@ -60,7 +62,7 @@ export function TimeChart({ title, series, timesMs, spanMs, format }: TimeChartP
           setPointed(undefined);
         }}
       >
-        <span className={styles.highest}>{format(highest)}</span>
+        <span className={styles.highest}>{highest > 0 && `highest ${format(highest)}`}</span>
         <svg width={widthPx} height={HEIGHT_PX} aria-hidden="true">
           {series.map(({ name, tone, values }) => (
             <path key={name} data-tone={tone} d={toPath(values, timesMs, toX, toY)} />

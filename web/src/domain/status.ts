@@ -1,5 +1,5 @@
 // The daemon's status: what it listens to, what it could not count, what it costs.
-import { formatPlural } from './format';
+import { formatCount, formatPlural } from './format';
 
 export interface InterfaceStatus {
   readonly name: string;
@@ -99,7 +99,7 @@ export function ledgerSummary(ledger: Ledger): string {
   const lost = eventsLost(ledger);
   const notCounted = packetsNotCounted(ledger);
   if (notCounted > 0) {
-    return `${formatPlural(notCounted, 'packet')} not counted`;
+    return `${formatCount(notCounted)} not counted`;
   }
   return lost > 0 ? `lost ${formatPlural(lost, 'event')}` : 'complete';
 }

@@ -8,6 +8,14 @@ declare global {
 }
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
 
+// The test document lays nothing out; virtual lists need a size to show anything.
+for (const [property, sizePx] of [
+  ['clientWidth', 1280],
+  ['clientHeight', 600],
+] as const) {
+  Object.defineProperty(Element.prototype, property, { configurable: true, get: () => sizePx });
+}
+
 const roots: Root[] = [];
 
 export function render(

@@ -1,0 +1,242 @@
+//! Where the programs listen: attaches them to every selected interface, follows interfaces as they come and
+//! go, and keeps the links. In: the loaded object and the kernel's link messages. Out: names of interfaces,
+//! and the state of each for the status. All links end with the process.
+
+pub mod load;
+
+pub mod links;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aya::Ebpf;
+use futures_util::{StreamExt as _, TryStreamExt as _, channel::mpsc::UnboundedReceiver};
+use rtnetlink::{
+    MulticastGroup, new_multicast_connection,
+    packet_core::{NetlinkMessage, NetlinkPayload},
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage},
+    },
+    sys::SocketAddr,
+};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::load::{KernelMaps, LoadError};
+use self::links::{Attachment, Framing};
+use crate::{
+    config::{AttachConfig, HookChoice, InterfaceSelector},
+    model::{Degradation, Interface, InterfaceNames},
+};
+
+/// Why interfaces cannot be followed.
+#[derive(Debug, Error)]
+pub enum AttachError {
+    /// The programs are not in the kernel.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The kernel's link messages cannot be had.
+    #[error("open netlink socket: {0}")]
+    Netlink(#[from] std::io::Error),
+    /// The interfaces cannot be listed.
+    #[error("list interfaces: {0}")]
+    List(#[from] rtnetlink::Error),
+    /// An interface that was named does not exist.
+    #[error("attach to interface {name}: no such interface; this host has {present}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Those that exist.
+        present: String,
+    },
+    /// No selected interface took the programs.
+    #[error("attach to interface {name}: {reason}")]
+    Refused {
+        /// The first of them.
+        name: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Asks for the state of the interfaces.
+pub type StatusRequest = oneshot::Sender<AttachStatus>;
+
+/// The state of the interfaces.
+#[derive(Clone, Debug)]
+pub struct AttachStatus {
+    /// Selected interfaces.
+    pub interfaces: Vec<Interface>,
+    /// What works in a lesser way.
+    pub degradations: Vec<Degradation>,
+}
+
+/// Holds the programs and their links.
+pub struct Attach {
+    ebpf: Ebpf,
+    selectors: Vec<InterfaceSelector>,
+    hook: HookChoice,
+    names: Arc<InterfaceNames>,
+    attached: BTreeMap<u32, Attached>,
+    messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
+    /// Why clsact had to stand in for TCX.
+    fallback: Option<String>,
+}
+
+struct Attached {
+    name: Arc<str>,
+    state: Result<Attachment, String>,
+}
+
+impl Attach {
+    /// Attaches to all selected interfaces that are there and up.
+    ///
+    /// # Errors
+    ///
+    /// When interfaces cannot be followed, one that was named does not exist, or none took the programs.
+    pub async fn start(
+        ebpf: Ebpf,
+        config: &AttachConfig,
+        names: Arc<InterfaceNames>,
+    ) -> Result<Self, AttachError> {
+        // Listen before listing, so that no change falls between the two.
+        let (connection, handle, messages) = new_multicast_connection(&[MulticastGroup::Link])?;
+        tokio::spawn(connection);
+        let present: Vec<LinkMessage> = handle.link().get().execute().try_collect().await?;
+        check_names(&config.interfaces, &present)?;
+        let mut attach = Self {
+            ebpf,
+            selectors: config.interfaces.clone(),
+            hook: config.hook,
+            names,
+            attached: BTreeMap::new(),
+            messages,
+            fallback: None,
+        };
+        for link in &present {
+            attach.link_present(link);
+        }
+        attach.refuse_if_none_took()?;
+        Ok(attach)
+    }
+
+    /// Follows interfaces and answers status requests until the requests end.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<StatusRequest>) {
+        loop {
+            tokio::select! {
+                Some((message, _)) = self.messages.next() => self.take_message(message),
+                request = requests.recv() => match request {
+                    // Who asked may have gone; then nobody misses the answer.
+                    Some(reply) => drop(reply.send(self.status())),
+                    None => break,
+                },
+            }
+        }
+    }
+
+    fn take_message(&mut self, message: NetlinkMessage<RouteNetlinkMessage>) {
+        match message.payload {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => self.link_present(&link),
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => self.link_gone(link.header.index),
+            _ => {}
+        }
+    }
+
+    /// Attaches to an interface that is selected and up, once. An interface that goes down keeps its links:
+    /// nothing passes it.
+    fn link_present(&mut self, link: &LinkMessage) {
+        let index = link.header.index;
+        let Some(name) = interface_name(link) else { return };
+        self.names.set(index, Arc::clone(&name));
+        if let Some(attached) = self.attached.get_mut(&index) {
+            attached.name = name;
+            return;
+        }
+        let selected = self.selectors.iter().any(|selector| selector.matches(&name));
+        if !selected || !link.header.flags.contains(LinkFlags::Up) {
+            return;
+        }
+        let state = self.attach(&name, link.header.link_layer_type);
+        match &state {
+            Ok(attachment) => tracing::info!(interface = %name, hook = ?attachment.hook, "attached"),
+            Err(reason) => tracing::warn!(interface = %name, reason, "not attached"),
+        }
+        self.attached.insert(index, Attached { name, state });
+    }
+
+    fn link_gone(&mut self, index: u32) {
+        if let Some(gone) = self.attached.remove(&index) {
+            tracing::info!(interface = %gone.name, "interface is gone");
+        }
+    }
+
+    fn attach(&mut self, name: &str, kind: LinkLayerType) -> Result<Attachment, String> {
+        let framing = Framing::of(kind).ok_or_else(|| format!("link type {kind:?} is not supported"))?;
+        if self.hook != HookChoice::Clsact && self.fallback.is_none() {
+            match links::attach_tcx(&mut self.ebpf, name, framing) {
+                Ok(attachment) => return Ok(attachment),
+                Err(reason) if self.hook == HookChoice::Tcx || !reason.is_unsupported() => {
+                    return Err(reason.to_string());
+                }
+                Err(reason) => self.fallback = Some(reason.to_string()),
+            }
+        }
+        links::attach_clsact(&mut self.ebpf, name, framing).map_err(|reason| reason.to_string())
+    }
+
+    fn refuse_if_none_took(&self) -> Result<(), AttachError> {
+        let mut refusals = self.attached.values().filter_map(|attached| {
+            attached.state.as_ref().err().map(|reason| (Arc::clone(&attached.name), reason.clone()))
+        });
+        let took = self.attached.values().any(|attached| attached.state.is_ok());
+        match refusals.next() {
+            Some((name, reason)) if !took => Err(AttachError::Refused { name, reason }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn status(&self) -> AttachStatus {
+        let interfaces = self.attached.iter().map(|(index, attached)| Interface {
+            name: Arc::clone(&attached.name),
+            index: *index,
+            hook: attached.state.as_ref().map(|attachment| attachment.hook).map_err(Clone::clone),
+        });
+        let refused = self.attached.values().filter_map(|attached| {
+            attached.state.as_ref().err().map(|reason| Degradation {
+                feature: format!("interface {}", attached.name),
+                reason: reason.clone(),
+                effect: String::from("its packets are not seen"),
+            })
+        });
+        let fallback = self.fallback.iter().map(|reason| Degradation {
+            feature: String::from("hook"),
+            reason: format!("clsact in place of TCX: {reason}"),
+            effect: String::from("filters of a killed daemon stay attached until the next start"),
+        });
+        let forced = (self.hook == HookChoice::Clsact).then(|| Degradation {
+            feature: String::from("hook"),
+            reason: String::from("clsact in place of TCX: so configured"),
+            effect: String::from("filters of a killed daemon stay attached until the next start"),
+        });
+        AttachStatus { interfaces: interfaces.collect(), degradations: refused.chain(fallback).chain(forced).collect() }
+    }
+}
+
+fn interface_name(link: &LinkMessage) -> Option<Arc<str>> {
+    link.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::IfName(name) = attribute { Some(name.as_str().into()) } else { None }
+    })
+}
+
+/// Every interface that was named, and not just described, must be there.
+fn check_names(selectors: &[InterfaceSelector], present: &[LinkMessage]) -> Result<(), AttachError> {
+    let names: Vec<Arc<str>> = present.iter().filter_map(interface_name).collect();
+    for selector in selectors {
+        if let InterfaceSelector::Name(name) = selector
+            && !names.iter().any(|present| **present == **name)
+        {
+            return Err(AttachError::Unknown { name: name.clone(), present: names.join(", ") });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Loads the programs into the kernel: checks what the process may do, sets capacities, fills in the settings,
+//! and takes the maps out for `capture`.
+
+use std::num::TryFromIntError;
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{ProgramError, SchedClassifier},
+    util::nr_cpus,
+};
+use aya_log::EbpfLogger;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tcpviewer_common::{
+    connection::{ConnectionKey, ConnectionSlot},
+    event::Settings,
+    ledger::LedgerCounters,
+};
+use thiserror::Error;
+
+use crate::config::AttachConfig;
+
+/// The object that the build carried in.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpviewer"));
+
+/// Capabilities by their bit in `CapEff` (include/uapi/linux/capability.h).
+const NEEDED_CAPABILITIES: [(u32, &str); 3] =
+    [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// What `capture` reads from and writes to.
+pub struct KernelMaps {
+    /// One record per connection.
+    pub connections: HashMap<MapData, ConnectionKey, ConnectionSlot>,
+    /// Connections that opened, changed or closed.
+    pub connection_events: RingBuf<MapData>,
+    /// Packets, while somebody watches.
+    pub packet_events: RingBuf<MapData>,
+    /// What became of every packet.
+    pub ledger: PerCpuArray<MapData, LedgerCounters>,
+    /// What the programs are told.
+    pub settings: Array<MapData, Settings>,
+    /// The programs' own diagnostics.
+    pub log: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// CPUs this kernel can have.
+    pub possible_cpus: u32,
+}
+
+/// Why the programs are not in the kernel.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The process lacks capabilities.
+    #[error(
+        "load programs into the kernel: this process lacks {missing}; run it as root, or give the binary \
+         the capabilities: setcap cap_bpf,cap_net_admin,cap_perfmon+ep FILE"
+    )]
+    Capabilities {
+        /// Which.
+        missing: String,
+    },
+    /// The state of the process cannot be read.
+    #[error("read capabilities of this process: {0}")]
+    Process(#[from] procfs::ProcError),
+    /// The object was not taken.
+    #[error("load programs into the kernel: {0}")]
+    Object(#[from] EbpfError),
+    /// The object lacks a part.
+    #[error("load programs into the kernel: the object has no {0}")]
+    Missing(&'static str),
+    /// A map was not taken.
+    #[error("open kernel map: {0}")]
+    Map(#[from] MapError),
+    /// The verifier, or the kernel's policy, turned a program down.
+    #[error("load program {name} into the kernel: {error}")]
+    Program {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        error: Box<ProgramError>,
+    },
+    /// The number of CPUs is unknown.
+    #[error("count CPUs: {0}")]
+    Cpus(String),
+}
+
+impl From<TryFromIntError> for LoadError {
+    fn from(error: TryFromIntError) -> Self {
+        Self::Cpus(error.to_string())
+    }
+}
+
+/// Loads the object and takes its maps out.
+///
+/// # Errors
+///
+/// When the process may not, or the kernel will not.
+pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, KernelMaps), LoadError> {
+    check_capabilities()?;
+    // Before Linux 5.11 maps count against this limit. Where it cannot be raised the load tells.
+    let unlimited = Rlimit { current: None, maximum: None };
+    if let Err(error) = setrlimit(Resource::Memlock, unlimited) {
+        tracing::debug!(%error, "cannot raise the limit of locked memory");
+    }
+    let mut ebpf = EbpfLoader::new().map_max_entries("CONNECTIONS", config.max_connections).load(OBJECT)?;
+    let log = EbpfLogger::init(&mut ebpf)
+        .inspect_err(|error| tracing::debug!(%error, "the programs' diagnostics are not available"))
+        .ok();
+    let possible_cpus = u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
+    let mut maps = KernelMaps {
+        connections: HashMap::try_from(take(&mut ebpf, "CONNECTIONS")?)?,
+        connection_events: RingBuf::try_from(take(&mut ebpf, "CONNECTION_EVENTS")?)?,
+        packet_events: RingBuf::try_from(take(&mut ebpf, "PACKET_EVENTS")?)?,
+        ledger: PerCpuArray::try_from(take(&mut ebpf, "LEDGER")?)?,
+        settings: Array::try_from(take(&mut ebpf, "SETTINGS")?)?,
+        log,
+        possible_cpus,
+    };
+    maps.settings.set(0, Settings { update_interval_ns, watch_packets: 0, possible_cpus }, 0)?;
+    Ok((ebpf, maps))
+}
+
+/// A program, loaded when it is first asked for: few hosts have devices of every kind.
+///
+/// # Errors
+///
+/// When the object lacks it or the kernel turns it down.
+pub fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier, LoadError> {
+    let failed = |error| LoadError::Program { name, error: Box::new(error) };
+    let program: &mut SchedClassifier =
+        ebpf.program_mut(name).ok_or(LoadError::Missing(name))?.try_into().map_err(failed)?;
+    if program.fd().is_err() {
+        program.load().map_err(failed)?;
+    }
+    Ok(program)
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LoadError> {
+    ebpf.take_map(name).ok_or(LoadError::Missing(name))
+}
+
+fn check_capabilities() -> Result<(), LoadError> {
+    let effective = procfs::process::Process::myself()?.status()?.capeff;
+    let missing = missing_capabilities(effective);
+    if missing.is_empty() { Ok(()) } else { Err(LoadError::Capabilities { missing: missing.join(", ") }) }
+}
+
+/// Names of the needed capabilities that a process with these effective ones lacks. CAP_SYS_ADMIN stands for
+/// the two that were split off from it in Linux 5.8.
+fn missing_capabilities(effective: u64) -> Vec<&'static str> {
+    let has = |bit: u32| effective & (1 << bit) != 0;
+    NEEDED_CAPABILITIES
+        .iter()
+        .filter(|(bit, _)| !has(*bit) && (*bit == 12 || !has(CAP_SYS_ADMIN)))
+        .map(|(_, name)| *name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        assert_eq!(missing_capabilities(0), ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]);
+        assert_eq!(missing_capabilities(1 << 21), ["CAP_NET_ADMIN"]);
+        assert!(missing_capabilities(1 << 12 | 1 << 38 | 1 << 39).is_empty());
+    }
+}

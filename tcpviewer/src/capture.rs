@@ -1,0 +1,237 @@
+//! The source of samples: reads what the kernel reports, fetches what it left unsaid of connections that went
+//! quiet, and takes dead records out of the kernel's map. In: ring buffers and the map. Out: batches of
+//! [`Sample`]s and packets. It owns the map's lifecycle; what is listed, and for how long, is the table's.
+
+pub mod convert;
+
+pub mod followed;
+
+pub mod kernel;
+
+use std::{io, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use self::{
+    followed::{Check, Followed},
+    kernel::Kernel,
+};
+use crate::{
+    attach::KernelMaps,
+    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample},
+};
+
+/// Rings are drained this often while they have content.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
+/// After so many empty drains nothing can be waiting that was reported without a wake-up: more than the
+/// kernel's pause between wake-ups.
+const EMPTY_DRAINS_TO_SLEEP: u32 = 4;
+/// How often it is looked at whether events were lost.
+const LOSS_CHECK: Duration = Duration::from_secs(1);
+/// At most so many samples are handed on at once.
+const BATCH: usize = 1024;
+
+/// Why the kernel's maps cannot be read.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// A ring buffer cannot be waited for.
+    #[error("wait for ring buffer: {0}")]
+    Ring(#[from] io::Error),
+    /// A map does not answer.
+    #[error("read kernel map: {0}")]
+    Map(#[from] aya::maps::MapError),
+}
+
+/// What is asked of the running capture.
+#[derive(Debug)]
+pub enum Request {
+    /// Packets are watched, or no longer.
+    WatchPackets(bool),
+    /// Report the counters.
+    Status(oneshot::Sender<CaptureStatus>),
+}
+
+/// Counters of the capture.
+#[derive(Clone, Copy, Debug)]
+pub struct CaptureStatus {
+    /// What became of every packet.
+    pub ledger: Ledger,
+    /// Records in the kernel's map.
+    pub tracked: u64,
+    /// Memory of the kernel maps, bytes.
+    pub kernel_map_bytes: Option<u64>,
+}
+
+/// Where results go.
+pub struct Outlets {
+    /// Samples, to the table.
+    pub samples: mpsc::Sender<Vec<Sample>>,
+    /// Packets, to whoever watches.
+    pub packets: mpsc::Sender<PacketBatch>,
+}
+
+/// Follows the kernel until the requests end.
+///
+/// # Errors
+///
+/// When the kernel's maps cannot be read any more.
+pub async fn run(
+    maps: KernelMaps,
+    names: Arc<InterfaceNames>,
+    clock: Clock,
+    update_interval: Duration,
+    mut requests: mpsc::Receiver<Request>,
+    outlets: Outlets,
+) -> Result<(), CaptureError> {
+    let mut kernel = Kernel::new(maps, names, clock)?;
+    let mut followed = Followed::new(update_interval);
+    let mut drain = interval(DRAIN_TICK);
+    drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut loss_check = interval(LOSS_CHECK);
+    loss_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut empty_drains = 0;
+    let mut events_lost = 0;
+    loop {
+        let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
+        let next_check = followed.next_check_ns().map(|at_ns| Instant::now() + until(at_ns));
+        tokio::select! {
+            request = requests.recv() => match request {
+                Some(Request::WatchPackets(on)) => {
+                    kernel.watch_packets(on)?;
+                    empty_drains = 0;
+                }
+                Some(Request::Status(reply)) => {
+                    let status = CaptureStatus {
+                        ledger: kernel.ledger()?,
+                        tracked: followed.len() as u64,
+                        kernel_map_bytes: kernel.map_bytes(),
+                    };
+                    // Who asked may have gone; then nobody misses the answer.
+                    drop(reply.send(status));
+                    continue;
+                }
+                None => return Ok(()),
+            },
+            woken = kernel.readable() => {
+                woken?;
+                empty_drains = 0;
+            }
+            _ = drain.tick(), if awake || kernel.packets_watched() => {}
+            () = sleep_until(next_check.unwrap_or_else(Instant::now)), if next_check.is_some() => {
+                check(&mut kernel, &mut followed, &outlets).await?;
+                continue;
+            }
+            _ = loss_check.tick() => {
+                let lost = kernel.ledger()?.connection_events_lost;
+                if lost > events_lost {
+                    events_lost = lost;
+                    find_unreported(&mut kernel, &mut followed, &outlets).await?;
+                }
+                continue;
+            }
+        }
+        let any = take_events(&mut kernel, &mut followed, &outlets).await?;
+        empty_drains = if any { 0 } else { empty_drains + 1 };
+    }
+}
+
+/// Hands on what the rings hold. Returns whether there was anything.
+async fn take_events(
+    kernel: &mut Kernel,
+    followed: &mut Followed,
+    outlets: &Outlets,
+) -> Result<bool, CaptureError> {
+    let mut any = false;
+    loop {
+        let batch = kernel.take_samples(BATCH);
+        if batch.is_empty() {
+            break;
+        }
+        any = true;
+        for sample in &batch {
+            followed.reported(sample, boot_ns());
+        }
+        hand_on(outlets, batch).await;
+    }
+    let packets = kernel.take_packets(BATCH);
+    if !packets.is_empty() {
+        any = true;
+        let lost_in_kernel = kernel.ledger()?.packet_events_lost;
+        // The receiver is gone only when the daemon stops.
+        drop(outlets.packets.send(PacketBatch { packets, lost_in_kernel }).await);
+    }
+    kernel.take_log();
+    Ok(any)
+}
+
+/// Looks after connections whose time has come: fetches what changed since the last report, and takes records
+/// of dead connections out of the map.
+async fn check(
+    kernel: &mut Kernel,
+    followed: &mut Followed,
+    outlets: &Outlets,
+) -> Result<(), CaptureError> {
+    let mut batch = Vec::new();
+    let now_ns = boot_ns();
+    for key in followed.due(now_ns, BATCH) {
+        let Some(mut sample) = kernel.look_up(&key)? else {
+            followed.forget(&key);
+            continue;
+        };
+        match followed.check(&sample, now_ns) {
+            Check::Unchanged => {}
+            Check::Changed => batch.push(sample),
+            Check::Dead => {
+                kernel.remove(&key)?;
+                followed.forget(&key);
+                sample.is_last = true;
+                batch.push(sample);
+            }
+        }
+    }
+    hand_on(outlets, batch).await;
+    Ok(())
+}
+
+/// After reports were lost: reads the map through for connections nobody has heard of.
+async fn find_unreported(
+    kernel: &mut Kernel,
+    followed: &mut Followed,
+    outlets: &Outlets,
+) -> Result<(), CaptureError> {
+    let unknown: Vec<_> = kernel.keys()?.into_iter().filter(|key| !followed.knows(key)).collect();
+    tracing::debug!(connections = unknown.len(), "reports were lost; found in the map");
+    for keys in unknown.chunks(BATCH) {
+        let mut batch = Vec::new();
+        for key in keys {
+            if let Some(sample) = kernel.look_up(key)? {
+                followed.reported(&sample, boot_ns());
+                batch.push(sample);
+            }
+        }
+        hand_on(outlets, batch).await;
+    }
+    Ok(())
+}
+
+async fn hand_on(outlets: &Outlets, batch: Vec<Sample>) {
+    if !batch.is_empty() {
+        // The receiver is gone only when the daemon stops.
+        drop(outlets.samples.send(batch).await);
+    }
+}
+
+/// The kernel's boot time now, nanoseconds.
+pub fn boot_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Time until a moment of boot time; none when it has passed.
+fn until(at_ns: u64) -> Duration {
+    Duration::from_nanos(at_ns.saturating_sub(boot_ns()))
+}

@@ -1,0 +1,164 @@
+//! Which connections are in the kernel's map and when each is to be looked at next. A connection that reports
+//! is active and is looked at once it has been quiet for an update interval; one that is quiet is looked at
+//! when it may be dead. So the work follows activity, not the size of the map.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use tcpviewer_common::{
+    connection::{ConnectionKey, ConnectionRecord},
+    state::TcpState,
+};
+
+use crate::model::Sample;
+
+/// A record stays this long after its connection ended, so that late packets find it and count where they
+/// belong.
+const LINGER: Duration = Duration::from_secs(15);
+/// A handshake that goes nowhere is given up after this silence: longer than the longest pause between SYNs
+/// of Linux (64 s with the default of six retries).
+const HANDSHAKE_SILENCE: Duration = Duration::from_secs(75);
+/// A connection is taken for dead after this silence: keep-alive probes begin after two hours and take eleven
+/// minutes (tcp(7): tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes).
+const ESTABLISHED_SILENCE: Duration = Duration::from_secs(8_100);
+/// Reports come a little later than the interval: they wait for the ring to be drained.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// What looking at a connection showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Nothing since the last report.
+    Unchanged,
+    /// Something that was not reported.
+    Changed,
+    /// It ended, or has been silent for so long that it must have.
+    Dead,
+}
+
+/// Which connections are in the map.
+pub struct Followed {
+    quiet_after_ns: u64,
+    connections: HashMap<ConnectionKey, Entry>,
+    checks: BTreeSet<(u64, ConnectionKey)>,
+}
+
+struct Entry {
+    /// When its record was reported or looked at, boot time.
+    known_ns: u64,
+    /// The newest packet of that record, boot time.
+    last_seen_ns: u64,
+    check_ns: u64,
+    is_active: bool,
+}
+
+impl Followed {
+    /// Nothing yet.
+    pub fn new(update_interval: Duration) -> Self {
+        let quiet_after_ns = (update_interval + SLACK).as_nanos() as u64;
+        Self { quiet_after_ns, connections: HashMap::new(), checks: BTreeSet::new() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Whether this one has been heard of.
+    pub fn knows(&self, key: &ConnectionKey) -> bool {
+        self.connections.contains_key(key)
+    }
+
+    /// Takes note of a report.
+    pub fn reported(&mut self, sample: &Sample, now_ns: u64) {
+        let check_ns = now_ns + self.quiet_after_ns;
+        let last_seen_ns = sample.record.last_seen_ns();
+        let entry = self.connections.entry(sample.key).or_insert(Entry {
+            known_ns: 0,
+            last_seen_ns: 0,
+            check_ns: 0,
+            is_active: false,
+        });
+        entry.known_ns = now_ns;
+        entry.last_seen_ns = last_seen_ns;
+        // While it is active its check stands; when that comes, it looks at the time of the last report.
+        if !entry.is_active {
+            entry.is_active = true;
+            self.checks.remove(&(entry.check_ns, sample.key));
+            entry.check_ns = check_ns;
+            self.checks.insert((check_ns, sample.key));
+        }
+    }
+
+    /// When the next connection is to be looked at, boot time.
+    pub fn next_check_ns(&self) -> Option<u64> {
+        self.checks.first().map(|(at_ns, _)| *at_ns)
+    }
+
+    /// Up to `limit` connections that are to be looked at now.
+    pub fn due(&mut self, now_ns: u64, limit: usize) -> Vec<ConnectionKey> {
+        let mut due = Vec::new();
+        while due.len() < limit
+            && let Some(&(at_ns, key)) = self.checks.first()
+            && at_ns <= now_ns
+        {
+            self.checks.pop_first();
+            let Some(entry) = self.connections.get_mut(&key) else { continue };
+            let quiet_ns = entry.known_ns + self.quiet_after_ns;
+            if entry.is_active && quiet_ns > now_ns {
+                entry.check_ns = quiet_ns;
+                self.checks.insert((quiet_ns, key));
+            } else {
+                due.push(key);
+            }
+        }
+        due
+    }
+
+    /// Takes note of what a look at a due connection showed, and decides when to look again.
+    pub fn check(&mut self, sample: &Sample, now_ns: u64) -> Check {
+        let Some(entry) = self.connections.get_mut(&sample.key) else { return Check::Unchanged };
+        let last_seen_ns = sample.record.last_seen_ns();
+        let changed = last_seen_ns != entry.last_seen_ns;
+        let dead_ns = last_seen_ns + patience(&sample.record).as_nanos() as u64;
+        if !changed && dead_ns <= now_ns {
+            return Check::Dead;
+        }
+        entry.known_ns = now_ns;
+        entry.last_seen_ns = last_seen_ns;
+        entry.is_active = changed;
+        entry.check_ns = if changed { now_ns + self.quiet_after_ns } else { dead_ns };
+        self.checks.insert((entry.check_ns, sample.key));
+        if changed { Check::Changed } else { Check::Unchanged }
+    }
+
+    /// Forgets a connection that is no longer in the map.
+    pub fn forget(&mut self, key: &ConnectionKey) {
+        if let Some(entry) = self.connections.remove(key) {
+            self.checks.remove(&(entry.check_ns, *key));
+        }
+    }
+}
+
+/// How long a connection in this state may be silent before its record goes.
+fn patience(record: &ConnectionRecord) -> Duration {
+    if record.closed_ns != 0 {
+        return LINGER;
+    }
+    let (sent, received) = record.oriented();
+    let opening = |state| matches!(state, TcpState::SynSent | TcpState::SynReceived | TcpState::Listen);
+    if opening(sent.state(received)) || opening(received.state(sent)) {
+        HANDSHAKE_SILENCE
+    } else {
+        ESTABLISHED_SILENCE
+    }
+}
+
+#[cfg(test)]
+mod tests;

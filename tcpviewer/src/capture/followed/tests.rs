@@ -1,0 +1,64 @@
+//! A connection's life as the follower sees it, with the clock in hand.
+
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn sample(last_seen_ns: u64, closed_ns: u64) -> Sample {
+    let mut record = ConnectionRecord { id: 1, closed_ns, ..ConnectionRecord::VACANT };
+    record.halves[0].last_seen_ns = last_seen_ns;
+    let key = ConnectionKey {
+        low: [1; 16],
+        high: [2; 16],
+        low_port: [0, 1],
+        high_port: [0, 2],
+        alignment: [],
+    };
+    Sample { key, record, interface: "eth0".into(), is_last: false }
+}
+
+#[test]
+fn a_busy_connection_is_left_alone_until_it_goes_quiet() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    for tenth in 0..50 {
+        followed.reported(&sample(tenth * SECOND / 10, 0), tenth * SECOND / 10);
+        assert!(followed.due(tenth * SECOND / 10, 10).is_empty());
+    }
+    assert_eq!(followed.due(6 * SECOND, 10).len(), 1);
+}
+
+#[test]
+fn what_was_not_reported_is_found_and_looked_for_again() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    followed.reported(&sample(SECOND, 0), SECOND);
+    assert_eq!(followed.due(2 * SECOND, 10).len(), 1);
+    assert_eq!(followed.check(&sample(SECOND + 5, 0), 2 * SECOND), Check::Changed);
+    assert_eq!(followed.due(3 * SECOND, 10).len(), 1);
+    assert_eq!(followed.check(&sample(SECOND + 5, 0), 3 * SECOND), Check::Unchanged);
+    assert!(followed.due(60 * SECOND, 10).is_empty(), "quiet: not looked at again for long");
+}
+
+#[test]
+fn a_quiet_connection_that_reports_is_active_again() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    followed.reported(&sample(SECOND, 0), SECOND);
+    followed.due(2 * SECOND, 10);
+    followed.check(&sample(SECOND, 0), 2 * SECOND);
+    followed.reported(&sample(9 * SECOND, 0), 9 * SECOND);
+    assert_eq!(followed.due(10 * SECOND, 10).len(), 1);
+    assert_eq!(followed.checks.len(), 0, "one check at a time");
+}
+
+#[test]
+fn an_ended_connection_is_dead_after_it_lingered() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    let ended = sample(SECOND, SECOND);
+    followed.reported(&ended, SECOND);
+    followed.due(2 * SECOND, 10);
+    assert_eq!(followed.check(&ended, 2 * SECOND), Check::Unchanged);
+    assert!(followed.due(15 * SECOND, 10).is_empty());
+    assert_eq!(followed.due(16 * SECOND, 10).len(), 1);
+    assert_eq!(followed.check(&ended, 16 * SECOND), Check::Dead);
+    followed.forget(&ended.key);
+    assert!(followed.is_empty() && followed.next_check_ns().is_none());
+}

@@ -1,0 +1,248 @@
+//! The one owner of live state: every connection that is listed, in its newest form. In: batches of samples.
+//! Out: deltas, in which each change has a revision above all earlier ones. Nobody else writes here, and there
+//! are no locks. Rates, expiry and the end of connections are decided here and nowhere else.
+
+mod convert;
+
+mod rates;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tcpviewer_common::connection::{ConnectionKey, ConnectionRecord};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use self::rates::Rates;
+use crate::model::{Clock, CloseReason, Closed, Connection, Delta, Removal, Sample, Totals};
+
+/// The table.
+pub struct Table {
+    clock: Clock,
+    update_interval: Duration,
+    keep_closed: Duration,
+    revision: u64,
+    rows: HashMap<u64, Row>,
+    /// The newest connection on these endpoints, until its source gives it up; it may be listed no more.
+    ids: HashMap<ConnectionKey, u64>,
+    /// Connections with a rate above 0: the ones whose rate falls to 0 when they go quiet.
+    moving: HashSet<u64>,
+    /// Ended connections, oldest end first.
+    ended: VecDeque<(Instant, u64)>,
+    /// Connections that changed since the last delta.
+    changed: BTreeSet<u64>,
+    removed: Vec<u64>,
+    totals: Totals,
+    /// When, and at how many, the connections opened were last counted.
+    opened_mark: (Instant, u64),
+}
+
+struct Row {
+    key: ConnectionKey,
+    record: ConnectionRecord,
+    interface: Arc<str>,
+    rates: Rates,
+    closed: Option<Closed>,
+    sampled: Instant,
+}
+
+/// Keeps the table until the samples end. Sends a delta whenever something changed, at most one per batch and
+/// tick.
+pub async fn run(mut table: Table, mut samples: mpsc::Receiver<Vec<Sample>>, deltas: mpsc::Sender<Delta>) {
+    let mut tick = interval(table.update_interval);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            batch = samples.recv() => match batch {
+                Some(batch) => table.take(batch, Instant::now()),
+                None => return,
+            },
+            now = tick.tick() => table.tick(now),
+        }
+        if let Some(delta) = table.delta()
+            && deltas.send(delta).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(clock: Clock, update_interval: Duration, keep_closed: Duration) -> Self {
+        Self {
+            clock,
+            update_interval,
+            keep_closed,
+            revision: 0,
+            rows: HashMap::new(),
+            ids: HashMap::new(),
+            moving: HashSet::new(),
+            ended: VecDeque::new(),
+            changed: BTreeSet::new(),
+            removed: Vec::new(),
+            totals: Totals::default(),
+            opened_mark: (Instant::now(), 0),
+        }
+    }
+
+    /// Takes samples in, in the order they were made.
+    pub fn take(&mut self, batch: Vec<Sample>, now: Instant) {
+        for sample in batch {
+            self.take_one(sample, now);
+        }
+    }
+
+    /// Lets rates of quiet connections fall to 0, and drops connections that ended long enough ago.
+    pub fn tick(&mut self, now: Instant) {
+        self.settle_rates(now);
+        self.drop_ended(now);
+        self.count_opened(now);
+    }
+
+    /// What changed since the last call; `None` where nothing did.
+    pub fn delta(&mut self) -> Option<Delta> {
+        if self.changed.is_empty() && self.removed.is_empty() {
+            return None;
+        }
+        let mut delta = Delta { totals: self.totals, ..Delta::default() };
+        for id in std::mem::take(&mut self.changed) {
+            if let Some(row) = self.rows.get(&id) {
+                self.revision += 1;
+                delta.changed.push(Arc::new(convert::connection(row, self.revision, self.clock)));
+            }
+        }
+        for id in std::mem::take(&mut self.removed) {
+            self.revision += 1;
+            delta.removed.push(Removal { id, revision: self.revision });
+        }
+        Some(delta)
+    }
+
+    fn take_one(&mut self, sample: Sample, now: Instant) {
+        let id = sample.record.id;
+        match self.ids.insert(sample.key, id) {
+            Some(previous) if previous != id => {
+                let at = self.clock.at(sample.record.first_seen_ns);
+                self.end(previous, CloseReason::Replaced, at, now);
+            }
+            Some(_) if !self.rows.contains_key(&id) => {
+                // Late packets of a connection that ended and is listed no more.
+                if sample.is_last {
+                    self.ids.remove(&sample.key);
+                }
+                return;
+            }
+            Some(_) | None => {}
+        }
+        let reason = convert::close_reason(&sample.record, sample.is_last);
+        let ended_at = match sample.record.closed_ns {
+            0 => sample.record.last_seen_ns(),
+            closed_ns => closed_ns,
+        };
+        let row = self.rows.entry(id).or_insert_with(|| {
+            self.totals.opened += 1;
+            self.totals.open += 1;
+            self.totals.listed += 1;
+            Row {
+                key: sample.key,
+                record: ConnectionRecord::VACANT,
+                interface: Arc::clone(&sample.interface),
+                rates: Rates::default(),
+                closed: None,
+                sampled: now,
+            }
+        });
+        self.totals.subtract(&row.rates);
+        row.rates.follow(&row.record, &sample.record, self.update_interval);
+        self.totals.add(&row.rates);
+        row.record = sample.record;
+        row.interface = sample.interface;
+        row.sampled = now;
+        if row.rates.is_moving() {
+            self.moving.insert(id);
+        }
+        self.changed.insert(id);
+        if let Some(reason) = reason {
+            self.end(id, reason, self.clock.at(ended_at), now);
+        }
+        if sample.is_last {
+            self.ids.remove(&sample.key);
+        }
+    }
+
+    /// Marks a connection as ended, unless it is.
+    fn end(&mut self, id: u64, reason: CloseReason, at: SystemTime, now: Instant) {
+        if let Some(row) = self.rows.get_mut(&id)
+            && row.closed.is_none()
+        {
+            row.closed = Some(Closed { at, reason });
+            self.totals.open -= 1;
+            self.totals.closed += 1;
+            self.ended.push_back((now, id));
+            self.changed.insert(id);
+        }
+    }
+
+    fn settle_rates(&mut self, now: Instant) {
+        let patience = self.update_interval * 2;
+        let settled: Vec<u64> = self
+            .moving
+            .iter()
+            .copied()
+            .filter(|id| self.rows.get(id).is_none_or(|row| now.duration_since(row.sampled) >= patience))
+            .collect();
+        for id in settled {
+            self.moving.remove(&id);
+            if let Some(row) = self.rows.get_mut(&id) {
+                self.totals.subtract(&row.rates);
+                row.rates = Rates::default();
+                self.changed.insert(id);
+            }
+        }
+    }
+
+    fn drop_ended(&mut self, now: Instant) {
+        while let Some(&(ended, id)) = self.ended.front()
+            && now.duration_since(ended) >= self.keep_closed
+        {
+            self.ended.pop_front();
+            self.moving.remove(&id);
+            self.changed.remove(&id);
+            if let Some(row) = self.rows.remove(&id) {
+                self.totals.subtract(&row.rates);
+                self.totals.listed -= 1;
+                self.removed.push(id);
+            }
+        }
+    }
+
+    fn count_opened(&mut self, now: Instant) {
+        let (since, opened) = self.opened_mark;
+        let elapsed = now.duration_since(since);
+        if elapsed >= Duration::from_secs(1) {
+            self.totals.opened_per_second = (self.totals.opened - opened) as f64 / elapsed.as_secs_f64();
+            self.opened_mark = (now, self.totals.opened);
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, rates: &Rates) {
+        self.packets_per_second += rates.packets_per_second();
+        self.payload_bytes_per_second += rates.payload_bytes_per_second();
+    }
+
+    fn subtract(&mut self, rates: &Rates) {
+        self.packets_per_second -= rates.packets_per_second();
+        self.payload_bytes_per_second -= rates.payload_bytes_per_second();
+    }
+}
+
+#[cfg(test)]
+mod tests;

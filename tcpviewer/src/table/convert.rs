@@ -1,0 +1,109 @@
+//! A row of the table in the words of the model: flags become states, ticks become microseconds, and what was
+//! not measured becomes absent.
+
+use tcpviewer_common::connection::{self, ConnectionRecord, Place, RttTicks};
+
+use super::{Row, rates::HalfRates};
+use crate::model::{Clock, CloseReason, Connection, Half, Handshake, LocalEnd, Orientation, Rtt, endpoint};
+
+/// The row as it is published.
+pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
+    let (key, record) = (&row.key, &row.record);
+    let (sent, received) = record.oriented();
+    let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
+    let (source, destination) = match record.source_side() {
+        connection::Side::Low => (low, high),
+        connection::Side::High => (high, low),
+    };
+    let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
+    Connection {
+        id: record.id,
+        revision,
+        source,
+        destination,
+        orientation: if by_handshake { Orientation::Handshake } else { Orientation::Ports },
+        local_end: local_end(sent, received),
+        source_state: sent.state(received),
+        destination_state: received.state(sent),
+        interface: row.interface.clone(),
+        sent: half(sent, received, row.rates.sent),
+        received: half(received, sent, row.rates.received),
+        handshake: handshake(record),
+        first_seen: clock.at(record.first_seen_ns),
+        last_seen: clock.at(record.last_seen_ns()),
+        closed: row.closed,
+    }
+}
+
+/// How the connection ended, if it did. `is_last` says that the source gave it up.
+pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<CloseReason> {
+    let (sent, received) = record.oriented();
+    if received.has(connection::Half::RST) {
+        let refused = sent.has(connection::Half::SYN) && !received.has(connection::Half::SYN);
+        Some(if refused { CloseReason::Refused } else { CloseReason::ResetByDestination })
+    } else if sent.has(connection::Half::RST) {
+        Some(CloseReason::ResetBySource)
+    } else if record.closed_ns != 0 {
+        Some(CloseReason::Fin)
+    } else if is_last {
+        let answered = received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN);
+        Some(if answered { CloseReason::IdleTimeout } else { CloseReason::HandshakeTimeout })
+    } else {
+        None
+    }
+}
+
+fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> Half {
+    let seen = own.has(connection::Half::SEEN);
+    Half {
+        packets: own.packets,
+        wire_bytes: own.wire_bytes,
+        payload_bytes: own.payload_bytes,
+        retransmitted_bytes: own.retransmitted_bytes,
+        retransmissions: u64::from(own.retransmissions),
+        payload_bytes_per_second: rates.payload_bytes,
+        packets_per_second: rates.packets,
+        last_seq: seen.then_some(own.last_seq),
+        last_ack: own.has(connection::Half::ACK).then_some(own.last_ack),
+        window_bytes: seen.then(|| own.window_bytes(other)),
+        mss_bytes: (own.mss_bytes != 0).then(|| u32::from(own.mss_bytes)),
+        window_scale: own.window_scale_plus_1.checked_sub(1).map(u32::from),
+        rtt: rtt(own),
+    }
+}
+
+fn rtt(half: &connection::Half) -> Option<Rtt> {
+    (half.rtt_samples > 0).then(|| Rtt {
+        srtt_us: RttTicks::to_us(half.srtt_8 >> 3),
+        rttvar_us: RttTicks::to_us(half.rttvar_4 >> 2),
+        min_us: RttTicks::to_us(half.rtt_min),
+        max_us: RttTicks::to_us(half.rtt_max),
+        last_us: RttTicks::to_us(half.rtt_last),
+        samples: u64::from(half.rtt_samples),
+    })
+}
+
+fn handshake(record: &ConnectionRecord) -> Handshake {
+    let (sent, received) = record.oriented();
+    let between = |from_ns: u64, to_ns: u64| (from_ns != 0 && to_ns >= from_ns).then(|| (to_ns - from_ns) / 1000);
+    let once = |half: &connection::Half| !half.has(connection::Half::SYN_REPEATED);
+    Handshake {
+        rtt_us: between(record.syn_ns, record.established_ns),
+        syn_to_syn_ack_us: once(sent).then(|| between(record.syn_ns, record.syn_ack_ns)).flatten(),
+        syn_ack_to_ack_us: once(received).then(|| between(record.syn_ack_ns, record.established_ns)).flatten(),
+    }
+}
+
+/// What goes out comes from this host, what comes in is for it; what comes in on both halves passes through.
+fn local_end(sent: &connection::Half, received: &connection::Half) -> Option<LocalEnd> {
+    let leaves = |half: &connection::Half| {
+        half.has(connection::Half::SEEN).then(|| Place(half.place).is_egress())
+    };
+    match (leaves(sent), leaves(received)) {
+        (Some(true), Some(true)) => Some(LocalEnd::Both),
+        (Some(true), Some(false) | None) => Some(LocalEnd::Source),
+        (Some(false) | None, Some(true)) => Some(LocalEnd::Destination),
+        (Some(false), Some(false)) => Some(LocalEnd::Neither),
+        (Some(false), None) | (None, Some(false) | None) => None,
+    }
+}

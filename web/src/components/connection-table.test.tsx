@@ -1,0 +1,120 @@
+// The table on the screen: rows, sorting, selecting by mouse and keys, and what it says when empty.
+import { act } from 'react';
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../domain/connection';
+import { createStores, type Stores } from '../store/stores';
+import { connection, half, status } from '../test/fixtures';
+import { render } from '../test/render';
+import { ConnectionTable } from './connection-table';
+
+const AT = { instance: 1n, revision: 1n };
+
+function storesWith(connections: readonly Connection[]): Stores {
+  const stores = createStores(undefined);
+  stores.order.start();
+  stores.live.snapshotPart(true, 'initial', connections);
+  stores.live.snapshotEnd(AT);
+  stores.live.link({ kind: 'live', sinceMs: 0 });
+  return stores;
+}
+
+const rowsOf = (container: HTMLElement): HTMLElement[] => [
+  ...container.querySelectorAll<HTMLElement>('[data-testid="connection-row"]'),
+];
+
+const press = (container: HTMLElement, key: string): void => {
+  const grid = container.querySelector('[role="grid"]');
+  act(() => {
+    grid?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  });
+};
+
+describe('ConnectionTable', () => {
+  it('shows endpoints as address:port and a dash for what is not measured', () => {
+    const source = { address: '2001:db8::1', port: 50_000 };
+    const { container } = render(<ConnectionTable />, storesWith([connection(1, { source })]));
+    const text = rowsOf(container)[0]?.textContent;
+    expect(text).toContain('[2001:db8::1]:50000');
+    expect(text).toContain('10.0.0.2:443');
+    expect(text).toContain('—');
+  });
+
+  it('renders only the rows that can be seen', () => {
+    const many = Array.from({ length: 5000 }, (_, index) => connection(index + 1));
+    const { container } = render(<ConnectionTable />, storesWith(many));
+    expect(rowsOf(container).length).toBeLessThan(100);
+    expect(container.querySelector('[role="grid"]')?.getAttribute('aria-rowcount')).toBe('5001');
+  });
+
+  it('selects a row by a click', () => {
+    const { container, stores } = render(<ConnectionTable />, storesWith([connection(1), connection(2)]));
+    act(() => {
+      rowsOf(container)[1]?.click();
+    });
+    expect(stores.selection.ref).toEqual({ instance: 1n, id: 1n });
+    expect(rowsOf(container)[1]?.getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('moves by arrow keys and selects by Enter, then the selection moves along', () => {
+    const { container, stores } = render(
+      <ConnectionTable />,
+      storesWith([connection(1), connection(2), connection(3)]),
+    );
+    press(container, 'ArrowDown');
+    press(container, 'ArrowDown');
+    expect(stores.selection.ref).toBeUndefined();
+    press(container, 'Enter');
+    expect(stores.selection.ref?.id).toBe(2n);
+    press(container, 'ArrowDown');
+    expect(stores.selection.ref?.id).toBe(1n);
+    press(container, 'Home');
+    expect(stores.selection.ref?.id).toBe(3n);
+  });
+
+  it('sorts by a click on a header and says so', () => {
+    const rows = [1, 2].map((id) => connection(id, { sent: half({ payloadBytes: 10 - id }) }));
+    const { container } = render(<ConnectionTable />, storesWith(rows));
+    const header = [...container.querySelectorAll<HTMLElement>('[role="columnheader"]')].find(
+      (cell) => cell.textContent === 'Sent/s',
+    );
+    act(() => {
+      header?.querySelector('button')?.click();
+    });
+    expect(header?.getAttribute('aria-sort')).toBe('descending');
+  });
+
+  it('keeps the selection when the connection changes', async () => {
+    const { container, stores } = render(<ConnectionTable />, storesWith([connection(1)]));
+    act(() => {
+      rowsOf(container)[0]?.click();
+    });
+    await act(async () => {
+      stores.live.changes(AT, [connection(1, { state: 'CLOSED', closedAtMs: 1 })], []);
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    });
+    expect(rowsOf(container)[0]?.dataset).toMatchObject({ closed: 'true' });
+    expect(rowsOf(container)[0]?.getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('says what it waits for while there is nothing', () => {
+    const stores = storesWith([]);
+    stores.status.update(
+      status({
+        interfaces: [
+          { name: 'lo', hook: 'tcx', error: '' },
+          { name: 'eth0', hook: 'tcx', error: '' },
+          { name: 'wg0', hook: 'none', error: 'permission denied' },
+        ],
+      }),
+    );
+    const { container } = render(<ConnectionTable />, stores);
+    expect(container.textContent).toContain('Waiting for the first packet on lo, eth0.');
+  });
+
+  it('says when the filter lets nothing through', () => {
+    const stores = storesWith([connection(1)]);
+    stores.order.setFilter({ text: 'nowhere', showClosed: true });
+    const { container } = render(<ConnectionTable />, stores);
+    expect(container.textContent).toContain('None of the 1 listed connections matches “nowhere”.');
+  });
+});

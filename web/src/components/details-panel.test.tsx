@@ -1,0 +1,73 @@
+// The details of the selected connection, also when it is no longer listed.
+import { act } from 'react';
+import { describe, expect, it } from 'vitest';
+import { createStores, type Stores } from '../store/stores';
+import { connection, half, packet } from '../test/fixtures';
+import { render } from '../test/render';
+import { DetailsPanel } from './details-panel';
+
+const AT = { instance: 1n, revision: 1n };
+
+function storesWithSelected(): Stores {
+  const stores = createStores(undefined);
+  stores.selection.start();
+  stores.live.snapshotPart(true, 'initial', [
+    connection(1, {
+      sent: half({ payloadBytes: 123_456, windowBytes: 65_536 }),
+      closedAtMs: 1_000,
+      closeReason: 'refused',
+    }),
+  ]);
+  stores.live.snapshotEnd(AT);
+  stores.selection.select({ instance: 1n, id: 1n });
+  return stores;
+}
+
+describe('DetailsPanel', () => {
+  it('is not there while nothing is selected', () => {
+    const { container } = render(<DetailsPanel />);
+    expect(container.textContent).toBe('');
+  });
+
+  it('shows endpoints, exact bytes, what is not measured, and how the connection ended', () => {
+    const { container } = render(<DetailsPanel />, storesWithSelected());
+    expect(container.textContent).toContain('10.0.0.1:40001');
+    expect(container.textContent).toContain('10.0.0.2:443');
+    expect(container.textContent).toContain('123,456 B');
+    expect(container.textContent).toContain('65,536 B');
+    expect(container.textContent).toContain('—');
+    expect(container.textContent).toContain('the destination refused it (RST to the SYN)');
+  });
+
+  it('keeps the last data of a connection that has left the list, and says so', async () => {
+    const { container, stores } = render(<DetailsPanel />, storesWithSelected());
+    await act(async () => {
+      stores.live.changes(AT, [], [1n]);
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    });
+    expect(container.textContent).toContain('no longer listed');
+    expect(container.textContent).toContain('123,456 B');
+  });
+
+  it('says when a link points to a connection that is not there', () => {
+    const stores = storesWithSelected();
+    stores.selection.select({ instance: 99n, id: 1n });
+    const { container } = render(<DetailsPanel />, stores);
+    expect(container.textContent).toContain('This connection is not listed');
+  });
+
+  it('lists the newest packets of the connection first', () => {
+    const stores = storesWithSelected();
+    stores.packets.setFocus(1n);
+    stores.packets.begin();
+    stores.packets.batch({
+      packets: [packet(1, { seq: 111 }), packet(2), packet(1, { seq: 222, timestampMs: Date.now() })],
+      lostInKernel: 0,
+      lostInStream: 0,
+    });
+    const { container } = render(<DetailsPanel />, stores);
+    const rows = [...container.querySelectorAll('[data-testid="recent-packet"]')];
+    expect(rows).toHaveLength(2);
+    expect(rows[0]?.textContent).toContain('222');
+  });
+});

@@ -1,0 +1,67 @@
+// What is said in words: flags, states, the ledger and the link to the daemon.
+import { describe, expect, it } from 'vitest';
+import { status } from '../test/fixtures';
+import { linkLabel, linkStory, type LinkState } from './link';
+import { formatFlags, sameWish, type TcpFlag } from './packet';
+import { ledgerLines, ledgerSummary } from './status';
+import { STATES } from './tcp-state';
+
+const gone: LinkState = {
+  kind: 'reconnecting',
+  sinceMs: 0,
+  attempt: 3,
+  failure: { kind: 'unreachable', message: 'network error' },
+};
+
+describe('words', () => {
+  it.each<[TcpFlag[], string]>([
+    [['SYN'], '[S]'],
+    [['SYN', 'ACK'], '[S.]'],
+    [['PSH', 'ACK'], '[P.]'],
+    [['ACK', 'FIN'], '[F.]'],
+    [['RST'], '[R]'],
+    [[], '[none]'],
+  ])('writes the flags %j as %s', (flags, text) => {
+    expect(formatFlags(flags)).toBe(text);
+  });
+
+  it('names every state in one group each', () => {
+    expect(STATES.SYN_RECEIVED).toMatchObject({ name: 'syn received', group: 'opening' });
+    expect(STATES.ESTABLISHED.group).toBe('established');
+    expect(STATES.LAST_ACK.group).toBe('closing');
+    expect(STATES.TIME_WAIT.group).toBe('closed');
+  });
+
+  it('calls the ledger complete until something is missing', () => {
+    const { ledger } = status();
+    expect(ledgerSummary({ ...ledger, packetsNotTcp: 9, packetsSeenElsewhere: 9 })).toBe('complete');
+    expect(ledgerSummary({ ...ledger, connectionEventsLost: 2 })).toBe('lost 2 events');
+    expect(ledgerSummary({ ...ledger, packetsMalformed: 1 })).toBe('1 not counted');
+  });
+
+  it('accounts for every packet counter of the ledger', () => {
+    const ledger = { ...status().ledger };
+    const reasons = Object.keys(ledger).filter((name) => /^packets(?!Seen$)/.test(name));
+    expect(ledgerLines(ledger)).toHaveLength(reasons.length);
+  });
+
+  it('says plainly that the daemon is gone', () => {
+    expect(linkLabel(gone)).toBe('daemon is gone');
+    expect(linkStory(gone, 'http://127.0.0.1:50051', 1000, 13_000)).toBe(
+      'The daemon is gone: http://127.0.0.1:50051 does not answer, last data 12 s ago, trying again (attempt 4).',
+    );
+  });
+
+  it('does not cry out over a first hiccup', () => {
+    const hiccup: LinkState = { ...gone, attempt: 0 };
+    expect(linkLabel(hiccup)).toBe('reconnecting');
+    expect(linkStory(hiccup, 'http://127.0.0.1', 0, 0)).toBeUndefined();
+  });
+
+  it('knows a packet wish again', () => {
+    const one = { kind: 'connection', id: 1n, last: 50 } as const;
+    expect(sameWish(one, { ...one })).toBe(true);
+    expect(sameWish(one, { ...one, id: 2n })).toBe(false);
+    expect(sameWish(one, { kind: 'none' })).toBe(false);
+  });
+});

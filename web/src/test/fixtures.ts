@@ -1,0 +1,126 @@
+// Makes domain values and messages for tests; every test names only what it is about.
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Connection, Half } from '../domain/connection';
+import type { Packet } from '../domain/packet';
+import type { Status } from '../domain/status';
+import { ConnectionSchema, CloseReason, TcpState } from '../gen/tcpviewer/v1/connection_pb';
+import {
+  WatchConnectionsResponseSchema,
+  type WatchConnectionsResponse,
+} from '../gen/tcpviewer/v1/service_pb';
+
+export const START_MS = Date.UTC(2026, 10, 23, 12);
+
+export function half(values: Partial<Half> = {}): Half {
+  return {
+    packets: 0,
+    wireBytes: 0,
+    payloadBytes: 0,
+    retransmittedBytes: 0,
+    retransmissions: 0,
+    payloadBytesPerSecond: 0,
+    packetsPerSecond: 0,
+    lastSeq: undefined,
+    lastAck: undefined,
+    windowBytes: undefined,
+    mssBytes: undefined,
+    windowScale: undefined,
+    rtt: undefined,
+    ...values,
+  };
+}
+
+export function connection(id: number, values: Partial<Connection> = {}): Connection {
+  return {
+    id: BigInt(id),
+    source: { address: '10.0.0.1', port: 40_000 + id },
+    destination: { address: '10.0.0.2', port: 443 },
+    orientation: 'handshake',
+    localEnd: 'source',
+    state: 'ESTABLISHED',
+    sourceState: 'ESTABLISHED',
+    destinationState: 'ESTABLISHED',
+    interface: 'eth0',
+    sent: half(),
+    received: half(),
+    handshake: undefined,
+    rtt: undefined,
+    firstSeenMs: START_MS,
+    lastSeenMs: START_MS,
+    closedAtMs: undefined,
+    closeReason: 'none',
+    ...values,
+  };
+}
+
+export function packet(connectionId: number, values: Partial<Packet> = {}): Packet {
+  return {
+    timestampMs: START_MS,
+    connectionId: BigInt(connectionId),
+    source: { address: '10.0.0.1', port: 40_000 },
+    destination: { address: '10.0.0.2', port: 443 },
+    interface: 'eth0',
+    direction: 'egress',
+    flags: ['ACK'],
+    seq: 1,
+    ack: 1,
+    window: 512,
+    payloadBytes: 0,
+    wirePackets: 1,
+    retransmission: false,
+    ...values,
+  };
+}
+
+export function status(values: Partial<Status> = {}): Status {
+  return {
+    version: '0.1.0',
+    instance: 7n,
+    hostName: 'test-host',
+    kernelRelease: '6.18.0',
+    startedAtMs: START_MS,
+    nowMs: START_MS,
+    updateIntervalMs: 250,
+    keepClosedMs: 30_000,
+    interfaces: [{ name: 'lo', hook: 'tcx', error: '' }],
+    ledger: {
+      packetsSeen: 0,
+      packetsTracked: 0,
+      packetsNotIp: 0,
+      packetsNotTcp: 0,
+      packetsFragment: 0,
+      packetsTruncated: 0,
+      packetsMalformed: 0,
+      packetsSeenElsewhere: 0,
+      packetsTableFull: 0,
+      connectionEventsLost: 0,
+      packetEventsLost: 0,
+      packetEvents: 0,
+      connectionEvents: 0,
+    },
+    connections: { tracked: 0, capacity: 0, listed: 0, open: 0, openedTotal: 0, closedTotal: 0 },
+    rates: { packetsPerSecond: 0, payloadBytesPerSecond: 0, openedPerSecond: 0 },
+    resources: { residentBytes: 0, kernelMapBytes: undefined, cpuTimeMs: 0, cpuPercent: undefined },
+    degradations: [],
+    streams: 1,
+    ...values,
+  };
+}
+
+export function wireConnection(id: number): MessageInitShape<typeof ConnectionSchema> {
+  return {
+    id: BigInt(id),
+    source: { address: '10.0.0.1', port: 40_000 + id },
+    destination: { address: '10.0.0.2', port: 443 },
+    state: TcpState.ESTABLISHED,
+    closeReason: CloseReason.UNSPECIFIED,
+    firstSeen: timestampFromMs(START_MS),
+  };
+}
+
+type EventInit = NonNullable<MessageInitShape<typeof WatchConnectionsResponseSchema>['event']>;
+
+export function watchMessage(event: EventInit): WatchConnectionsResponse {
+  return create(WatchConnectionsResponseSchema, { event });
+}
