@@ -4,3 +4,5 @@
 //! `daemon` alone knows the order.
 
 pub mod model;
+pub mod proto;
+pub mod publish;
