@@ -4,6 +4,7 @@
 //! `daemon` alone knows the order.
 
 pub mod api;
+pub mod cli;
 pub mod model;
 pub mod proto;
 pub mod publish;
