@@ -2,16 +2,16 @@
 //! Out: messages of `tcpviewer.v1`, and the users' wishes as commands. The modules stand in the order a request
 //! passes them.
 
-mod connections;
-mod convert;
-mod guard;
-mod packets;
-mod page;
-mod routes;
 mod server;
+mod guard;
+mod routes;
+mod page;
 mod service;
-mod status;
 mod streams;
+mod connections;
+mod packets;
+mod status;
+mod convert;
 
 use std::{io, net::SocketAddr, sync::Arc};
 

@@ -1,13 +1,13 @@
 //! The command line: what the program can do, and one file for each subcommand.
 
-pub mod client;
 pub mod list;
-mod mirror;
-mod output;
-pub mod status;
-mod table;
-mod view;
 pub mod watch;
+pub mod status;
+pub mod client;
+mod mirror;
+mod view;
+mod table;
+mod output;
 
 use clap::{Parser, Subcommand};
 

@@ -3,8 +3,8 @@
 //! The modules stand in the order data passes them; a stage names `model` and its own children only, and
 //! `daemon` alone knows the order.
 
+pub mod model;
+pub mod publish;
+pub mod proto;
 pub mod api;
 pub mod cli;
-pub mod model;
-pub mod proto;
-pub mod publish;
