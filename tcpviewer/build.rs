@@ -1,22 +1,51 @@
-//! Builds what the daemon carries in it: the eBPF object.
+//! Builds what the daemon carries in it: the eBPF object, the Rust side of the API contract, and the folder
+//! the dashboard is embedded from.
 
-use std::env;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
+use anyhow::{Context as _, Result};
 use aya_build::{Package, Toolchain};
+use prost::Message as _;
 
-fn main() -> anyhow::Result<()> {
-    ebpf()
+fn main() -> Result<()> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
+    ebpf()?;
+    protobuf(&out)?;
+    dashboard()
 }
 
 /// The programs for the kernel, as `$OUT_DIR/tcpviewer`. Building `core` for the target needs an unstable
 /// flag, which RUSTC_BOOTSTRAP unlocks on a stable compiler; it is set for this build alone.
 #[expect(unsafe_code, reason = "setting a variable is the interface that aya-build offers")]
-fn ebpf() -> anyhow::Result<()> {
+fn ebpf() -> Result<()> {
     // SAFETY: a build script has one thread.
     unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
     println!("cargo:rerun-if-changed=../tcpviewer-common/src");
     let toolchain = env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_unset| String::from("stable"));
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tcpviewer-ebpf");
     let package = Package { name: "tcpviewer-ebpf", root_dir: root, ..Package::default() };
-    aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
+    let built = aya_build::build_ebpf([package], Toolchain::Custom(&toolchain));
+    // SAFETY: as above.
+    unsafe { env::remove_var("RUSTC_BOOTSTRAP") };
+    built
+}
+
+/// Messages, service and client of the contract, and the descriptor set for reflection and JSON.
+fn protobuf(out: &Path) -> Result<()> {
+    println!("cargo:rerun-if-changed=../proto");
+    let mut compiler = protox::Compiler::new(["../proto"])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_file("tcpviewer/v1/service.proto")?;
+    let descriptors = compiler.file_descriptor_set();
+    fs::write(out.join("descriptor.bin"), descriptors.encode_to_vec()).context("write descriptor.bin")?;
+    tonic_prost_build::configure().compile_fds(descriptors).context("generate code from ../proto")
+}
+
+/// `rust-embed` needs the folder; without the page in it the daemon says how to build it.
+fn dashboard() -> Result<()> {
+    println!("cargo:rerun-if-changed=../web/dist");
+    fs::create_dir_all("../web/dist").context("create ../web/dist")
 }

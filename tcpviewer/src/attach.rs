@@ -9,7 +9,7 @@ pub mod links;
 use std::{collections::BTreeMap, sync::Arc};
 
 use aya::Ebpf;
-use futures_util::{StreamExt as _, TryStreamExt as _, channel::mpsc::UnboundedReceiver};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use rtnetlink::{
     MulticastGroup, new_multicast_connection,
     packet_core::{NetlinkMessage, NetlinkPayload},
@@ -17,7 +17,6 @@ use rtnetlink::{
         RouteNetlinkMessage,
         link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage},
     },
-    sys::SocketAddr,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +77,7 @@ pub struct Attach {
     hook: HookChoice,
     names: Arc<InterfaceNames>,
     attached: BTreeMap<u32, Attached>,
-    messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
+    messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     /// Why clsact had to stand in for TCX.
     fallback: Option<String>,
 }
@@ -110,7 +109,7 @@ impl Attach {
             hook: config.hook,
             names,
             attached: BTreeMap::new(),
-            messages,
+            messages: messages.map(|(message, _sender)| message).boxed(),
             fallback: None,
         };
         for link in &present {
@@ -124,7 +123,7 @@ impl Attach {
     pub async fn run(mut self, mut requests: mpsc::Receiver<StatusRequest>) {
         loop {
             tokio::select! {
-                Some((message, _)) = self.messages.next() => self.take_message(message),
+                Some(message) = self.messages.next() => self.take_message(message),
                 request = requests.recv() => match request {
                     // Who asked may have gone; then nobody misses the answer.
                     Some(reply) => drop(reply.send(self.status())),

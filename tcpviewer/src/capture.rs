@@ -111,7 +111,7 @@ pub async fn run(
                         kernel_map_bytes: kernel.map_bytes(),
                     };
                     // Who asked may have gone; then nobody misses the answer.
-                    drop(reply.send(status));
+                    reply.send(status).ok();
                     continue;
                 }
                 None => return Ok(()),
@@ -162,7 +162,7 @@ async fn take_events(
         any = true;
         let lost_in_kernel = kernel.ledger()?.packet_events_lost;
         // The receiver is gone only when the daemon stops.
-        drop(outlets.packets.send(PacketBatch { packets, lost_in_kernel }).await);
+        outlets.packets.send(PacketBatch { packets, lost_in_kernel }).await.ok();
     }
     kernel.take_log();
     Ok(any)
@@ -221,7 +221,7 @@ async fn find_unreported(
 async fn hand_on(outlets: &Outlets, batch: Vec<Sample>) {
     if !batch.is_empty() {
         // The receiver is gone only when the daemon stops.
-        drop(outlets.samples.send(batch).await);
+        outlets.samples.send(batch).await.ok();
     }
 }
 

@@ -4,3 +4,21 @@
 //! `daemon` alone knows the order.
 
 pub mod model;
+
+pub mod config;
+
+pub mod attach;
+
+pub mod capture;
+
+pub mod table;
+
+pub mod publish;
+
+pub mod proto;
+
+pub mod api;
+
+pub mod daemon;
+
+pub mod cli;

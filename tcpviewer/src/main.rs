@@ -1,1 +1,29 @@
-fn main(){}
+//! The program: parses the command line, runs the subcommand, prints an error once.
+//!
+//! Exit status: 0 fine, 1 failure, 2 wrong usage, 3 the daemon cannot be reached.
+
+use std::{
+    io::{Write as _, stderr},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use tcpviewer::cli::{Cli, ClientError, Subcommands, list, run, status, watch};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Subcommands::Run(args) => run::run(args).await,
+        Subcommands::List(args) => list::list(args).await.map_err(Into::into),
+        Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
+        Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With nowhere to write to, the exit status has to do.
+            writeln!(stderr(), "tcpviewer: {error:#}").ok();
+            error.downcast_ref().map_or(ExitCode::FAILURE, |error: &ClientError| ExitCode::from(error.exit_status()))
+        }
+    }
+}

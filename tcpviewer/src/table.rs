@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use self::rates::Rates;
-use crate::model::{Clock, CloseReason, Closed, Connection, Delta, Removal, Sample, Totals};
+use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, Totals};
 
 /// The table.
 pub struct Table {

@@ -171,8 +171,7 @@ fn remove_filters(interface: &str) {
 
 /// Whether a discipline could not be added because there is one.
 fn is_present(error: &TcError) -> bool {
-    let causes = iter::successors(Some(error as &dyn Error), |error| error.source());
-    causes
+    iter::successors(Some(error as &dyn Error), |error| (*error).source())
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::AlreadyExists)
 }

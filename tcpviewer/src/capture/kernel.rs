@@ -1,7 +1,11 @@
 //! The kernel's maps and rings as this program reads them. Only types of `tcpviewer-common` come out of the
 //! kernel; they leave this file as samples and packets.
 
-use std::{fs, os::fd::AsRawFd as _, sync::Arc};
+use std::{
+    fs, io,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::Arc,
+};
 
 use aya::maps::{IterableMap as _, MapData, MapError, RingBuf};
 use tcpviewer_common::{
@@ -9,7 +13,7 @@ use tcpviewer_common::{
     connection::{ConnectionKey, Place},
     event::{ConnectionEvent, PacketEvent, Settings},
 };
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{CaptureError, convert};
 use crate::{
@@ -24,7 +28,7 @@ const LOCKED: u64 = 4;
 pub struct Kernel {
     maps: KernelMaps,
     /// Waits on a descriptor of its own, so that the ring can be read meanwhile.
-    wake_up: AsyncFd<std::os::fd::OwnedFd>,
+    wake_up: AsyncFd<OwnedFd>,
     names: Arc<InterfaceNames>,
     clock: Clock,
     packets_watched: bool,
@@ -36,9 +40,12 @@ impl Kernel {
     /// # Errors
     ///
     /// When the ring buffer cannot be waited for.
+    #[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
     pub fn new(maps: KernelMaps, names: Arc<InterfaceNames>, clock: Clock) -> Result<Self, CaptureError> {
-        let descriptor = std::os::fd::AsFd::as_fd(&maps.connection_events).try_clone_to_owned()?;
-        let wake_up = AsyncFd::with_interest(descriptor, tokio::io::Interest::READABLE)?;
+        let descriptor = maps.connection_events.as_fd().try_clone_to_owned()?;
+        // SAFETY: an `OwnedFd` names one open descriptor until it is dropped, and `AsyncFd` owns it.
+        let wake_up = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+        let wake_up = wake_up.map_err(io::Error::from)?;
         Ok(Self { maps, wake_up, names, clock, packets_watched: false })
     }
 
@@ -154,7 +161,7 @@ impl Kernel {
         let connections = self.maps.connections.map();
         let rings = [self.maps.connection_events.as_raw_fd(), self.maps.packet_events.as_raw_fd()];
         let bytes = |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);
-        let descriptor = std::os::fd::AsFd::as_fd(connections.fd()).as_raw_fd();
+        let descriptor = connections.fd().as_fd().as_raw_fd();
         rings.into_iter().map(bytes).try_fold(bytes(descriptor)?, |sum, ring| Some(sum + ring?))
     }
 }

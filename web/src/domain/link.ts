@@ -28,7 +28,7 @@ export function linkLabel(link: LinkState): string {
     case 'live':
       return 'live';
     case 'reconnecting':
-      return isGone(link) ? 'daemon is gone' : 'reconnecting';
+      return isGone(link) && isUnreachable(link.failure) ? 'daemon is gone' : 'reconnecting';
   }
 }
 
@@ -50,6 +50,10 @@ export function linkStory(
   const lastData =
     lastDataMs === undefined ? 'no data yet' : `last data ${formatWhole(nowMs - lastDataMs)} ago`;
   return `${whatHappened(link.failure, url)}, ${lastData}, trying again (attempt ${link.attempt + 1}).`;
+}
+
+function isUnreachable({ kind }: LinkFailure): boolean {
+  return kind === 'unreachable' || kind === 'ended';
 }
 
 function whatHappened(failure: LinkFailure, url: string): string {

@@ -58,6 +58,14 @@ describe('words', () => {
     expect(linkStory(hiccup, 'http://127.0.0.1', 0, 0)).toBeUndefined();
   });
 
+  it('does not call a daemon gone that answers with an error', () => {
+    const failing: LinkState = { ...gone, failure: { kind: 'error', message: 'no permission' } };
+    expect(linkLabel(failing)).toBe('reconnecting');
+    expect(linkStory(failing, 'http://127.0.0.1', undefined, 0)).toBe(
+      'The daemon answers with an error: no permission, no data yet, trying again (attempt 4).',
+    );
+  });
+
   it('knows a packet wish again', () => {
     const one = { kind: 'connection', id: 1n, last: 50 } as const;
     expect(sameWish(one, { ...one })).toBe(true);

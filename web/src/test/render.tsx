@@ -13,7 +13,7 @@ for (const [property, sizePx] of [
   ['clientWidth', 1280],
   ['clientHeight', 600],
 ] as const) {
-  Object.defineProperty(Element.prototype, property, { configurable: true, get: () => sizePx });
+  Object.defineProperty(HTMLElement.prototype, property, { configurable: true, get: () => sizePx });
 }
 
 const roots: Root[] = [];

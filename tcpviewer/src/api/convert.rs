@@ -1,0 +1,346 @@
+//! From the model to the messages of the contract. The only file that sees both. What was not measured is
+//! absent in either.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::status::Cost;
+use crate::{
+    model,
+    proto::{self, watch_connections_response},
+    publish::{Event, PacketBatch, SnapshotReason},
+};
+
+/// A connection.
+pub(super) fn connection(connection: &model::Connection) -> proto::Connection {
+    proto::Connection {
+        id: connection.id,
+        revision: connection.revision,
+        source: Some(endpoint(connection.source)),
+        destination: Some(endpoint(connection.destination)),
+        orientation: orientation(connection.orientation).into(),
+        local_end: connection
+            .local_end
+            .map_or(proto::LocalEnd::Unspecified, local_end)
+            .into(),
+        state: state(connection.state()),
+        source_state: state(connection.source_state),
+        destination_state: state(connection.destination_state),
+        interface: connection.interface.to_string(),
+        sent: Some(half(&connection.sent)),
+        received: Some(half(&connection.received)),
+        handshake: handshake(connection.handshake),
+        rtt: connection.rtt().map(rtt),
+        first_seen: Some(connection.first_seen.into()),
+        last_seen: Some(connection.last_seen.into()),
+        closed_at: connection.closed.map(|closed| closed.at.into()),
+        close_reason: connection
+            .closed
+            .map_or(proto::CloseReason::Unspecified, |closed| {
+                close_reason(closed.reason)
+            })
+            .into(),
+    }
+}
+
+/// One message of `WatchConnections`.
+pub(super) fn event(instance: u64, event: Event, sent_at: SystemTime) -> proto::WatchConnectionsResponse {
+    let event = match event {
+        Event::Snapshot {
+            first,
+            reason,
+            connections,
+        } => watch_connections_response::Event::Snapshot(proto::Snapshot {
+            first,
+            reason: snapshot_reason(reason).into(),
+            connections: all(&connections),
+        }),
+        Event::SnapshotEnd {
+            revision,
+            connections,
+        } => watch_connections_response::Event::SnapshotEnd(proto::SnapshotEnd {
+            instance,
+            revision,
+            connections,
+        }),
+        Event::Changes {
+            revision,
+            connections,
+            removed,
+            more: _,
+        } => watch_connections_response::Event::Changes(proto::Changes {
+            instance,
+            revision,
+            connections: all(&connections),
+            removed,
+            sent_at: Some(sent_at.into()),
+        }),
+    };
+    proto::WatchConnectionsResponse { event: Some(event) }
+}
+
+/// One message of `WatchPackets`.
+pub(super) fn packets(batch: PacketBatch) -> proto::WatchPacketsResponse {
+    proto::WatchPacketsResponse {
+        packets: batch.packets.iter().map(|each| packet(each)).collect(),
+        lost_in_kernel: batch.lost_in_kernel,
+        lost_in_stream: batch.lost_in_stream,
+    }
+}
+
+/// The answer to `GetStatus`.
+pub(super) fn status(
+    identity: &model::Identity,
+    status: model::Status,
+    totals: model::Totals,
+    cost: Option<Cost>,
+    streams: u32,
+    now: SystemTime,
+) -> proto::GetStatusResponse {
+    proto::GetStatusResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: identity.instance,
+        host_name: identity.host_name.clone(),
+        kernel_release: identity.kernel_release.clone(),
+        started_at: Some(identity.started_at.into()),
+        now: Some(now.into()),
+        update_interval: duration(identity.update_interval),
+        keep_closed: duration(identity.keep_closed),
+        interfaces: status.interfaces.into_iter().map(interface).collect(),
+        ledger: Some(ledger(status.ledger)),
+        connections: Some(proto::ConnectionCounts {
+            tracked: status.tracked,
+            capacity: status.capacity,
+            listed: totals.listed,
+            open: totals.open,
+            opened_total: totals.opened,
+            closed_total: totals.closed,
+        }),
+        rates: Some(proto::TrafficRates {
+            packets_per_second: totals.packets_per_second,
+            payload_bytes_per_second: totals.payload_bytes_per_second,
+            opened_per_second: totals.opened_per_second,
+        }),
+        resources: cost.map(|cost| proto::ResourceUsage {
+            resident_bytes: cost.resident_bytes,
+            kernel_map_bytes: status.kernel_map_bytes,
+            cpu_time: duration(cost.cpu_time),
+            cpu_percent: cost.cpu_percent,
+        }),
+        degradations: status.degradations.into_iter().map(degradation).collect(),
+        streams,
+    }
+}
+
+fn all(connections: &[Arc<model::Connection>]) -> Vec<proto::Connection> {
+    connections.iter().map(|each| connection(each)).collect()
+}
+
+fn endpoint(address: SocketAddr) -> proto::Endpoint {
+    proto::Endpoint {
+        address: address.ip().to_string(),
+        port: address.port().into(),
+    }
+}
+
+fn orientation(orientation: model::Orientation) -> proto::Orientation {
+    match orientation {
+        model::Orientation::Handshake => proto::Orientation::Handshake,
+        model::Orientation::Ports => proto::Orientation::Ports,
+    }
+}
+
+fn local_end(end: model::LocalEnd) -> proto::LocalEnd {
+    match end {
+        model::LocalEnd::Source => proto::LocalEnd::Source,
+        model::LocalEnd::Destination => proto::LocalEnd::Destination,
+        model::LocalEnd::Both => proto::LocalEnd::Both,
+        model::LocalEnd::Neither => proto::LocalEnd::Neither,
+    }
+}
+
+/// The numbers of both enumerations are the same.
+fn state(state: tcpviewer_common::state::TcpState) -> i32 {
+    i32::from(state as u8)
+}
+
+fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
+    match reason {
+        model::CloseReason::Fin => proto::CloseReason::Fin,
+        model::CloseReason::ResetBySource => proto::CloseReason::ResetBySource,
+        model::CloseReason::ResetByDestination => proto::CloseReason::ResetByDestination,
+        model::CloseReason::Refused => proto::CloseReason::Refused,
+        model::CloseReason::IdleTimeout => proto::CloseReason::IdleTimeout,
+        model::CloseReason::HandshakeTimeout => proto::CloseReason::HandshakeTimeout,
+        model::CloseReason::Replaced => proto::CloseReason::Replaced,
+    }
+}
+
+fn half(half: &model::Half) -> proto::Half {
+    proto::Half {
+        packets: half.packets,
+        wire_bytes: half.wire_bytes,
+        payload_bytes: half.payload_bytes,
+        retransmitted_bytes: half.retransmitted_bytes,
+        retransmissions: half.retransmissions,
+        payload_bytes_per_second: half.payload_bytes_per_second,
+        packets_per_second: half.packets_per_second,
+        last_seq: half.last_seq,
+        last_ack: half.last_ack,
+        window_bytes: half.window_bytes,
+        mss_bytes: half.mss_bytes,
+        window_scale: half.window_scale,
+        rtt: half.rtt.map(rtt),
+    }
+}
+
+fn rtt(rtt: model::Rtt) -> proto::Rtt {
+    proto::Rtt {
+        srtt_us: rtt.srtt_us,
+        rttvar_us: rtt.rttvar_us,
+        min_us: rtt.min_us,
+        max_us: rtt.max_us,
+        last_us: rtt.last_us,
+        samples: rtt.samples,
+    }
+}
+
+fn handshake(handshake: model::Handshake) -> Option<proto::Handshake> {
+    (handshake != model::Handshake::default()).then_some(proto::Handshake {
+        rtt_us: handshake.rtt_us,
+        syn_to_syn_ack_us: handshake.syn_to_syn_ack_us,
+        syn_ack_to_ack_us: handshake.syn_ack_to_ack_us,
+    })
+}
+
+fn snapshot_reason(reason: SnapshotReason) -> proto::SnapshotReason {
+    match reason {
+        SnapshotReason::Initial => proto::SnapshotReason::Initial,
+        SnapshotReason::OtherInstance => proto::SnapshotReason::OtherInstance,
+        SnapshotReason::RevisionGone => proto::SnapshotReason::RevisionGone,
+    }
+}
+
+fn packet(packet: &model::Packet) -> proto::Packet {
+    proto::Packet {
+        timestamp: Some(packet.timestamp.into()),
+        connection_id: packet.connection_id,
+        source: Some(endpoint(packet.source)),
+        destination: Some(endpoint(packet.destination)),
+        interface: packet.interface.to_string(),
+        direction: direction(packet.direction).into(),
+        flags: flags(packet.flags),
+        seq: packet.seq,
+        ack: packet.ack,
+        window: packet.window.into(),
+        payload_bytes: packet.payload_bytes,
+        wire_packets: packet.wire_packets,
+        retransmission: packet.retransmission,
+    }
+}
+
+fn direction(direction: model::Direction) -> proto::Direction {
+    match direction {
+        model::Direction::Ingress => proto::Direction::Ingress,
+        model::Direction::Egress => proto::Direction::Egress,
+    }
+}
+
+/// Flag `n` of the contract is bit `n - 1` of the header.
+fn flags(bits: u8) -> Vec<i32> {
+    (0..8)
+        .filter(|bit| bits & (1 << bit) != 0)
+        .map(|bit| bit + 1)
+        .collect()
+}
+
+fn interface(interface: model::Interface) -> proto::InterfaceStatus {
+    let (hook, error) = match interface.hook {
+        Ok(model::Hook::Tcx) => (proto::Hook::Tcx, String::new()),
+        Ok(model::Hook::Clsact) => (proto::Hook::Clsact, String::new()),
+        Err(error) => (proto::Hook::Unspecified, error),
+    };
+    proto::InterfaceStatus {
+        name: interface.name.to_string(),
+        index: interface.index,
+        hook: hook.into(),
+        error,
+    }
+}
+
+fn ledger(ledger: model::Ledger) -> proto::Ledger {
+    proto::Ledger {
+        packets_seen: ledger.packets_seen,
+        packets_tracked: ledger.packets_tracked,
+        packets_not_ip: ledger.packets_not_ip,
+        packets_not_tcp: ledger.packets_not_tcp,
+        packets_fragment: ledger.packets_fragment,
+        packets_truncated: ledger.packets_truncated,
+        packets_malformed: ledger.packets_malformed,
+        packets_seen_elsewhere: ledger.packets_seen_elsewhere,
+        packets_table_full: ledger.packets_table_full,
+        connection_events_lost: ledger.connection_events_lost,
+        packet_events_lost: ledger.packet_events_lost,
+        packet_events: ledger.packet_events,
+        connection_events: ledger.connection_events,
+    }
+}
+
+fn degradation(degradation: model::Degradation) -> proto::Degradation {
+    proto::Degradation {
+        feature: degradation.feature,
+        reason: degradation.reason,
+        effect: degradation.effect,
+    }
+}
+
+/// Absent beyond 292 billion years.
+fn duration(duration: Duration) -> Option<prost_types::Duration> {
+    duration.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpviewer_common::state::TcpState;
+
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_states_and_flags_are_those_of_the_contract() {
+        for number in 0..=11 {
+            let name = proto::TcpState::try_from(i32::from(number))
+                .unwrap()
+                .as_str_name();
+            let expected = match TcpState::from_u8(number).name() {
+                "UNKNOWN" => "UNSPECIFIED".to_owned(),
+                name => name.replace('-', "_"),
+            };
+            assert_eq!(state(TcpState::from_u8(number)), i32::from(number));
+            assert_eq!(
+                name,
+                format!("TCP_STATE_{expected}")
+                    .replace("WAIT1", "WAIT_1")
+                    .replace("WAIT2", "WAIT_2")
+            );
+        }
+        assert_eq!(
+            flags(0b1000_0010),
+            [proto::TcpFlag::Syn as i32, proto::TcpFlag::Cwr as i32]
+        );
+    }
+
+    #[test]
+    fn an_empty_handshake_is_absent() {
+        assert_eq!(handshake(model::Handshake::default()), None);
+        assert!(
+            handshake(model::Handshake {
+                rtt_us: Some(0),
+                ..Default::default()
+            })
+            .is_some()
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! The stream of packets. In: a request and the packet ring. Out: batches of packets with what was lost.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::stream::BoxStream;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tonic::Status;
+
+use super::{
+    connections::not_listed,
+    convert,
+    streams::{Source, Streams},
+};
+use crate::{
+    proto::{WatchPacketsRequest, WatchPacketsResponse},
+    publish::{Board, PacketBoard, PacketCursor},
+};
+
+/// Packets at hand that can be asked for.
+const MAX_LAST: u32 = 10_000;
+/// Packets in one message.
+const BATCH: usize = 500;
+/// Time between two messages, unless one did not hold all packets.
+const GAP: Duration = Duration::from_millis(20);
+/// A quiet stream shows this often that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// `WatchPackets`.
+pub(super) fn watch(
+    board: &Board,
+    packets: &Arc<PacketBoard>,
+    streams: &Streams,
+    request: &WatchPacketsRequest,
+) -> Result<BoxStream<'static, Result<WatchPacketsResponse, Status>>, Status> {
+    if request.last > MAX_LAST {
+        let problem = format!("last {} is above the limit of {MAX_LAST}", request.last);
+        return Err(Status::invalid_argument(problem));
+    }
+    if let Some(id) = request.connection_id
+        && board.get(id).is_none()
+    {
+        return Err(not_listed(id));
+    }
+    let open = streams.open()?;
+    let cursor = packets.cursor(request.last as usize, request.connection_id);
+    Ok(open.run(Packets {
+        cursor,
+        not_before: Instant::now(),
+        first: true,
+    }))
+}
+
+/// The messages of one `WatchPackets`.
+struct Packets {
+    cursor: PacketCursor,
+    not_before: Instant,
+    /// The first message is sent at once, even without packets: the stream is open.
+    first: bool,
+}
+
+impl Source for Packets {
+    type Message = WatchPacketsResponse;
+
+    async fn next(&mut self) -> WatchPacketsResponse {
+        let sign_of_life = Instant::now() + SIGN_OF_LIFE;
+        sleep_until(self.not_before).await;
+        loop {
+            let batch = self.cursor.next(BATCH);
+            if self.first || !batch.packets.is_empty() {
+                self.first = false;
+                if batch.packets.len() < BATCH {
+                    self.not_before = Instant::now() + GAP;
+                }
+                return convert::packets(batch);
+            }
+            if timeout_at(sign_of_life, self.cursor.changed()).await.is_err() {
+                return convert::packets(batch);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The five calls of `TcpViewerService`, each handed to the file that knows its subject.
+
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+
+use super::{ApiContext, connections, packets, status::StatusReporter, streams::Streams};
+use crate::{
+    proto::{
+        GetConnectionRequest, GetConnectionResponse, GetStatusRequest, GetStatusResponse,
+        ListConnectionsRequest, ListConnectionsResponse, WatchConnectionsRequest, WatchConnectionsResponse,
+        WatchPacketsRequest, WatchPacketsResponse, tcp_viewer_service_server::TcpViewerService,
+    },
+    publish::{Board, PacketBoard},
+};
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Service {
+    board: Arc<Board>,
+    packets: Arc<PacketBoard>,
+    status: StatusReporter,
+    streams: Streams,
+}
+
+impl Service {
+    /// The service over `context`, whose streams end when `stopped` becomes true.
+    pub(super) fn new(context: ApiContext, stopped: watch::Receiver<bool>) -> Self {
+        let ApiContext {
+            identity,
+            board,
+            packets,
+            commands,
+        } = context;
+        let status = StatusReporter::new(identity, commands);
+        Self {
+            board,
+            packets,
+            status,
+            streams: Streams::new(stopped),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TcpViewerService for Service {
+    type WatchConnectionsStream = BoxStream<'static, Result<WatchConnectionsResponse, Status>>;
+
+    async fn watch_connections(
+        &self,
+        request: Request<WatchConnectionsRequest>,
+    ) -> Result<Response<Self::WatchConnectionsStream>, Status> {
+        connections::watch(&self.board, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    async fn list_connections(
+        &self,
+        request: Request<ListConnectionsRequest>,
+    ) -> Result<Response<ListConnectionsResponse>, Status> {
+        connections::list(&self.board, request.get_ref()).map(Response::new)
+    }
+
+    async fn get_connection(
+        &self,
+        request: Request<GetConnectionRequest>,
+    ) -> Result<Response<GetConnectionResponse>, Status> {
+        connections::get(&self.board, request.get_ref()).map(Response::new)
+    }
+
+    type WatchPacketsStream = BoxStream<'static, Result<WatchPacketsResponse, Status>>;
+
+    async fn watch_packets(
+        &self,
+        request: Request<WatchPacketsRequest>,
+    ) -> Result<Response<Self::WatchPacketsStream>, Status> {
+        packets::watch(&self.board, &self.packets, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        self.status
+            .report(self.board.totals(), self.streams.count())
+            .await
+            .map(Response::new)
+    }
+}

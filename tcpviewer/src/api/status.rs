@@ -1,0 +1,139 @@
+//! The daemon's status: asks the daemon for what its stages report, and measures what the process costs.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use procfs::{ProcResult, process::Process};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tonic::Status;
+use tracing::warn;
+
+use super::convert;
+use crate::{
+    model::{self, Command, Identity, Totals},
+    proto::GetStatusResponse,
+};
+
+/// Time for the daemon to report.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// CPU use is measured over at least this long.
+const CPU_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Answers `GetStatus`.
+#[derive(Debug)]
+pub(super) struct StatusReporter {
+    identity: Arc<Identity>,
+    commands: mpsc::Sender<Command>,
+    meter: Mutex<CpuMeter>,
+}
+
+impl StatusReporter {
+    /// A reporter that asks through `commands`.
+    pub(super) fn new(identity: Arc<Identity>, commands: mpsc::Sender<Command>) -> Self {
+        Self {
+            identity,
+            commands,
+            meter: Mutex::default(),
+        }
+    }
+
+    /// The status; the caller adds what the API itself knows.
+    pub(super) async fn report(&self, totals: Totals, streams: u32) -> Result<GetStatusResponse, Status> {
+        let status = match timeout(REPORT_TIMEOUT, self.ask()).await {
+            Ok(Some(status)) => status,
+            Ok(None) => return Err(Status::unavailable("the daemon stops")),
+            Err(_elapsed) => {
+                let problem = format!("the daemon did not report within {} s", REPORT_TIMEOUT.as_secs());
+                return Err(Status::unavailable(problem));
+            }
+        };
+        let cost = self
+            .cost()
+            .inspect_err(|error| warn!("measure the cost of the process: {error}"))
+            .ok();
+        Ok(convert::status(
+            &self.identity,
+            status,
+            totals,
+            cost,
+            streams,
+            SystemTime::now(),
+        ))
+    }
+
+    async fn ask(&self) -> Option<model::Status> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Status(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    fn cost(&self) -> ProcResult<Cost> {
+        let stat = Process::myself()?.stat()?;
+        let ticks = Duration::from_secs(stat.utime + stat.stime);
+        let cpu_time = ticks.div_f64(procfs::ticks_per_second() as f64);
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Cost {
+            resident_bytes: stat.rss * procfs::page_size(),
+            cpu_time,
+            cpu_percent: meter.measure(Instant::now(), cpu_time),
+        })
+    }
+}
+
+/// What the process costs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// Resident memory, bytes.
+    pub(super) resident_bytes: u64,
+    /// CPU time since the start.
+    pub(super) cpu_time: Duration,
+    /// CPU use, per cent of one core; `None` until it was measured twice.
+    pub(super) cpu_percent: Option<f64>,
+}
+
+/// CPU use from one call to the next, over an interval long enough to mean something.
+#[derive(Debug, Default)]
+struct CpuMeter {
+    since: Option<(Instant, Duration)>,
+    percent: Option<f64>,
+}
+
+impl CpuMeter {
+    fn measure(&mut self, now: Instant, cpu_time: Duration) -> Option<f64> {
+        let Some((start, start_cpu_time)) = self.since else {
+            self.since = Some((now, cpu_time));
+            return None;
+        };
+        let elapsed = now.duration_since(start);
+        if elapsed >= CPU_INTERVAL {
+            let used = cpu_time.saturating_sub(start_cpu_time);
+            self.percent = Some(100.0 * used.as_secs_f64() / elapsed.as_secs_f64());
+            self.since = Some((now, cpu_time));
+        }
+        self.percent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_use_is_absent_at_first_and_measured_over_a_second_or_more() {
+        let mut meter = CpuMeter::default();
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let used = Duration::from_millis;
+
+        assert_eq!(meter.measure(at(0), used(100)), None);
+        assert_eq!(meter.measure(at(500), used(400)), None);
+        assert_eq!(meter.measure(at(2_000), used(600)), Some(25.0));
+        assert_eq!(meter.measure(at(2_500), used(1_100)), Some(25.0));
+        assert_eq!(meter.measure(at(3_000), used(1_100)), Some(50.0));
+    }
+}

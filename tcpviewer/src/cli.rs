@@ -1,0 +1,37 @@
+//! The command line: what the program can do, and one file for each subcommand.
+
+pub mod run;
+pub mod list;
+pub mod watch;
+pub mod status;
+pub mod client;
+mod mirror;
+mod view;
+mod table;
+mod output;
+
+use clap::{Parser, Subcommand};
+
+pub use client::ClientError;
+
+/// Shows every TCP connection of this host as it lives.
+#[derive(Debug, Parser)]
+#[command(name = "tcpviewer", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Subcommands,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Subcommands {
+    /// Run the daemon: follow this host's connections and serve them.
+    Run(run::RunArgs),
+    /// List the connections.
+    List(list::ListArgs),
+    /// Follow the connections as they change.
+    Watch(watch::WatchArgs),
+    /// Show what the daemon does, what it could not count, and what it costs.
+    Status(status::StatusArgs),
+}

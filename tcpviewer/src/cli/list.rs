@@ -1,0 +1,67 @@
+//! `tcpviewer list`: all connections, once.
+
+use std::io::{IsTerminal as _, Write, stdout};
+
+use clap::Args;
+use terminal_size::{Width, terminal_size};
+
+use super::{
+    client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    output::{output, write_json},
+    table::{row, write_table},
+};
+use crate::proto::ListConnectionsRequest;
+
+/// Connections that are fetched at a time.
+const PAGE_SIZE: u32 = 5_000;
+
+/// Options of `tcpviewer list`.
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    /// Where to ask and how to answer.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Runs `tcpviewer list`.
+pub async fn list(args: ListArgs) -> Result<(), ClientError> {
+    unless_output_is_closed(write_list(&args.client).await)
+}
+
+async fn write_list(args: &ClientArgs) -> Result<(), ClientError> {
+    let mut client = connect(args).await?;
+    let mut output = output();
+    let mut rows = Vec::new();
+    let mut page_token = String::new();
+    let now = std::time::SystemTime::now().into();
+    loop {
+        let request = ListConnectionsRequest {
+            page_size: PAGE_SIZE,
+            page_token,
+        };
+        let page = client.list_connections(request).await;
+        let page = page
+            .map_err(|status| ClientError::call("list the connections", &status))?
+            .into_inner();
+        for connection in &page.connections {
+            match args.output {
+                OutputForm::Json => write_json(&mut output, "Connection", connection)?,
+                OutputForm::Table => rows.push(row(connection, now)),
+            }
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    if args.output == OutputForm::Table {
+        write_table(&mut output, &rows, terminal_width())?;
+    }
+    Ok(output.flush()?)
+}
+
+/// How wide the terminal is that the output goes to, if it goes to one.
+fn terminal_width() -> Option<usize> {
+    let (Width(width), _height) = terminal_size().filter(|_size| stdout().is_terminal())?;
+    Some(width.into())
+}

@@ -1,0 +1,147 @@
+//! `tcpviewer status`: what the daemon does, what it could not count, and what it costs.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::{
+    client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    output::{between, bytes, output, printable, write_json},
+};
+use crate::proto::{GetStatusRequest, GetStatusResponse, Hook, Ledger};
+
+/// Options of `tcpviewer status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Where to ask and how to answer.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Runs `tcpviewer status`.
+pub async fn status(args: StatusArgs) -> Result<(), ClientError> {
+    unless_output_is_closed(write_status(&args.client).await)
+}
+
+async fn write_status(args: &ClientArgs) -> Result<(), ClientError> {
+    let mut client = connect(args).await?;
+    let status = client.get_status(GetStatusRequest {}).await;
+    let status = status
+        .map_err(|status| ClientError::call("ask for the status", &status))?
+        .into_inner();
+    let mut output = output();
+    match args.output {
+        OutputForm::Json => write_json(&mut output, "GetStatusResponse", &status)?,
+        OutputForm::Table => write_text(&mut output, &status)?,
+    }
+    Ok(output.flush()?)
+}
+
+fn write_text(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
+    let counts = status.connections.unwrap_or_default();
+    let rates = status.rates.unwrap_or_default();
+    let kernel = match status.kernel_release.as_str() {
+        "" => "a capture file".to_owned(),
+        release => format!("Linux {}", printable(release)),
+    };
+    writeln!(
+        output,
+        "tcpviewer {} on {} ({kernel}), up {}",
+        printable(&status.version),
+        printable(&status.host_name),
+        between(status.started_at, status.now)
+    )?;
+    writeln!(
+        output,
+        "connections   {} open, {} listed; {} of {} tracked; {} opened and {} closed since the start",
+        counts.open, counts.listed, counts.tracked, counts.capacity, counts.opened_total, counts.closed_total
+    )?;
+    writeln!(
+        output,
+        "traffic       {} packets/s, {}/s, {:.1} connections/s",
+        rates.packets_per_second,
+        bytes(rates.payload_bytes_per_second),
+        rates.opened_per_second
+    )?;
+    write_cost(output, status)?;
+    writeln!(output, "streams       {}", status.streams)?;
+    write_interfaces(output, status)?;
+    write_ledger(output, status.ledger.unwrap_or_default())?;
+    for degradation in &status.degradations {
+        writeln!(
+            output,
+            "degraded      {}: {} ({})",
+            printable(&degradation.feature),
+            printable(&degradation.reason),
+            printable(&degradation.effect)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_cost(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
+    let Some(cost) = status.resources else {
+        return Ok(());
+    };
+    write!(output, "cost          {} of memory", bytes(cost.resident_bytes))?;
+    if let Some(maps) = cost.kernel_map_bytes {
+        write!(output, ", {} in kernel maps", bytes(maps))?;
+    }
+    if let Some(percent) = cost.cpu_percent {
+        write!(output, ", {percent:.1} % of one core")?;
+    }
+    if let Some(time) = cost.cpu_time {
+        write!(
+            output,
+            ", {:.1} s of CPU time",
+            time.seconds as f64 + f64::from(time.nanos) / 1e9
+        )?;
+    }
+    writeln!(output)
+}
+
+fn write_interfaces(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
+    for interface in &status.interfaces {
+        let hook = match interface.hook() {
+            Hook::Tcx => "TCX".to_owned(),
+            Hook::Clsact => "clsact".to_owned(),
+            Hook::Unspecified => format!("not attached: {}", printable(&interface.error)),
+        };
+        writeln!(
+            output,
+            "interface     {} ({}): {hook}",
+            printable(&interface.name),
+            interface.index
+        )?;
+    }
+    Ok(())
+}
+
+/// What was lost stands out; reasons that never occurred are left out.
+fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
+    writeln!(
+        output,
+        "packets       {} seen, {} tracked",
+        ledger.packets_seen, ledger.packets_tracked
+    )?;
+    let reasons = [
+        (ledger.packets_not_ip, "not IP"),
+        (ledger.packets_not_tcp, "not TCP"),
+        (ledger.packets_fragment, "fragments after the first"),
+        (ledger.packets_truncated, "truncated"),
+        (ledger.packets_malformed, "malformed"),
+        (ledger.packets_seen_elsewhere, "counted at another interface"),
+        (ledger.packets_table_full, "without room in the connection map"),
+    ];
+    for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+        writeln!(output, "              {count} {reason}")?;
+    }
+    writeln!(
+        output,
+        "events        {} of connections ({} lost), {} of packets ({} lost)",
+        ledger.connection_events,
+        ledger.connection_events_lost,
+        ledger.packet_events,
+        ledger.packet_events_lost
+    )
+}

@@ -1,0 +1,380 @@
+//! The published table and the cursors that read it. In: deltas of the table stage. Out: per cursor a snapshot
+//! in parts, its end, then changes, each connection once in its newest form. How often a cursor is asked, and
+//! how its events travel, is up to the reader.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound::{Excluded, Included, Unbounded},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use tokio::sync::watch;
+
+use crate::model::{Connection, Delta, Removal, Totals};
+
+/// Removals that are remembered for cursors to catch up with.
+const REMEMBERED_REMOVALS: usize = 131_072;
+
+/// Removals in one event for each connection that may be in it: an id is that much smaller.
+const REMOVALS_PER_CONNECTION: usize = 16;
+
+/// The published table: written by one task, read by any number of cursors.
+#[derive(Debug)]
+pub struct Board {
+    instance: u64,
+    remembered_removals: usize,
+    listed: RwLock<Listed>,
+    newest: watch::Sender<u64>,
+}
+
+/// What the lock of a board protects.
+#[derive(Debug, Default)]
+struct Listed {
+    by_revision: BTreeMap<u64, Arc<Connection>>,
+    revision_of: BTreeMap<u64, u64>,
+    /// By rising revision.
+    removals: VecDeque<Removal>,
+    /// Removals up to this revision may be missing from `removals`.
+    forgotten: u64,
+    /// The newest revision.
+    revision: u64,
+    totals: Totals,
+}
+
+/// A place in the table's history that a reader got to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// The daemon's run.
+    pub instance: u64,
+    /// The last revision that the reader holds.
+    pub revision: u64,
+}
+
+/// A resume point of this run that lies in the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("revision {asked} is ahead of the newest, {newest}")]
+pub struct RevisionAhead {
+    /// The revision asked for.
+    pub asked: u64,
+    /// The newest one there is.
+    pub newest: u64,
+}
+
+impl Board {
+    /// An empty table of the run `instance`.
+    pub fn new(instance: u64) -> Self {
+        Self::with_remembered_removals(instance, REMEMBERED_REMOVALS)
+    }
+
+    /// An empty table that remembers this many removals.
+    fn with_remembered_removals(instance: u64, remembered_removals: usize) -> Self {
+        Self {
+            instance,
+            remembered_removals,
+            listed: RwLock::default(),
+            newest: watch::Sender::new(0),
+        }
+    }
+
+    /// Publishes what changed. Each changed connection has a revision of its own, above 0 and above all that
+    /// were applied before.
+    pub fn apply(&self, delta: Delta) {
+        let revision = {
+            let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+            listed.apply(delta, self.remembered_removals);
+            listed.revision
+        };
+        // Readers are woken after the lock is free, and only if there is news.
+        self.newest
+            .send_if_modified(|newest| std::mem::replace(newest, revision) != revision);
+    }
+
+    /// The daemon's run.
+    pub fn instance(&self) -> u64 {
+        self.instance
+    }
+
+    /// Sums over the table.
+    pub fn totals(&self) -> Totals {
+        self.read().totals
+    }
+
+    /// The connection with this id in its newest form, if it is listed.
+    pub fn get(&self, id: u64) -> Option<Arc<Connection>> {
+        let listed = self.read();
+        listed.by_revision.get(listed.revision_of.get(&id)?).cloned()
+    }
+
+    /// At most `limit` connections with ids above `after` (from the first one without it), by rising id, and
+    /// whether more follow.
+    pub fn page(&self, after: Option<u64>, limit: usize) -> (Vec<Arc<Connection>>, bool) {
+        let listed = self.read();
+        let mut rest = listed
+            .revision_of
+            .range((after.map_or(Unbounded, Excluded), Unbounded));
+        let page = rest
+            .by_ref()
+            .take(limit)
+            .filter_map(|(_, revision)| listed.by_revision.get(revision).cloned())
+            .collect();
+        (page, rest.next().is_some())
+    }
+
+    /// A new reader: from `resume` if that place is still known, else from a snapshot.
+    pub fn cursor(self: &Arc<Self>, resume: Option<ResumePoint>) -> Result<Cursor, RevisionAhead> {
+        let newest = self.newest.subscribe();
+        let listed = self.read();
+        let place = match resume {
+            None => listed.snapshot(SnapshotReason::Initial),
+            Some(point) if point.instance != self.instance => listed.snapshot(SnapshotReason::OtherInstance),
+            Some(point) if point.revision > listed.revision => {
+                return Err(RevisionAhead {
+                    asked: point.revision,
+                    newest: listed.revision,
+                });
+            }
+            Some(point) if point.revision < listed.forgotten => listed.snapshot(SnapshotReason::RevisionGone),
+            Some(point) => Place::SnapshotEnd {
+                revision: point.revision,
+                connections: None,
+            },
+        };
+        drop(listed);
+        Ok(Cursor {
+            board: Arc::clone(self),
+            newest,
+            place,
+        })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Listed> {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listed {
+    fn apply(&mut self, mut delta: Delta, remembered_removals: usize) {
+        for connection in delta.changed {
+            self.revision = self.revision.max(connection.revision);
+            if let Some(old) = self.revision_of.insert(connection.id, connection.revision) {
+                self.by_revision.remove(&old);
+            }
+            self.by_revision.insert(connection.revision, connection);
+        }
+        delta.removed.sort_unstable_by_key(|removal| removal.revision);
+        for removal in delta.removed {
+            self.revision = self.revision.max(removal.revision);
+            // What never was listed needs no removal: no reader can hold it.
+            let Some(old) = self.revision_of.remove(&removal.id) else {
+                continue;
+            };
+            self.by_revision.remove(&old);
+            self.removals.push_back(removal);
+        }
+        while self.removals.len() > remembered_removals {
+            let Some(oldest) = self.removals.pop_front() else {
+                break;
+            };
+            self.forgotten = oldest.revision;
+        }
+        self.totals = delta.totals;
+    }
+
+    fn snapshot(&self, reason: SnapshotReason) -> Place {
+        Place::Snapshot(Walk {
+            reason,
+            first: true,
+            sent: 0,
+            reached: 0,
+            end: self.revision,
+        })
+    }
+}
+
+/// Why a snapshot is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotReason {
+    /// The reader has no resume point.
+    Initial,
+    /// The resume point belongs to another run of the daemon.
+    OtherInstance,
+    /// Removals since the resume point are no longer known.
+    RevisionGone,
+}
+
+/// What a cursor yields.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A part of the table. The first part replaces everything the reader holds.
+    Snapshot {
+        /// Whether this is the first part.
+        first: bool,
+        /// Why the snapshot is sent.
+        reason: SnapshotReason,
+        /// Connections, by rising revision.
+        connections: Vec<Arc<Connection>>,
+    },
+    /// All that was unchanged since this revision was sent; what changed meanwhile follows.
+    SnapshotEnd {
+        /// The revision.
+        revision: u64,
+        /// How many connections the snapshot had; `None` when the reader resumed.
+        connections: Option<u64>,
+    },
+    /// What changed.
+    Changes {
+        /// The reader's state is that of this revision once the event is applied.
+        revision: u64,
+        /// New and changed connections in their newest form.
+        connections: Vec<Arc<Connection>>,
+        /// Ids of connections that are no longer listed.
+        removed: Vec<u64>,
+        /// Whether the limit cut the event short, so that more is waiting.
+        more: bool,
+    },
+}
+
+/// A reader's place in the table.
+#[derive(Debug)]
+pub struct Cursor {
+    board: Arc<Board>,
+    newest: watch::Receiver<u64>,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Snapshot(Walk),
+    SnapshotEnd { revision: u64, connections: Option<u64> },
+    Live { revision: u64 },
+}
+
+/// A snapshot on its way: the connections by revision. What changes meanwhile moves beyond the end of the walk
+/// and comes later as a change.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    reason: SnapshotReason,
+    first: bool,
+    sent: u64,
+    /// Exclusive.
+    reached: u64,
+    /// Inclusive.
+    end: u64,
+}
+
+impl Cursor {
+    /// The next event with at most `limit` connections (at least 1), or `None` when the reader has everything.
+    pub fn next(&mut self, limit: usize) -> Option<Event> {
+        let limit = limit.max(1);
+        let listed = self.board.read();
+        if let Place::Live { revision } = self.place
+            && revision < listed.forgotten
+        {
+            self.place = listed.snapshot(SnapshotReason::RevisionGone);
+        }
+        let (event, place) = match self.place {
+            Place::Snapshot(walk) => listed.snapshot_part(walk, limit),
+            Place::SnapshotEnd {
+                revision,
+                connections,
+            } => (
+                Event::SnapshotEnd {
+                    revision,
+                    connections,
+                },
+                Place::Live { revision },
+            ),
+            Place::Live { revision } if revision == listed.revision => return None,
+            Place::Live { revision } => listed.changes(revision, limit),
+        };
+        drop(listed);
+        self.place = place;
+        Some(event)
+    }
+
+    /// Waits until there may be something for [`Cursor::next`].
+    pub async fn changed(&mut self) {
+        let Place::Live { revision } = self.place else {
+            return;
+        };
+        // It fails only when the board is gone, and this cursor holds the board.
+        self.newest.wait_for(|newest| *newest != revision).await.ok();
+    }
+
+    /// The revision that the reader holds, or will hold at the end of its snapshot.
+    pub fn revision(&self) -> u64 {
+        match self.place {
+            Place::Snapshot(walk) => walk.end,
+            Place::SnapshotEnd { revision, .. } | Place::Live { revision } => revision,
+        }
+    }
+}
+
+impl Listed {
+    fn snapshot_part(&self, mut walk: Walk, limit: usize) -> (Event, Place) {
+        let connections: Vec<_> = self
+            .by_revision
+            .range((Excluded(walk.reached), Included(walk.end.max(walk.reached))))
+            .take(limit)
+            .map(|(_, connection)| Arc::clone(connection))
+            .collect();
+        let complete = connections.len() < limit;
+        let first = std::mem::replace(&mut walk.first, false);
+        walk.sent += connections.len() as u64;
+        walk.reached = connections
+            .last()
+            .map_or(walk.end, |connection| connection.revision);
+        let place = if complete {
+            Place::SnapshotEnd {
+                revision: walk.end,
+                connections: Some(walk.sent),
+            }
+        } else {
+            Place::Snapshot(walk)
+        };
+        (
+            Event::Snapshot {
+                first,
+                reason: walk.reason,
+                connections,
+            },
+            place,
+        )
+    }
+
+    fn changes(&self, since: u64, limit: usize) -> (Event, Place) {
+        // Where the limit of removals cuts, the connections are cut as well. Removals of one revision stay
+        // together, as the reader continues after a revision.
+        let start = self.removals.partition_point(|removal| removal.revision <= since);
+        let last = start + limit * REMOVALS_PER_CONNECTION - 1;
+        let mut reached = self
+            .removals
+            .get(last)
+            .map_or(self.revision, |removal| removal.revision);
+        let connections: Vec<_> = self
+            .by_revision
+            .range((Excluded(since), Included(reached)))
+            .take(limit)
+            .map(|(_, connection)| Arc::clone(connection))
+            .collect();
+        if let Some(last) = connections.last()
+            && connections.len() == limit
+        {
+            reached = last.revision;
+        }
+        let removed = self.removals.range(start..);
+        let removed = removed
+            .take_while(|removal| removal.revision <= reached)
+            .map(|removal| removal.id);
+        let event = Event::Changes {
+            revision: reached,
+            connections,
+            removed: removed.collect(),
+            more: reached < self.revision,
+        };
+        (event, Place::Live { revision: reached })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! The last packets and the cursors that read them. In: batches of packets with the kernel's loss counter. Out:
+//! per cursor the packets it has not seen, and how many it missed. While nobody reads, the ring is off: a
+//! command tells the daemon, and the ring is empty.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use crate::model::{Command, Packet};
+
+/// Packets that are kept for readers.
+const CAPACITY: usize = 16_384;
+
+/// How long the packets keep coming after the last reader left, so that a reconnect finds them.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The last packets: written by one task, read by any number of cursors.
+#[derive(Debug)]
+pub struct PacketBoard {
+    capacity: usize,
+    ring: Mutex<Ring>,
+    newest: watch::Sender<u64>,
+    readers: watch::Sender<usize>,
+}
+
+/// What the lock of a board protects.
+#[derive(Debug, Default)]
+struct Ring {
+    on: bool,
+    packets: VecDeque<Arc<Packet>>,
+    /// Sequence number of the packet that comes next; the ring holds those right below it.
+    next: u64,
+    /// The kernel's counter.
+    lost_in_kernel: u64,
+    /// Readers of one connection, by its id: what they miss is counted as it is overwritten, since it cannot
+    /// be told later which packets were theirs.
+    filtered: HashMap<u64, Vec<Filtered>>,
+    last_reader: u64,
+}
+
+/// A reader of one connection's packets.
+#[derive(Debug)]
+struct Filtered {
+    reader: u64,
+    next: u64,
+    lost: u64,
+}
+
+impl PacketBoard {
+    /// An empty ring, off until somebody reads.
+    pub fn new() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+
+    /// An empty ring for this many packets.
+    fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            ring: Mutex::default(),
+            newest: watch::Sender::new(0),
+            readers: watch::Sender::new(0),
+        }
+    }
+
+    /// Appends packets, oldest first; `lost_in_kernel` is the kernel's counter since the start. What comes while
+    /// nobody reads is dropped.
+    pub fn push(&self, batch: Vec<Packet>, lost_in_kernel: u64) {
+        let next = {
+            let mut ring = self.lock();
+            ring.lost_in_kernel = lost_in_kernel;
+            if !ring.on || batch.is_empty() {
+                return;
+            }
+            for packet in batch {
+                ring.push(Arc::new(packet), self.capacity);
+            }
+            ring.next
+        };
+        self.newest.send_replace(next);
+    }
+
+    /// A new reader that starts with the last `last` packets: of one connection, or of all.
+    pub fn cursor(self: &Arc<Self>, last: usize, connection_id: Option<u64>) -> PacketCursor {
+        let newest = self.newest.subscribe();
+        let mut ring = self.lock();
+        let next = ring.place_of_last(last, connection_id);
+        ring.last_reader += 1;
+        let reader = ring.last_reader;
+        if let Some(id) = connection_id {
+            ring.filtered.entry(id).or_default().push(Filtered {
+                reader,
+                next,
+                lost: 0,
+            });
+        }
+        let lost_at_start = ring.lost_in_kernel;
+        drop(ring);
+        self.readers.send_modify(|readers| *readers += 1);
+        PacketCursor {
+            board: Arc::clone(self),
+            newest,
+            reader,
+            connection_id,
+            next,
+            lost_at_start,
+            lost: 0,
+        }
+    }
+
+    /// Turns the packets on with the first reader and off a while after the last one left, until `commands`
+    /// is closed. One task of the API does this for as long as it serves.
+    pub async fn follow_readers(&self, commands: mpsc::Sender<Command>) {
+        let mut readers = self.readers.subscribe();
+        loop {
+            if readers.wait_for(|readers| *readers > 0).await.is_err() {
+                return;
+            }
+            self.lock().on = true;
+            if commands.send(Command::WatchPackets(true)).await.is_err() {
+                return;
+            }
+            loop {
+                if readers.wait_for(|readers| *readers == 0).await.is_err() {
+                    return;
+                }
+                if timeout(LINGER, readers.wait_for(|readers| *readers > 0))
+                    .await
+                    .is_err()
+                {
+                    break;
+                }
+            }
+            {
+                let mut ring = self.lock();
+                ring.on = false;
+                ring.packets = VecDeque::new();
+            }
+            if commands.send(Command::WatchPackets(false)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for PacketBoard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Ring {
+    fn push(&mut self, packet: Arc<Packet>, capacity: usize) {
+        while self.packets.len() >= capacity {
+            let overwritten = self.oldest();
+            let Some(packet) = self.packets.pop_front() else {
+                break;
+            };
+            for filtered in self.filtered.get_mut(&packet.connection_id).into_iter().flatten() {
+                filtered.lost += u64::from(filtered.next <= overwritten);
+            }
+        }
+        self.packets.push_back(packet);
+        self.next += 1;
+    }
+
+    /// Sequence number of the oldest packet in the ring.
+    fn oldest(&self) -> u64 {
+        self.next - self.packets.len() as u64
+    }
+
+    fn place_of_last(&self, last: usize, connection_id: Option<u64>) -> u64 {
+        let mut remaining = last;
+        let mut place = self.next;
+        let mut sequence = self.next;
+        for packet in self.packets.iter().rev() {
+            if remaining == 0 {
+                break;
+            }
+            sequence -= 1;
+            if connection_id.is_none_or(|id| id == packet.connection_id) {
+                remaining -= 1;
+                place = sequence;
+            }
+        }
+        place
+    }
+
+    fn filtered(&mut self, connection_id: Option<u64>, reader: u64) -> Option<&mut Filtered> {
+        self.filtered
+            .get_mut(&connection_id?)?
+            .iter_mut()
+            .find(|filtered| filtered.reader == reader)
+    }
+}
+
+/// Some packets, and what the reader missed since it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacketBatch {
+    /// The packets, oldest first.
+    pub packets: Vec<Arc<Packet>>,
+    /// Packets that the kernel could not hand over.
+    pub lost_in_kernel: u64,
+    /// Packets that were overwritten before the reader took them.
+    pub lost_in_stream: u64,
+}
+
+/// A reader's place in the ring. As long as it lives, packets are watched.
+#[derive(Debug)]
+pub struct PacketCursor {
+    board: Arc<PacketBoard>,
+    newest: watch::Receiver<u64>,
+    reader: u64,
+    connection_id: Option<u64>,
+    next: u64,
+    lost_at_start: u64,
+    lost: u64,
+}
+
+impl PacketCursor {
+    /// The next packets, at most `limit`; none when the reader has everything.
+    pub fn next(&mut self, limit: usize) -> PacketBatch {
+        let mut ring = self.board.lock();
+        let oldest = ring.oldest();
+        if self.connection_id.is_none() {
+            self.lost += oldest.saturating_sub(self.next);
+        }
+        self.next = self.next.max(oldest);
+        let mut packets = Vec::new();
+        for packet in ring.packets.range((self.next - oldest) as usize..) {
+            if packets.len() == limit {
+                break;
+            }
+            self.next += 1;
+            if self.connection_id.is_none_or(|id| id == packet.connection_id) {
+                packets.push(Arc::clone(packet));
+            }
+        }
+        if let Some(filtered) = ring.filtered(self.connection_id, self.reader) {
+            filtered.next = self.next;
+            self.lost = filtered.lost;
+        }
+        PacketBatch {
+            packets,
+            lost_in_kernel: ring.lost_in_kernel.saturating_sub(self.lost_at_start),
+            lost_in_stream: self.lost,
+        }
+    }
+
+    /// Waits until there may be something for [`PacketCursor::next`].
+    pub async fn changed(&mut self) {
+        // It fails only when the board is gone, and this cursor holds the board.
+        self.newest.wait_for(|newest| *newest > self.next).await.ok();
+    }
+}
+
+impl Drop for PacketCursor {
+    fn drop(&mut self) {
+        if let Some(id) = self.connection_id {
+            let mut ring = self.board.lock();
+            let readers = ring.filtered.entry(id).or_default();
+            readers.retain(|filtered| filtered.reader != self.reader);
+            if readers.is_empty() {
+                ring.filtered.remove(&id);
+            }
+        }
+        self.board
+            .readers
+            .send_modify(|readers| *readers = readers.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Every packet is either read or counted as lost, and the kernel is asked for packets only while somebody reads.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::SystemTime,
+};
+
+use super::*;
+use crate::model::Direction;
+
+fn packet(connection_id: u64, seq: u32) -> Packet {
+    let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 443));
+    Packet {
+        timestamp: SystemTime::UNIX_EPOCH,
+        connection_id,
+        source: end,
+        destination: end,
+        interface: "lo".into(),
+        direction: Direction::Egress,
+        flags: 0x10,
+        seq,
+        ack: None,
+        window: 0,
+        payload_bytes: 0,
+        wire_packets: 1,
+        retransmission: false,
+    }
+}
+
+/// A ring that is on, as with a reader.
+fn board(capacity: usize) -> Arc<PacketBoard> {
+    let board = PacketBoard::with_capacity(capacity);
+    board.lock().on = true;
+    Arc::new(board)
+}
+
+fn numbers(batch: &PacketBatch) -> Vec<u32> {
+    batch.packets.iter().map(|packet| packet.seq).collect()
+}
+
+#[test]
+fn a_reader_starts_with_the_last_packets_it_asks_for() {
+    let board = board(10);
+    board.push((0..8).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+
+    for (last, connection_id, expected) in [
+        (0, None, vec![]),
+        (3, None, vec![5, 6, 7]),
+        (100, None, (0..8).collect()),
+        (2, Some(1), vec![5, 7]),
+        (100, Some(0), vec![0, 2, 4, 6]),
+        (5, Some(9), vec![]),
+    ] {
+        let batch = board.cursor(last, connection_id).next(100);
+        assert_eq!(numbers(&batch), expected, "last {last} of {connection_id:?}");
+        assert_eq!(batch.lost_in_stream, 0);
+    }
+}
+
+#[test]
+fn what_is_overwritten_before_it_was_read_is_counted_for_each_reader() {
+    let board = board(10);
+    let mut all = board.cursor(0, None);
+    let mut odd = board.cursor(0, Some(1));
+    board.push((0..4).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+    assert_eq!(numbers(&all.next(2)), [0, 1]);
+    assert_eq!(numbers(&odd.next(1)), [1]);
+
+    board.push((4..20).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+
+    let (all, odd) = (all.next(100), odd.next(100));
+    assert_eq!((numbers(&all), all.lost_in_stream), ((10..20).collect(), 8));
+    assert_eq!((numbers(&odd), odd.lost_in_stream), (vec![11, 13, 15, 17, 19], 4));
+}
+
+#[test]
+fn the_kernels_losses_count_from_the_start_of_the_stream() {
+    let board = board(10);
+    board.push(vec![packet(1, 1)], 70);
+    let mut cursor = board.cursor(0, None);
+
+    board.push(vec![packet(1, 2)], 75);
+
+    assert_eq!(cursor.next(100).lost_in_kernel, 5);
+}
+
+#[test]
+fn a_reader_that_leaves_is_forgotten() {
+    let board = board(10);
+
+    drop([
+        board.cursor(0, Some(1)),
+        board.cursor(0, Some(1)),
+        board.cursor(0, None),
+    ]);
+
+    assert!(board.lock().filtered.is_empty());
+    assert_eq!(*board.readers.borrow(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
+    let board = Arc::new(PacketBoard::new());
+    let (commands, mut received) = mpsc::channel(4);
+    let switch = Arc::clone(&board);
+    let switch = tokio::spawn(async move { switch.follow_readers(commands).await });
+    board.push(vec![packet(1, 1)], 0);
+
+    let first = board.cursor(10, None);
+    assert!(matches!(received.recv().await, Some(Command::WatchPackets(true))));
+    board.push(vec![packet(1, 2)], 0);
+    drop(first);
+    tokio::time::sleep(LINGER / 2).await;
+    let mut second = board.cursor(10, None);
+    tokio::time::sleep(LINGER * 3).await;
+    assert!(received.try_recv().is_err(), "a quick reconnect does not switch");
+    assert_eq!(
+        numbers(&second.next(10)),
+        [2],
+        "what came while nobody read is not kept"
+    );
+
+    drop(second);
+    assert!(matches!(
+        received.recv().await,
+        Some(Command::WatchPackets(false))
+    ));
+    assert!(board.lock().packets.is_empty());
+    drop(received);
+    let _third = board.cursor(10, None);
+    switch.await.unwrap();
+}

@@ -1,0 +1,720 @@
+//! The API as clients meet it: a real server on the loopback, real clients, a table that the test writes.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use prost::Message as _;
+use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, resident_bytes, watch};
+use tcpviewer::proto::{
+    Changes, GetConnectionRequest, GetStatusRequest, ListConnectionsRequest, ResumePoint, Snapshot,
+    SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest,
+    tcp_viewer_service_client::TcpViewerServiceClient, watch_connections_response::Event,
+};
+use tokio::{task::JoinSet, time::timeout};
+use tonic::{Code, transport::Endpoint};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+fn resume(instance: u64, revision: u64) -> WatchConnectionsRequest {
+    WatchConnectionsRequest {
+        resume: Some(ResumePoint { instance, revision }),
+    }
+}
+
+fn ids(connections: &[tcpviewer::proto::Connection]) -> Vec<u64> {
+    connections.iter().map(|connection| connection.id).collect()
+}
+
+async fn snapshot(stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnectionsResponse>) -> Snapshot {
+    match next(stream).await {
+        Event::Snapshot(snapshot) => snapshot,
+        other => panic!("{other:?} is no snapshot"),
+    }
+}
+
+async fn snapshot_end(
+    stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnectionsResponse>,
+) -> SnapshotEnd {
+    match next(stream).await {
+        Event::SnapshotEnd(end) => end,
+        other => panic!("{other:?} is no end of a snapshot"),
+    }
+}
+
+async fn changes(stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnectionsResponse>) -> Changes {
+    match next(stream).await {
+        Event::Changes(changes) => changes,
+        other => panic!("{other:?} is no changes"),
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_gets_the_table_then_changes_then_removals() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    let mut stream = watch(&mut daemon.client().await, WatchConnectionsRequest::default()).await;
+
+    let first = snapshot(&mut stream).await;
+    assert!(first.first);
+    assert_eq!(first.reason(), SnapshotReason::Initial);
+    assert_eq!(ids(&first.connections), [1, 2, 3]);
+    let end = snapshot_end(&mut stream).await;
+    assert_eq!(
+        (end.instance, end.revision, end.connections),
+        (INSTANCE, 3, Some(3))
+    );
+    daemon.change([2, 4]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((changed.revision, ids(&changed.connections)), (5, vec![2, 4]));
+    assert!(changed.sent_at.is_some());
+    daemon.remove([1]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((changed.revision, changed.removed), (6, vec![1]));
+}
+
+#[tokio::test]
+async fn a_watcher_resumes_or_learns_why_it_gets_a_snapshot() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    daemon.remove([1]);
+    let mut client = daemon.client().await;
+
+    let mut stream = watch(&mut client, resume(INSTANCE, 2)).await;
+    let end = snapshot_end(&mut stream).await;
+    assert_eq!((end.revision, end.connections), (2, None));
+    let changed = changes(&mut stream).await;
+    assert_eq!((ids(&changed.connections), changed.removed), (vec![3], vec![1]));
+
+    let mut stream = watch(&mut client, resume(INSTANCE + 1, 2)).await;
+    let first = snapshot(&mut stream).await;
+    assert_eq!(
+        (first.first, first.reason()),
+        (true, SnapshotReason::OtherInstance)
+    );
+
+    let ahead = client.watch_connections(resume(INSTANCE, 5)).await.unwrap_err();
+    assert_eq!(ahead.code(), Code::InvalidArgument);
+    assert_eq!(
+        ahead.message(),
+        "resume.revision: revision 5 is ahead of the newest, 4"
+    );
+}
+
+#[tokio::test]
+async fn removals_that_are_forgotten_lead_to_a_snapshot() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=140_000);
+    daemon.remove(1..=139_999);
+
+    let mut stream = watch(&mut daemon.client().await, resume(INSTANCE, 140_000)).await;
+
+    let first = snapshot(&mut stream).await;
+    assert_eq!(
+        (first.first, first.reason()),
+        (true, SnapshotReason::RevisionGone)
+    );
+    assert_eq!(ids(&first.connections), [140_000]);
+}
+
+#[tokio::test]
+async fn a_table_of_100_000_comes_in_messages_well_under_a_mebibyte() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=100_000);
+    let mut stream = watch(&mut daemon.client().await, WatchConnectionsRequest::default()).await;
+    let (mut count, mut largest) = (0, 0);
+
+    loop {
+        match next(&mut stream).await {
+            Event::Snapshot(part) => {
+                assert_eq!(part.first, count == 0);
+                count += part.connections.len();
+                largest = largest.max(part.encoded_len());
+            }
+            Event::SnapshotEnd(end) => {
+                assert_eq!(end.connections, Some(100_000));
+                break;
+            }
+            Event::Changes(changes) => panic!("{changes:?} before the end of the snapshot"),
+        }
+    }
+
+    assert_eq!(count, 100_000);
+    assert!(largest < 512 * 1024, "{largest} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_reads_costs_no_memory_and_holds_up_nobody() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=5_000);
+    let mut idle = Vec::new();
+    for _client in 0..20 {
+        idle.push(watch(&mut daemon.client().await, WatchConnectionsRequest::default()).await);
+    }
+    let mut reading = watch(&mut daemon.client().await, WatchConnectionsRequest::default()).await;
+    while !matches!(next(&mut reading).await, Event::SnapshotEnd(_)) {}
+    let before = resident_bytes();
+
+    // Some 20 MB of changes for each of 20 clients: a queue would show.
+    for _round in 0..10 {
+        daemon.change(1..=5_000);
+        let mut open = 5_000;
+        while open > 0 {
+            open -= changes(&mut reading).await.connections.len();
+        }
+    }
+
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 64 * 1024 * 1024, "grew by {grown} bytes");
+    drop(idle);
+    drop(reading);
+    daemon.wait_for_streams(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_clients_that_vanish_leave_nothing_behind() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=50);
+    let mut clients = JoinSet::new();
+
+    for number in 0..1_000 {
+        let url = daemon.url();
+        clients.spawn(async move {
+            let mut client = TcpViewerServiceClient::connect(url).await.unwrap();
+            if number % 2 == 0 {
+                let mut stream = watch(&mut client, WatchConnectionsRequest::default()).await;
+                next(&mut stream).await;
+            } else {
+                let request = WatchPacketsRequest {
+                    last: 10,
+                    connection_id: (number % 4 == 1).then_some(7),
+                };
+                client
+                    .watch_packets(request)
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .message()
+                    .await
+                    .unwrap();
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+
+    daemon.wait_for_streams(0).await;
+    daemon.wait_for_packets_watched(&[true, false]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_streams_than_allowed_are_refused() {
+    let daemon = Daemon::start().await;
+    let mut clients = Vec::new();
+    let mut streams = Vec::new();
+    for number in 0..1_024 {
+        // One HTTP/2 connection carries 256 of them at most.
+        if number % 128 == 0 {
+            clients.push(daemon.client().await);
+        }
+        streams.push(watch(clients.last_mut().unwrap(), WatchConnectionsRequest::default()).await);
+    }
+
+    let mut client = daemon.client().await;
+    let refused = client
+        .watch_connections(WatchConnectionsRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    drop(streams);
+    daemon.wait_for_streams(0).await;
+}
+
+#[tokio::test]
+async fn pages_hold_every_connection_once_by_rising_id() {
+    let mut daemon = Daemon::start().await;
+    daemon.change((1..=2_500).rev());
+    let mut client = daemon.client().await;
+    let mut list = async |page_size, page_token: &str| {
+        let page_token = page_token.to_owned();
+        client
+            .list_connections(ListConnectionsRequest {
+                page_size,
+                page_token,
+            })
+            .await
+            .map(tonic::Response::into_inner)
+    };
+
+    let first = list(0, "").await.unwrap();
+    let second = list(1_500, &first.next_page_token).await.unwrap();
+    assert_eq!(ids(&first.connections), (1..=1_000).collect::<Vec<_>>());
+    assert_eq!(ids(&second.connections), (1_001..=2_500).collect::<Vec<_>>());
+    assert_eq!(second.next_page_token, "");
+
+    for (page_size, page_token, problem) in [
+        (10_001, "", "page_size 10001 is above the limit of 10000"),
+        (u32::MAX, "", "page_size 4294967295 is above the limit of 10000"),
+        (0, "x", "page_token \"x\" did not come from this service"),
+        (0, "1-2-3", "page_token \"1-2-3\" did not come from this service"),
+        (0, "-", "page_token \"-\" did not come from this service"),
+        (0, "feee-1", "page_token is of another run of the daemon"),
+    ] {
+        let refused = list(page_size, page_token).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (Code::InvalidArgument, problem)
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_connection_is_found_by_its_id() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([17]);
+    let mut client = daemon.client().await;
+
+    let found = client
+        .get_connection(GetConnectionRequest { id: 17 })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.connection.unwrap().id, 17);
+    daemon.remove([17]);
+    for id in [0, 17, u64::MAX] {
+        let missing = client
+            .get_connection(GetConnectionRequest { id })
+            .await
+            .unwrap_err();
+        assert_eq!(missing.code(), Code::NotFound);
+        assert_eq!(missing.message(), format!("connection {id} is not listed"));
+    }
+}
+
+#[tokio::test]
+async fn packets_flow_while_they_are_watched() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1, 2]);
+    let mut client = daemon.client().await;
+    let mut follow = async |last, connection_id| {
+        client
+            .watch_packets(WatchPacketsRequest { last, connection_id })
+            .await
+            .map(tonic::Response::into_inner)
+    };
+
+    let mut all = follow(0, None).await.unwrap();
+    assert_eq!(all.message().await.unwrap().unwrap().packets, []);
+    daemon.wait_for_packets_watched(&[true]).await;
+    daemon.packets.push(
+        (0..700).map(|seq| packet(1 + u64::from(seq % 2), seq)).collect(),
+        3,
+    );
+    let first = all.message().await.unwrap().unwrap();
+    let second = all.message().await.unwrap().unwrap();
+    assert_eq!((first.packets.len(), second.packets.len()), (500, 200));
+    assert_eq!((second.lost_in_kernel, second.lost_in_stream), (3, 0));
+    let mut one = follow(2, Some(2)).await.unwrap();
+    let last = one.message().await.unwrap().unwrap();
+    assert_eq!(
+        last.packets.iter().map(|packet| packet.seq).collect::<Vec<_>>(),
+        [697, 699]
+    );
+
+    let refused = follow(10_001, None).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.message(), "last 10001 is above the limit of 10000");
+    assert_eq!(follow(0, Some(3)).await.unwrap_err().code(), Code::NotFound);
+    drop((all, one));
+    daemon.wait_for_packets_watched(&[true, false]).await;
+}
+
+#[tokio::test]
+async fn the_status_tells_what_the_daemon_reports_and_what_it_costs() {
+    let daemon = Daemon::start().await;
+    let mut client = daemon.client().await;
+    let _stream = watch(&mut client, WatchConnectionsRequest::default()).await;
+
+    let status = client.get_status(GetStatusRequest {}).await.unwrap().into_inner();
+
+    assert_eq!(
+        (status.instance, status.host_name.as_str(), status.streams),
+        (INSTANCE, "testhost", 1)
+    );
+    assert_eq!(status.interfaces[0].error, "permission denied");
+    assert_eq!(status.ledger.unwrap().packets_tracked, 9);
+    let cost = status.resources.unwrap();
+    assert!(cost.resident_bytes > 1024 * 1024 && cost.cpu_time.is_some());
+    assert_eq!((cost.kernel_map_bytes, cost.cpu_percent), (None, None));
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_report_is_unavailable() {
+    let daemon = Daemon::start_with(INSTANCE, false).await;
+
+    let status = daemon
+        .client()
+        .await
+        .get_status(GetStatusRequest {})
+        .await
+        .unwrap_err();
+
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Unavailable, "the daemon did not report within 2 s")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_is_refused_and_the_daemon_goes_on() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1]);
+    let methods = [
+        "WatchConnections",
+        "ListConnections",
+        "GetConnection",
+        "WatchPackets",
+        "GetStatus",
+    ];
+
+    // A field with the wrong type, a string that is no UTF-8, a length beyond the end, half a varint, a group.
+    for payload in [
+        &b"\x0a\x02\xff\xff"[..],
+        b"\x12\x02\xff\xff",
+        b"\x0a\xff\xff\xff\xff\x0f",
+        b"\x08\xff",
+        b"\x0b\x0b\x0b",
+    ] {
+        let frame = [&[0, 0, 0, 0, payload.len() as u8], payload].concat();
+        for method in methods {
+            let answer = daemon
+                .exchange(&web_request(&daemon, method, &frame), ended)
+                .await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(
+                answer.starts_with("HTTP/1.1 200"),
+                "{method} {payload:x?}: {answer}"
+            );
+        }
+    }
+    // Frames that lie about their length or compression, or end early.
+    for frame in [
+        &b""[..],
+        b"\x00",
+        b"\x00\xff\xff\xff\xff",
+        b"\x01\x00\x00\x00\x01a",
+        b"\x07\x00\x00\x00\x00",
+        b"\x00\x00\x00\x00\x09a",
+    ] {
+        for method in methods {
+            let answer = daemon.grpc_web(method, frame).await;
+            assert!(answer.contains("grpc-status:"), "{method} {frame:x?}: {answer}");
+            assert!(!answer.contains("grpc-status:0"), "{method} {frame:x?}: {answer}");
+        }
+    }
+    // No HTTP, half of HTTP, and HTTP/2 that ends after its preface.
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..200 {
+        let mut bytes = match round % 4 {
+            0 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            1 => b"POST /tcpviewer.v1.TcpViewerService/GetStatus HTTP/1.1\r\n".to_vec(),
+            2 => b"GET / HTTP/1.1\r\nHost: localhost\r\n".to_vec(),
+            _ => vec![],
+        };
+        for _byte in 0..(round * 3) {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            bytes.push((random >> 56) as u8);
+        }
+        let mut stream = tokio::net::TcpStream::connect(daemon.address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes)
+            .await
+            .ok();
+    }
+
+    daemon.wait_for_streams(0).await;
+}
+
+fn web_request(daemon: &Daemon, method: &str, frame: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /tcpviewer.v1.TcpViewerService/{method} HTTP/1.1\r\nHost: {}\r\n\
+         Content-Type: application/grpc-web+proto\r\nContent-Length: {}\r\n\r\n",
+        daemon.address,
+        frame.len()
+    );
+    [head.as_bytes(), frame].concat()
+}
+
+fn ended(answer: &[u8]) -> bool {
+    answer.windows(4).any(|bytes| bytes == b"\r\n\r\n")
+}
+
+#[tokio::test]
+async fn grpc_web_works_over_http_1() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1]);
+
+    let request = GetConnectionRequest { id: 1 }.encode_to_vec();
+    let frame = [&[0, 0, 0, 0, request.len() as u8], &request[..]].concat();
+    let answer = daemon.grpc_web("GetConnection", &frame).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/grpc-web+proto"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("enp0s31f6") && answer.contains("grpc-status:0"),
+        "{answer}"
+    );
+
+    let request = web_request(&daemon, "WatchConnections", &[0; 5]);
+    let streams = |answer: &[u8]| String::from_utf8_lossy(answer).contains("enp0s31f6");
+    assert!(streams(&daemon.exchange(&request, streams).await));
+    daemon.wait_for_streams(0).await;
+
+    let unknown = daemon.grpc_web("GetWeather", &[0; 5]).await;
+    assert!(
+        unknown.contains("content-type: application/grpc-web+proto"),
+        "{unknown}"
+    );
+    assert!(
+        unknown.contains("grpc-status: 12") || unknown.contains("grpc-status:12"),
+        "{unknown}"
+    );
+}
+
+#[tokio::test]
+async fn unknown_services_are_unimplemented() {
+    let daemon = Daemon::start().await;
+    let head = |content_type: &str| {
+        format!("POST /example.Nothing/Call HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}")
+    };
+
+    let web = daemon.http(&head("application/grpc-web"), &[0; 5]).await;
+    assert!(
+        web.contains("grpc-status: 12") || web.contains("grpc-status:12"),
+        "{web}"
+    );
+
+    // tonic's health client stands in for a client of a service that is not there.
+    let channel = Endpoint::from_shared(daemon.url())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
+    let path = http::uri::PathAndQuery::from_static("/example.Nothing/Call");
+    let status = grpc
+        .unary(tonic::Request::new(HealthCheckRequest::default()), path, codec)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn requests_for_other_hosts_or_from_other_pages_are_refused() {
+    let daemon = Daemon::start().await;
+    let own = daemon.address.to_string();
+    let frame = [0; 5];
+    let port = daemon.address.port();
+
+    for (host, origin, allowed) in [
+        (own.clone(), None, true),
+        (
+            format!("localhost:{port}"),
+            Some(format!("http://localhost:{port}")),
+            true,
+        ),
+        ("evil.example".into(), None, false),
+        (
+            format!("evil.example:{port}"),
+            Some(format!("http://evil.example:{port}")),
+            false,
+        ),
+        (own.clone(), Some("http://evil.example".into()), false),
+        (own.clone(), Some(format!("http://localhost:{port}")), false),
+        (own.clone(), Some("null".into()), false),
+    ] {
+        let origin = origin
+            .map(|origin| format!("\r\nOrigin: {origin}"))
+            .unwrap_or_default();
+        let web = format!(
+            "POST /tcpviewer.v1.TcpViewerService/GetStatus HTTP/1.1\r\nHost: {host}{origin}\r\n\
+             Content-Type: application/grpc-web+proto"
+        );
+        let answer = daemon.http(&web, &frame).await;
+        assert_eq!(
+            answer.starts_with("HTTP/1.1 200"),
+            allowed,
+            "{host} {origin}: {answer}"
+        );
+        assert_eq!(
+            answer.starts_with("HTTP/1.1 403"),
+            !allowed,
+            "{host} {origin}: {answer}"
+        );
+        assert!(!answer.to_lowercase().contains("access-control-"), "{answer}");
+        let page = daemon
+            .http(&format!("GET / HTTP/1.1\r\nHost: {host}{origin}"), b"")
+            .await;
+        assert_eq!(
+            page.starts_with("HTTP/1.1 403"),
+            !allowed,
+            "{host} {origin}: {page}"
+        );
+    }
+
+    let endpoint = Endpoint::from_shared(daemon.url()).unwrap();
+    let foreign = endpoint
+        .origin("http://evil.example".parse().unwrap())
+        .connect()
+        .await
+        .unwrap();
+    let refused = TcpViewerServiceClient::new(foreign)
+        .get_status(GetStatusRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("evil.example"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_page_comes_with_headers_that_keep_it_to_itself() {
+    let daemon = Daemon::start().await;
+
+    let page = daemon
+        .http("GET /connections/17 HTTP/1.1\r\nHost: localhost", b"")
+        .await;
+    assert!(
+        page.starts_with("HTTP/1.1 200") || page.contains("the dashboard was not built: run cargo xtask run"),
+        "{page}"
+    );
+    for header in [
+        "content-security-policy: default-src 'self'",
+        "x-content-type-options: nosniff",
+        "referrer-policy:",
+    ] {
+        assert!(page.contains(header), "{header} is not in {page}");
+    }
+    let missing = daemon
+        .http("GET /favicon.gif HTTP/1.1\r\nHost: localhost", b"")
+        .await;
+    assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
+    let preflight = daemon.http("OPTIONS / HTTP/1.1\r\nHost: localhost", b"").await;
+    assert!(preflight.starts_with("HTTP/1.1 405"), "{preflight}");
+}
+
+#[tokio::test]
+async fn the_service_is_healthy_and_describes_itself() {
+    let daemon = Daemon::start().await;
+    let channel = Endpoint::from_shared(daemon.url())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+
+    let service = "tcpviewer.v1.TcpViewerService".to_owned();
+    let health = HealthClient::new(channel.clone())
+        .check(HealthCheckRequest { service })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(health.status(), ServingStatus::Serving);
+
+    macro_rules! services {
+        ($version:ident) => {{
+            use tonic_reflection::pb::$version::{
+                ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+                server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+            };
+            let request = ServerReflectionRequest {
+                host: String::new(),
+                message_request: Some(MessageRequest::ListServices(String::new())),
+            };
+            let requests = futures_util::stream::iter([request]);
+            let mut client = ServerReflectionClient::new(channel.clone());
+            let mut answers = client
+                .server_reflection_info(requests)
+                .await
+                .unwrap()
+                .into_inner();
+            match answers
+                .message()
+                .await
+                .unwrap()
+                .unwrap()
+                .message_response
+                .unwrap()
+            {
+                MessageResponse::ListServicesResponse(list) => list
+                    .service
+                    .into_iter()
+                    .map(|service| service.name)
+                    .collect::<Vec<_>>(),
+                other => panic!("{other:?} is no list of services"),
+            }
+        }};
+    }
+    for services in [services!(v1), services!(v1alpha)] {
+        assert!(
+            services.contains(&"tcpviewer.v1.TcpViewerService".to_owned()),
+            "{services:?}"
+        );
+        assert!(
+            services.contains(&"grpc.health.v1.Health".to_owned()),
+            "{services:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daemon_stops_within_a_second_and_tells_its_streams() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=20_000);
+    let mut client: Client = daemon.client().await;
+    let mut reading = watch(&mut client, WatchConnectionsRequest::default()).await;
+    while !matches!(next(&mut reading).await, Event::SnapshotEnd(_)) {}
+    let mut packets = client
+        .watch_packets(WatchPacketsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    packets.message().await.unwrap();
+    // This one never reads, so it cannot take the end of its stream.
+    let _unread = watch(&mut daemon.client().await, WatchConnectionsRequest::default()).await;
+    // This one is open without a request.
+    let _silent = tokio::net::TcpStream::connect(daemon.address).await.unwrap();
+
+    let start = Instant::now();
+    daemon.stop().await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+
+    let end = timeout(PATIENCE, reading.message()).await.unwrap().unwrap_err();
+    assert_eq!(
+        (end.code(), end.message()),
+        (Code::Unavailable, "the daemon stops")
+    );
+    let end = timeout(PATIENCE, packets.message()).await.unwrap().unwrap_err();
+    assert_eq!(end.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_a_way_out() {
+    let daemon = Daemon::start().await;
+
+    let error = tcpviewer::api::bind(daemon.address)
+        .await
+        .unwrap_err()
+        .to_string();
+
+    let expected = format!("listen on {}: address already in use; ", daemon.address);
+    assert!(
+        error.starts_with(&expected) && error.contains("--listen"),
+        "{error}"
+    );
+}

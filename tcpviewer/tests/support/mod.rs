@@ -1,0 +1,343 @@
+//! A daemon without a kernel: the real boards and the real API on a free port of the loopback, fed by the test.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use tcpviewer::{
+    api::{self, ApiContext, ApiError},
+    model::{
+        Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface, Ledger, LocalEnd,
+        Orientation, Packet, Removal, Rtt, Status, Totals,
+    },
+    proto::{
+        GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
+        tcp_viewer_service_client::TcpViewerServiceClient, watch_connections_response::Event,
+    },
+    publish::{Board, PacketBoard},
+};
+use tcpviewer_common::state::TcpState;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tonic::{Streaming, transport::Channel};
+
+/// The run that test daemons claim to be, unless they say another.
+pub const INSTANCE: u64 = 0xfeed;
+/// Nothing in these tests takes longer, on the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub type Client = TcpViewerServiceClient<Channel>;
+
+/// A daemon that does what the test says.
+pub struct Daemon {
+    pub address: SocketAddr,
+    pub board: Arc<Board>,
+    pub packets: Arc<PacketBoard>,
+    /// What the API told the daemon about watched packets, in order.
+    pub packets_watched: Arc<Mutex<Vec<bool>>>,
+    revision: u64,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<Result<(), ApiError>>>,
+}
+
+impl Daemon {
+    pub async fn start() -> Self {
+        Self::start_with(INSTANCE, true).await
+    }
+
+    /// A daemon of this run, whose stages report when asked, or never.
+    pub async fn start_with(instance: u64, reports: bool) -> Self {
+        let listener = api::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (commands, received) = mpsc::channel(16);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let board = Arc::new(Board::new(instance));
+        let packets = Arc::new(PacketBoard::new());
+        let identity = Arc::new(Identity {
+            instance,
+            host_name: "testhost".into(),
+            kernel_release: "6.18.0".into(),
+            started_at: SystemTime::now(),
+            update_interval: Duration::from_millis(250),
+            keep_closed: Duration::from_secs(30),
+        });
+        let context = ApiContext {
+            identity,
+            board: Arc::clone(&board),
+            packets: Arc::clone(&packets),
+            commands,
+        };
+        let packets_watched = Arc::default();
+        tokio::spawn(obey(received, Arc::clone(&packets_watched), reports));
+        let served = tokio::spawn(api::serve(listener, context, async move {
+            stopped.await.ok();
+        }));
+        Self {
+            address,
+            board,
+            packets,
+            packets_watched,
+            revision: 0,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub async fn client(&self) -> Client {
+        TcpViewerServiceClient::connect(self.url())
+            .await
+            .unwrap()
+            .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// Publishes a new form of these connections.
+    pub fn change(&mut self, ids: impl IntoIterator<Item = u64>) {
+        let changed = ids.into_iter().map(|id| {
+            self.revision += 1;
+            Arc::new(connection(id, self.revision))
+        });
+        let changed: Vec<_> = changed.collect();
+        self.board.apply(Delta {
+            changed,
+            removed: vec![],
+            totals: Totals::default(),
+        });
+    }
+
+    /// Publishes that these connections are gone.
+    pub fn remove(&mut self, ids: impl IntoIterator<Item = u64>) {
+        let removed = ids.into_iter().map(|id| {
+            self.revision += 1;
+            Removal {
+                id,
+                revision: self.revision,
+            }
+        });
+        let removed: Vec<_> = removed.collect();
+        self.board.apply(Delta {
+            changed: vec![],
+            removed,
+            totals: Totals::default(),
+        });
+    }
+
+    /// Waits until this many streams are open.
+    pub async fn wait_for_streams(&self, expected: u32) {
+        let mut client = self.client().await;
+        let mut streams = u32::MAX;
+        let waited = timeout(PATIENCE, async {
+            while streams != expected {
+                streams = client
+                    .get_status(GetStatusRequest {})
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .streams;
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{streams} streams are open, not {expected}");
+    }
+
+    /// Waits until the API has said so about watched packets.
+    pub async fn wait_for_packets_watched(&self, expected: &[bool]) {
+        let waited = timeout(PATIENCE, async {
+            while *self.packets_watched.lock().unwrap() != expected {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(
+            waited.await.is_ok(),
+            "{:?}, not {expected:?}",
+            self.packets_watched.lock().unwrap()
+        );
+    }
+
+    /// Sends bytes on a connection of its own and returns what comes back until the daemon closes it, or until
+    /// `enough` says so.
+    pub async fn exchange(&self, request: &[u8], enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        let read = timeout(PATIENCE, async {
+            while !enough(&answer) && stream.read_buf(&mut answer).await.is_ok_and(|count| count > 0) {}
+        });
+        assert!(
+            read.await.is_ok(),
+            "no end of {:?}",
+            String::from_utf8_lossy(&answer)
+        );
+        answer
+    }
+
+    /// Sends one HTTP/1.1 request whose connection the daemon closes afterwards.
+    pub async fn http(&self, head: &str, body: &[u8]) -> String {
+        let head = format!(
+            "{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = self
+            .exchange(&[head.as_bytes(), body].concat(), |_answer| false)
+            .await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Calls a method with gRPC-Web over HTTP/1.1 and returns the whole answer.
+    pub async fn grpc_web(&self, method: &str, frame: &[u8]) -> String {
+        let head = format!(
+            "POST /tcpviewer.v1.TcpViewerService/{method} HTTP/1.1\r\nHost: {}\r\n\
+             Content-Type: application/grpc-web+proto",
+            self.address
+        );
+        self.http(&head, frame).await
+    }
+
+    /// Ends the daemon, and tells how that went.
+    pub async fn stop(mut self) -> Result<(), ApiError> {
+        drop(self.stop.take());
+        self.served.take().unwrap().await.unwrap()
+    }
+}
+
+async fn obey(mut commands: mpsc::Receiver<Command>, packets_watched: Arc<Mutex<Vec<bool>>>, reports: bool) {
+    let mut unanswered = Vec::new();
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::WatchPackets(watched) => packets_watched.lock().unwrap().push(watched),
+            Command::Status(answer) if reports => drop(answer.send(status())),
+            Command::Status(answer) => unanswered.push(answer),
+        }
+    }
+}
+
+pub fn status() -> Status {
+    Status {
+        interfaces: vec![Interface {
+            name: "eth0".into(),
+            index: 2,
+            hook: Err("permission denied".into()),
+        }],
+        ledger: Ledger {
+            packets_seen: 10,
+            packets_tracked: 9,
+            packets_not_tcp: 1,
+            ..Ledger::default()
+        },
+        tracked: 3,
+        capacity: 100,
+        kernel_map_bytes: None,
+        degradations: vec![],
+    }
+}
+
+/// As large as connections come: IPv6, everything measured, large numbers.
+pub fn connection(id: u64, revision: u64) -> Connection {
+    let end = |host: u64, port| {
+        let address = (0x2001_0db8_1111_2222_u128 << 64) | 0x3333_4444_5555_0000 | u128::from(host);
+        SocketAddr::from((std::net::Ipv6Addr::from_bits(address), port))
+    };
+    let rtt = Rtt {
+        srtt_us: 21_000,
+        rttvar_us: 3_000,
+        min_us: 17_000,
+        max_us: 300_000,
+        last_us: 20_000,
+        samples: 1 << 20,
+    };
+    let half = Half {
+        packets: 1 << 30,
+        wire_bytes: 1 << 40,
+        payload_bytes: 1 << 40,
+        retransmitted_bytes: 1 << 20,
+        retransmissions: 1 << 10,
+        payload_bytes_per_second: 1 << 30,
+        packets_per_second: 1 << 20,
+        last_seq: Some(u32::MAX),
+        last_ack: Some(u32::MAX),
+        window_bytes: Some(1 << 25),
+        mss_bytes: Some(1460),
+        window_scale: Some(7),
+        rtt: Some(rtt),
+    };
+    Connection {
+        id,
+        revision,
+        source: end(id % 0xffff, 40_000),
+        destination: end(1, 443),
+        orientation: Orientation::Handshake,
+        local_end: Some(LocalEnd::Source),
+        source_state: TcpState::Established,
+        destination_state: TcpState::Established,
+        interface: "enp0s31f6".into(),
+        sent: half,
+        received: half,
+        handshake: Handshake {
+            rtt_us: Some(20_000),
+            syn_to_syn_ack_us: Some(19_900),
+            syn_ack_to_ack_us: Some(100),
+        },
+        first_seen: SystemTime::now(),
+        last_seen: SystemTime::now(),
+        closed: None,
+    }
+}
+
+pub fn packet(connection_id: u64, seq: u32) -> Packet {
+    Packet {
+        timestamp: SystemTime::now(),
+        connection_id,
+        source: (Ipv4Addr::LOCALHOST, 40_000).into(),
+        destination: (Ipv4Addr::LOCALHOST, 443).into(),
+        interface: "lo".into(),
+        direction: Direction::Egress,
+        flags: 0x12,
+        seq,
+        ack: Some(7),
+        window: 1024,
+        payload_bytes: 1,
+        wire_packets: 1,
+        retransmission: false,
+    }
+}
+
+/// Opens a stream of connections.
+pub async fn watch(
+    client: &mut Client,
+    request: WatchConnectionsRequest,
+) -> Streaming<WatchConnectionsResponse> {
+    client.watch_connections(request).await.unwrap().into_inner()
+}
+
+/// The next message that is more than a sign of life.
+pub async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Event {
+    loop {
+        let message = timeout(PATIENCE, stream.message())
+            .await
+            .expect("a message in time");
+        let event = message
+            .unwrap()
+            .expect("the stream goes on")
+            .event
+            .expect("an event");
+        match event {
+            Event::Changes(changes) if changes.connections.is_empty() && changes.removed.is_empty() => {}
+            event => return event,
+        }
+    }
+}
+
+/// Resident memory of this process, bytes.
+pub fn resident_bytes() -> u64 {
+    procfs::process::Process::myself().unwrap().stat().unwrap().rss * procfs::page_size()
+}
