@@ -112,6 +112,9 @@ async fn watch_follows_changes_and_finds_a_daemon_that_came_back() {
     daemon.change([5]);
     assert_eq!(next().await, serde_json::json!({ "removed": 2 }));
     assert_eq!(next().await["id"], 5);
+    // It comes after the end of the snapshot, of which the notes tell.
+    daemon.change([6]);
+    assert_eq!(next().await["id"], 6);
 
     program.kill().unwrap();
     let output = program.wait_with_output().unwrap();
