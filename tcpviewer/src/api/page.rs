@@ -56,7 +56,7 @@ pub(super) async fn answer(request: Request) -> Response {
 fn embedded(path: &str) -> Option<File> {
     let file = Dashboard::get(path)?;
     let content_type = match file.metadata.mimetype() {
-        text if text.starts_with("text/") => format!("{text}"),
+        text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
         other => other.to_owned(),
     };
     Some(File {

@@ -10,6 +10,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use procfs::process::{LimitValue, Process};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -20,7 +21,8 @@ use tracing::{debug, warn};
 
 use super::{ApiContext, ApiError, guard::Hosts, routes};
 
-/// Connections that are served at a time; what comes beyond is closed at once.
+/// Connections that are served at a time, where the process may open twice as many files; what comes beyond is
+/// closed at once.
 const MAX_CONNECTIONS: usize = 4_096;
 /// Requests at a time on one HTTP/2 connection.
 const MAX_CONCURRENT_STREAMS: u32 = 256;
@@ -61,13 +63,13 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let packets = Arc::clone(&context.packets);
     let commands = context.commands.clone();
-    let routes = routes::routes(context, hosts, stopped).await?;
+    let routes = routes::routes(context, hosts, stopped.clone()).await?;
 
     let mut tasks = JoinSet::new();
     let connections = GracefulShutdown::new();
     tokio::select! {
         () = shutdown => {}
-        () = accept(&listener, &routes, &connections, &mut tasks) => {}
+        () = accept(&listener, &routes, &connections, &stopped, &mut tasks) => {}
         // It ends when the daemon takes no more commands: the daemon stops.
         () = packets.follow_readers(commands) => {}
     }
@@ -84,10 +86,13 @@ async fn accept(
     listener: &TcpListener,
     routes: &Router,
     connections: &GracefulShutdown,
+    stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let limit = max_connections();
+    let permits = Arc::new(Semaphore::new(limit));
     let server = server();
+    let mut full = false;
     loop {
         while tasks.try_join_next().is_some() {}
         let (stream, peer) = match listener.accept().await {
@@ -99,24 +104,47 @@ async fn accept(
             }
         };
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            warn!("close the connection of {peer}: {MAX_CONNECTIONS} are open");
+            if !full {
+                warn!("{limit} connections are open: close those beyond, such as that of {peer}");
+            }
+            full = true;
             continue;
         };
+        full = false;
         let (server, routes, watcher) = (server.clone(), routes.clone(), connections.watcher());
+        let mut stopped = stopped.clone();
         tasks.spawn(async move {
-            let Some(version) = version(&stream).await else {
-                return;
+            let version = tokio::select! {
+                version = version(&stream) => version,
+                // Browsers hold connections ready that have not said a word.
+                _stopped = stopped.wait_for(|stopped| *stopped) => None,
             };
             let server = match version {
-                Version::Http1 => server.http1_only(),
-                Version::Http2 => server.http2_only(),
+                Some(Version::Http1) => server.http1_only(),
+                Some(Version::Http2) => server.http2_only(),
+                None => return,
             };
+            // Without it small messages wait for the acknowledgement of those before.
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!("connection of {peer}: set TCP_NODELAY: {error}");
+            }
             let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
             if let Err(error) = watcher.watch(connection).await {
                 debug!("connection of {peer}: {error}");
             }
             drop(permit);
         });
+    }
+}
+
+/// The other half of the files that the process may open is left to the daemon itself.
+fn max_connections() -> usize {
+    let limits = Process::myself().and_then(|process| process.limits());
+    match limits.map(|limits| limits.max_open_files.soft_limit) {
+        Ok(LimitValue::Value(files)) => usize::try_from(files / 2)
+            .unwrap_or(MAX_CONNECTIONS)
+            .min(MAX_CONNECTIONS),
+        Ok(LimitValue::Unlimited) | Err(_) => MAX_CONNECTIONS,
     }
 }
 

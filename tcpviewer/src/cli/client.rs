@@ -83,7 +83,7 @@ pub enum ClientError {
         reason: String,
     },
     /// The answer cannot be written.
-    #[error("write to the standard output: {0}")]
+    #[error("write to the standard output: {}", io_reason(.0))]
     Output(#[from] io::Error),
     /// The answer does not fit the contract this program was built with.
     #[error("read the answer: {0}")]

@@ -2,12 +2,18 @@
 //! what is new to one of three views: JSON lines, text lines, or a table that is painted in place.
 
 use std::{
-    io::{IsTerminal as _, stdout},
+    io::{self, IsTerminal as _, stdout},
     time::Duration,
 };
 
 use clap::Args;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::{
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    time::{MissedTickBehavior, interval, sleep},
+};
 
 use super::{
     client::{Client, ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
@@ -43,12 +49,23 @@ pub async fn watch(args: WatchArgs) -> Result<(), ClientError> {
             tokio::select! {
                 outcome = follow(&args, client, view) => outcome,
                 // Caught so that the terminal is left as it was.
-                interrupt = tokio::signal::ctrl_c() => interrupt.map_err(ClientError::Output),
+                interrupted = interrupted() => interrupted.map_err(ClientError::Output),
             }
         }
         OutputForm::Table => follow(&args, client, LineView::new()).await,
     };
     unless_output_is_closed(outcome)
+}
+
+/// Waits for the user or the system to end the program.
+async fn interrupted() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        interrupt = ctrl_c() => interrupt,
+        _terminate = terminate.recv() => Ok(()),
+        _hang_up = hang_up.recv() => Ok(()),
+    }
 }
 
 /// Follows the stream, and the next one when it breaks.

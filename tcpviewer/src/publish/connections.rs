@@ -298,7 +298,7 @@ impl Cursor {
             return;
         };
         // It fails only when the board is gone, and this cursor holds the board.
-        self.newest.wait_for(|newest| *newest != revision).await.ok();
+        self.newest.wait_for(|newest| *newest > revision).await.ok();
     }
 
     /// The revision that the reader holds, or will hold at the end of its snapshot.

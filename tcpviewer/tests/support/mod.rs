@@ -29,32 +29,36 @@ use tokio::{
 use tonic::{Streaming, transport::Channel};
 
 /// The run that test daemons claim to be, unless they say another.
-pub const INSTANCE: u64 = 0xfeed;
+pub(crate) const INSTANCE: u64 = 0xfeed;
 /// Nothing in these tests takes longer, on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub type Client = TcpViewerServiceClient<Channel>;
+pub(crate) type Client = TcpViewerServiceClient<Channel>;
 
 /// A daemon that does what the test says.
-pub struct Daemon {
-    pub address: SocketAddr,
-    pub board: Arc<Board>,
-    pub packets: Arc<PacketBoard>,
+pub(crate) struct Daemon {
+    pub(crate) address: SocketAddr,
+    pub(crate) board: Arc<Board>,
+    pub(crate) packets: Arc<PacketBoard>,
     /// What the API told the daemon about watched packets, in order.
-    pub packets_watched: Arc<Mutex<Vec<bool>>>,
+    pub(crate) packets_watched: Arc<Mutex<Vec<bool>>>,
     revision: u64,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ApiError>>>,
 }
 
 impl Daemon {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(INSTANCE, true).await
     }
 
     /// A daemon of this run, whose stages report when asked, or never.
-    pub async fn start_with(instance: u64, reports: bool) -> Self {
-        let listener = api::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    pub(crate) async fn start_with(instance: u64, reports: bool) -> Self {
+        Self::start_at(instance, reports, 0).await
+    }
+
+    pub(crate) async fn start_at(instance: u64, reports: bool, port: u16) -> Self {
+        let listener = api::bind((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (commands, received) = mpsc::channel(16);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -90,11 +94,11 @@ impl Daemon {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         TcpViewerServiceClient::connect(self.url())
             .await
             .unwrap()
@@ -102,7 +106,7 @@ impl Daemon {
     }
 
     /// Publishes a new form of these connections.
-    pub fn change(&mut self, ids: impl IntoIterator<Item = u64>) {
+    pub(crate) fn change(&mut self, ids: impl IntoIterator<Item = u64>) {
         let changed = ids.into_iter().map(|id| {
             self.revision += 1;
             Arc::new(connection(id, self.revision))
@@ -116,7 +120,7 @@ impl Daemon {
     }
 
     /// Publishes that these connections are gone.
-    pub fn remove(&mut self, ids: impl IntoIterator<Item = u64>) {
+    pub(crate) fn remove(&mut self, ids: impl IntoIterator<Item = u64>) {
         let removed = ids.into_iter().map(|id| {
             self.revision += 1;
             Removal {
@@ -133,7 +137,7 @@ impl Daemon {
     }
 
     /// Waits until this many streams are open.
-    pub async fn wait_for_streams(&self, expected: u32) {
+    pub(crate) async fn wait_for_streams(&self, expected: u32) {
         let mut client = self.client().await;
         let mut streams = u32::MAX;
         let waited = timeout(PATIENCE, async {
@@ -151,7 +155,7 @@ impl Daemon {
     }
 
     /// Waits until the API has said so about watched packets.
-    pub async fn wait_for_packets_watched(&self, expected: &[bool]) {
+    pub(crate) async fn wait_for_packets_watched(&self, expected: &[bool]) {
         let waited = timeout(PATIENCE, async {
             while *self.packets_watched.lock().unwrap() != expected {
                 sleep(Duration::from_millis(5)).await;
@@ -166,7 +170,7 @@ impl Daemon {
 
     /// Sends bytes on a connection of its own and returns what comes back until the daemon closes it, or until
     /// `enough` says so.
-    pub async fn exchange(&self, request: &[u8], enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    pub(crate) async fn exchange(&self, request: &[u8], enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
@@ -182,7 +186,7 @@ impl Daemon {
     }
 
     /// Sends one HTTP/1.1 request whose connection the daemon closes afterwards.
-    pub async fn http(&self, head: &str, body: &[u8]) -> String {
+    pub(crate) async fn http(&self, head: &str, body: &[u8]) -> String {
         let head = format!(
             "{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -194,7 +198,7 @@ impl Daemon {
     }
 
     /// Calls a method with gRPC-Web over HTTP/1.1 and returns the whole answer.
-    pub async fn grpc_web(&self, method: &str, frame: &[u8]) -> String {
+    pub(crate) async fn grpc_web(&self, method: &str, frame: &[u8]) -> String {
         let head = format!(
             "POST /tcpviewer.v1.TcpViewerService/{method} HTTP/1.1\r\nHost: {}\r\n\
              Content-Type: application/grpc-web+proto",
@@ -203,8 +207,19 @@ impl Daemon {
         self.http(&head, frame).await
     }
 
+    /// The bytes of a gRPC-Web call over HTTP/1.1 on a connection that stays open.
+    pub(crate) fn web_request(&self, method: &str, frame: &[u8]) -> Vec<u8> {
+        let head = format!(
+            "POST /tcpviewer.v1.TcpViewerService/{method} HTTP/1.1\r\nHost: {}\r\n\
+             Content-Type: application/grpc-web+proto\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            frame.len()
+        );
+        [head.as_bytes(), frame].concat()
+    }
+
     /// Ends the daemon, and tells how that went.
-    pub async fn stop(mut self) -> Result<(), ApiError> {
+    pub(crate) async fn stop(mut self) -> Result<(), ApiError> {
         drop(self.stop.take());
         self.served.take().unwrap().await.unwrap()
     }
@@ -221,7 +236,7 @@ async fn obey(mut commands: mpsc::Receiver<Command>, packets_watched: Arc<Mutex<
     }
 }
 
-pub fn status() -> Status {
+pub(crate) fn status() -> Status {
     Status {
         interfaces: vec![Interface {
             name: "eth0".into(),
@@ -242,7 +257,7 @@ pub fn status() -> Status {
 }
 
 /// As large as connections come: IPv6, everything measured, large numbers.
-pub fn connection(id: u64, revision: u64) -> Connection {
+pub(crate) fn connection(id: u64, revision: u64) -> Connection {
     let end = |host: u64, port| {
         let address = (0x2001_0db8_1111_2222_u128 << 64) | 0x3333_4444_5555_0000 | u128::from(host);
         SocketAddr::from((std::net::Ipv6Addr::from_bits(address), port))
@@ -293,7 +308,7 @@ pub fn connection(id: u64, revision: u64) -> Connection {
     }
 }
 
-pub fn packet(connection_id: u64, seq: u32) -> Packet {
+pub(crate) fn packet(connection_id: u64, seq: u32) -> Packet {
     Packet {
         timestamp: SystemTime::now(),
         connection_id,
@@ -312,7 +327,7 @@ pub fn packet(connection_id: u64, seq: u32) -> Packet {
 }
 
 /// Opens a stream of connections.
-pub async fn watch(
+pub(crate) async fn watch(
     client: &mut Client,
     request: WatchConnectionsRequest,
 ) -> Streaming<WatchConnectionsResponse> {
@@ -320,7 +335,7 @@ pub async fn watch(
 }
 
 /// The next message that is more than a sign of life.
-pub async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Event {
+pub(crate) async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Event {
     loop {
         let message = timeout(PATIENCE, stream.message())
             .await
@@ -330,14 +345,12 @@ pub async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Event {
             .expect("the stream goes on")
             .event
             .expect("an event");
-        match event {
-            Event::Changes(changes) if changes.connections.is_empty() && changes.removed.is_empty() => {}
-            event => return event,
+        let sign_of_life = matches!(
+            &event,
+            Event::Changes(changes) if changes.connections.is_empty() && changes.removed.is_empty()
+        );
+        if !sign_of_life {
+            return event;
         }
     }
-}
-
-/// Resident memory of this process, bytes.
-pub fn resident_bytes() -> u64 {
-    procfs::process::Process::myself().unwrap().stat().unwrap().rss * procfs::page_size()
 }

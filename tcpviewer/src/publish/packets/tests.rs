@@ -130,3 +130,42 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     let _third = board.cursor(10, None);
     switch.await.unwrap();
 }
+
+#[test]
+fn whatever_the_pace_every_packet_is_read_or_counted_as_lost() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |limit: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    let board = board(50);
+    let mut readers: Vec<_> = [None, Some(0), Some(1), Some(1)]
+        .map(|connection_id| (board.cursor(0, connection_id), 0, connection_id))
+        .into();
+    let mut pushed = [0_u64; 3];
+    for _step in 0..5_000 {
+        if below(3) == 0 {
+            let batch: Vec<_> = (0..below(40)).map(|seq| packet(below(3), seq as u32)).collect();
+            for packet in &batch {
+                pushed[packet.connection_id as usize] += 1;
+            }
+            board.push(batch, 0);
+        } else {
+            let chosen = below(readers.len() as u64) as usize;
+            let (cursor, read, _) = &mut readers[chosen];
+            *read += cursor.next(1 + below(30) as usize).packets.len() as u64;
+        }
+    }
+    for (cursor, read, connection_id) in &mut readers {
+        let rest = cursor.next(usize::MAX);
+        let expected = connection_id.map_or(pushed.iter().sum(), |id| pushed[id as usize]);
+        assert_eq!(
+            *read + rest.packets.len() as u64 + rest.lost_in_stream,
+            expected,
+            "{connection_id:?}"
+        );
+        assert!(rest.lost_in_stream > 0);
+    }
+}
