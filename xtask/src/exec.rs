@@ -4,7 +4,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs,
+    fmt, fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -16,7 +16,9 @@ use anyhow::{Context as _, Result, bail};
 /// A program with its arguments, folder and environment.
 pub(crate) struct Run {
     command: Command,
-    line: String,
+    folder: String,
+    variables: String,
+    words: String,
 }
 
 impl Run {
@@ -29,19 +31,18 @@ impl Run {
             .env("PATH", search_path())
             .current_dir(root())
             .stdin(Stdio::null());
-        let name = Path::new(program)
-            .strip_prefix(root())
-            .unwrap_or(Path::new(program));
         Self {
             command,
-            line: quoted(name.as_os_str()),
+            folder: String::new(),
+            variables: String::new(),
+            words: quoted(program),
         }
     }
 
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         for arg in args {
-            self.line.push(' ');
-            self.line.push_str(&quoted(arg.as_ref()));
+            self.words.push(' ');
+            self.words.push_str(&quoted(arg.as_ref()));
             self.command.arg(arg);
         }
         self
@@ -49,25 +50,23 @@ impl Run {
 
     /// Runs in a folder of the repository.
     pub(crate) fn dir(mut self, dir: &str) -> Self {
+        self.folder = format!("cd {dir} && ");
         self.command.current_dir(root().join(dir));
-        self.line = format!("(cd {dir}) {}", self.line);
         self
     }
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.line = format!("{name}={} {}", quoted(value.as_ref()), self.line);
+        self.variables
+            .push_str(&format!("{name}={} ", quoted(value.as_ref())));
         self.command.env(name, value);
         self
     }
 
     /// Runs and fails unless the program succeeds.
     pub(crate) fn run(mut self) -> Result<()> {
-        println!("+ {}", self.line);
-        let status = self
-            .command
-            .status()
-            .with_context(|| format!("start `{}`", self.line))?;
-        ended(&self.line, status)
+        self.announce();
+        let status = self.command.status().with_context(|| format!("start `{self}`"))?;
+        self.ended(status)
     }
 
     /// Says nothing, returns whether the program could be started and succeeded.
@@ -76,27 +75,37 @@ impl Run {
         status.is_ok_and(|status| status.success())
     }
 
-    /// Says nothing, returns what the program printed.
-    pub(crate) fn output(self) -> Result<String> {
-        String::from_utf8(self.bytes()?).context("read output as UTF-8")
-    }
-
-    /// Says nothing, returns the bytes the program printed.
-    pub(crate) fn bytes(mut self) -> Result<Vec<u8>> {
-        let output = self
-            .command
-            .output()
-            .with_context(|| format!("start `{}`", self.line))?;
-        ended(&self.line, output.status)
+    /// Says nothing, returns what the program printed; an error begins with its complaint.
+    pub(crate) fn output(mut self) -> Result<String> {
+        let output = self.command.output().with_context(|| format!("start `{self}`"))?;
+        self.ended(output.status)
             .with_context(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())?;
-        Ok(output.stdout)
+        String::from_utf8(output.stdout).with_context(|| format!("read what `{self}` printed"))
     }
 
     /// Becomes the program, so that signals and the terminal reach it; returns only when that fails.
     pub(crate) fn exec(mut self) -> Result<()> {
-        println!("+ {}", self.line);
+        self.announce();
         let error = self.command.stdin(Stdio::inherit()).exec();
-        Err(error).with_context(|| format!("start `{}`", self.line))
+        Err(error).with_context(|| format!("start `{self}`"))
+    }
+
+    /// Prints the command as one would type it in the root of the repository.
+    pub(crate) fn announce(&self) {
+        println!("+ {self}");
+    }
+
+    fn ended(&self, status: ExitStatus) -> Result<()> {
+        if !status.success() {
+            bail!("run `{self}`: {status}");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.folder, self.variables, self.words)
     }
 }
 
@@ -158,13 +167,6 @@ fn cargo_bin() -> Option<PathBuf> {
         .map(|home| home.join("bin"))
 }
 
-fn ended(line: &str, status: ExitStatus) -> Result<()> {
-    if !status.success() {
-        bail!("run `{line}`: {status}");
-    }
-    Ok(())
-}
-
 /// An argument as one would type it in a shell.
 fn quoted(arg: &OsStr) -> String {
     let arg = arg.to_string_lossy();
@@ -192,6 +194,13 @@ mod tests {
         let error = Run::new("sh").args(["-c", "exit 3"]).run().unwrap_err();
 
         assert_eq!(error.to_string(), "run `sh -c 'exit 3'`: exit status: 3");
+    }
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let run = Run::new("npm").args(["run", "test"]).dir("web").env("CI", "1");
+
+        assert_eq!(run.to_string(), "cd web && CI=1 npm run test");
     }
 
     #[test]

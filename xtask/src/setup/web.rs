@@ -33,12 +33,43 @@ pub(super) fn packages() -> Result<()> {
         println!("setup: web/node_modules is current");
     } else {
         println!("setup: installing the dashboard's packages");
-        Run::new("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .dir("web")
-            .run()?;
+        install()?;
     }
     fs::write(&stamp, &lock).with_context(|| format!("write {}", stamp.display()))
+}
+
+/// `npm ci` insists on optional packages of every platform; a registry or lock file that has only those of
+/// Linux is served by `npm install`, which takes the same locked versions and leaves out what is not there.
+fn install() -> Result<()> {
+    let strict = npm("ci");
+    strict.announce();
+    let Err(error) = strict.output() else {
+        return Ok(());
+    };
+    if !only_foreign_platforms_missing(&format!("{error:#}")) {
+        return Err(error);
+    }
+    println!(
+        "setup: the lock file or the registry lacks optional packages of other platforms, going on without"
+    );
+    npm("install").args(["--no-save"]).run()
+}
+
+fn npm(command: &str) -> Run {
+    Run::new("npm")
+        .args([command, "--no-audit", "--no-fund"])
+        .dir("web")
+}
+
+/// Tells npm's complaint about a package it found no version of, which it accepts from optional packages only,
+/// from a lock file that does not fit `package.json`.
+fn only_foreign_platforms_missing(complaint: &str) -> bool {
+    let problems = complaint.lines().filter_map(|line| {
+        let line = line.strip_prefix("npm error ")?;
+        (line.starts_with("Missing: ") || line.starts_with("Invalid: ")).then_some(line)
+    });
+    let mut problems = problems.peekable();
+    problems.peek().is_some() && problems.all(|line| line.ends_with("@ from lock file"))
 }
 
 /// Without a copy of the lock file, npm's own record must be newer than the lock file.
@@ -72,5 +103,19 @@ mod tests {
         assert!(version("v9.11.2") < Some(NODE));
         assert!(version("v22.1.0") > Some(NODE));
         assert_eq!(version("unknown"), None);
+    }
+
+    #[test]
+    fn a_lock_file_that_lacks_foreign_platforms_is_told_from_one_that_does_not_fit() {
+        let foreign = "npm error Missing: @bufbuild/buf-darwin-x64@ from lock file";
+        let outdated = "npm error Missing: react@19.3.1 from lock file";
+        let invalid = "npm error Invalid: lock file's react@18.0.0 does not satisfy react@19.3.1";
+
+        assert!(only_foreign_platforms_missing(&format!(
+            "npm error code EUSAGE\n{foreign}\n{foreign}"
+        )));
+        assert!(!only_foreign_platforms_missing(&format!("{foreign}\n{outdated}")));
+        assert!(!only_foreign_platforms_missing(&format!("{foreign}\n{invalid}")));
+        assert!(!only_foreign_platforms_missing("npm error network timeout"));
     }
 }
