@@ -117,15 +117,14 @@ impl Situation {
     /// Explains why `cargo xtask COMMAND` cannot go on and how it could.
     pub(crate) fn explain(self, command: &str, needs: &[Capability], missing: &[&str]) -> anyhow::Error {
         let names: Vec<_> = needs.iter().map(|need| need.name).collect();
+        // The tool chain is the user's, so root is told where it is.
         let advice = if self.root {
             "this is root without these capabilities, as in a container: start it with --privileged"
                 .to_owned()
         } else if self.sudo == Sudo::Absent {
-            format!("as root: su -c 'cargo xtask {command}'")
+            format!("use: su -c \"env PATH='$PATH' HOME='$HOME' cargo xtask {command}\"")
         } else {
-            format!(
-                "with a terminal to ask for the password, or as root: sudo -E env \"PATH=$PATH\" cargo xtask {command}"
-            )
+            format!("use: sudo env \"PATH=$PATH\" \"HOME=$HOME\" cargo xtask {command}")
         };
         anyhow!(
             "cargo xtask {command}: needs root or {}\n  missing: {}\n  {advice}",
@@ -267,7 +266,8 @@ mod tests {
 
         assert_eq!(
             text,
-            "cargo xtask run: needs root or CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\n  missing: CAP_BPF\n  as root: su -c 'cargo xtask run'"
+            "cargo xtask run: needs root or CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\n  missing: CAP_BPF\n  \
+             use: su -c \"env PATH='$PATH' HOME='$HOME' cargo xtask run\""
         );
     }
 
