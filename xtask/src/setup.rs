@@ -1,0 +1,19 @@
+//! `setup`: installs what is missing and says so. Three parts, in the order the build needs them: the Rust tool
+//! chain, the dashboard's packages, and with `--test` the system's programs. Looking costs under two seconds.
+
+use anyhow::Result;
+
+mod packages;
+mod rust;
+mod web;
+
+pub(crate) fn setup(with_tests: bool) -> Result<()> {
+    rust::components()?;
+    rust::linker()?;
+    web::node()?;
+    web::packages()?;
+    if with_tests {
+        packages::install()?;
+    }
+    Ok(())
+}
