@@ -19,14 +19,21 @@ fn main() -> Result<()> {
 
 /// The programs for the kernel, as `$OUT_DIR/tcpviewer`. Building `core` for the target needs an unstable
 /// flag, which RUSTC_BOOTSTRAP unlocks on a stable compiler; it is set for this build alone.
-#[expect(unsafe_code, reason = "setting a variable is the interface that aya-build offers")]
+#[expect(
+    unsafe_code,
+    reason = "setting a variable is the interface that aya-build offers"
+)]
 fn ebpf() -> Result<()> {
     // SAFETY: a build script has one thread.
     unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
     println!("cargo:rerun-if-changed=../tcpviewer-common/src");
     let toolchain = env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_unset| String::from("stable"));
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tcpviewer-ebpf");
-    let package = Package { name: "tcpviewer-ebpf", root_dir: root, ..Package::default() };
+    let package = Package {
+        name: "tcpviewer-ebpf",
+        root_dir: root,
+        ..Package::default()
+    };
     let built = aya_build::build_ebpf([package], Toolchain::Custom(&toolchain));
     // SAFETY: as above.
     unsafe { env::remove_var("RUSTC_BOOTSTRAP") };
@@ -41,7 +48,9 @@ fn protobuf(out: &Path) -> Result<()> {
     compiler.open_file("tcpviewer/v1/service.proto")?;
     let descriptors = compiler.file_descriptor_set();
     fs::write(out.join("descriptor.bin"), descriptors.encode_to_vec()).context("write descriptor.bin")?;
-    tonic_prost_build::configure().compile_fds(descriptors).context("generate code from ../proto")
+    tonic_prost_build::configure()
+        .compile_fds(descriptors)
+        .context("generate code from ../proto")
 }
 
 /// `rust-embed` needs the folder; without the page in it the daemon says how to build it.

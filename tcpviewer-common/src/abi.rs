@@ -1,6 +1,9 @@
 //! The layout of every type that crosses the kernel boundary, asserted at compile time, and the only unsafe
 //! code of this crate: the promise that these types are plain bytes.
-#![expect(unsafe_code, reason = "Pod is an unsafe promise; the asserts below are its proof")]
+#![expect(
+    unsafe_code,
+    reason = "Pod is an unsafe promise; the asserts below are its proof"
+)]
 
 use core::mem::{align_of, offset_of, size_of};
 
@@ -50,4 +53,12 @@ macro_rules! plain {
     )* };
 }
 
-plain!(ConnectionKey, ConnectionRecord, ConnectionSlot, ConnectionEvent, PacketEvent, Settings, LedgerCounters);
+plain!(
+    ConnectionKey,
+    ConnectionRecord,
+    ConnectionSlot,
+    ConnectionEvent,
+    PacketEvent,
+    Settings,
+    LedgerCounters
+);

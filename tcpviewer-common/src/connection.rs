@@ -62,8 +62,10 @@ impl ConnectionKey {
 /// Whether the source comes before the destination.
 #[inline(always)]
 fn endpoint_before(segment: &Segment) -> bool {
-    let (source, destination) =
-        (u128::from_be_bytes(segment.source), u128::from_be_bytes(segment.destination));
+    let (source, destination) = (
+        u128::from_be_bytes(segment.source),
+        u128::from_be_bytes(segment.destination),
+    );
     if source == destination {
         u16::from_be_bytes(segment.source_port) <= u16::from_be_bytes(segment.destination_port)
     } else {
@@ -107,8 +109,11 @@ pub struct ConnectionSlot {
 
 impl ConnectionSlot {
     /// A slot whose record has not begun.
-    pub const VACANT: Self =
-        Self { lock: bpf_spin_lock { value: 0 }, padding: 0, record: ConnectionRecord::VACANT };
+    pub const VACANT: Self = Self {
+        lock: bpf_spin_lock { value: 0 },
+        padding: 0,
+        record: ConnectionRecord::VACANT,
+    };
 }
 
 /// `struct bpf_spin_lock` of the kernel (Linux 5.1, include/uapi/linux/bpf.h), which looks for this very name
@@ -168,7 +173,11 @@ impl ConnectionRecord {
 
     /// Which side opened the connection.
     pub const fn source_side(&self) -> Side {
-        if self.flags & Self::SOURCE_IS_HIGH == 0 { Side::Low } else { Side::High }
+        if self.flags & Self::SOURCE_IS_HIGH == 0 {
+            Side::Low
+        } else {
+            Side::High
+        }
     }
 
     /// What the source sent and what the destination sent.
@@ -183,7 +192,11 @@ impl ConnectionRecord {
     /// When the newest packet was seen, nanoseconds of boot time.
     pub const fn last_seen_ns(&self) -> u64 {
         let [low, high] = &self.halves;
-        if low.last_seen_ns > high.last_seen_ns { low.last_seen_ns } else { high.last_seen_ns }
+        if low.last_seen_ns > high.last_seen_ns {
+            low.last_seen_ns
+        } else {
+            high.last_seen_ns
+        }
     }
 
     /// Whether the last report is an update interval ago.

@@ -131,7 +131,11 @@ fn ipv4<P: PacketBytes>(packet: &P, network: usize, header: &[u8; IPV4_BYTES]) -
         destination: mapped([header[16], header[17], header[18], header[19]]),
         offset: network + header_bytes,
         // 0 where the packet is longer than the field can say, or is yet to be cut by the device.
-        end: if total == 0 { packet.length() } else { network + total },
+        end: if total == 0 {
+            packet.length()
+        } else {
+            network + total
+        },
     })
 }
 
@@ -170,7 +174,11 @@ fn ipv6<P: PacketBytes>(packet: &P, network: usize) -> Result<IpPayload, Skip> {
         destination: half(header, 24),
         offset,
         // 0 in a jumbogram (RFC 2675): its true length is the packet's.
-        end: if payload == 0 { packet.length() } else { network + IPV6_BYTES + payload },
+        end: if payload == 0 {
+            packet.length()
+        } else {
+            network + IPV6_BYTES + payload
+        },
     })
 }
 
@@ -222,7 +230,9 @@ fn syn_options<P: PacketBytes>(packet: &P, start: usize, end: usize) -> SynOptio
     let mut offset = start;
     for _ in 0..MAX_OPTIONS {
         // A last option of one byte is not worth reading: it says nothing.
-        let Some(&[kind, length]) = packet.bytes::<2>(offset) else { break };
+        let Some(&[kind, length]) = packet.bytes::<2>(offset) else {
+            break;
+        };
         if offset + 1 >= end || kind == 0 || kind > 1 && length < 2 {
             break;
         }

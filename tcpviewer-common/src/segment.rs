@@ -7,7 +7,9 @@ pub type Address = [u8; 16];
 /// The IPv4-mapped form of an IPv4 address.
 #[inline(always)]
 pub const fn mapped(v4: [u8; 4]) -> Address {
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4[0], v4[1], v4[2], v4[3]]
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4[0], v4[1], v4[2], v4[3],
+    ]
 }
 
 /// One TCP packet as the kernel handles it.
@@ -62,7 +64,9 @@ impl Segment {
             1
         };
         self.wire_packets = count;
-        self.wire_bytes = self.wire_bytes.saturating_add((count - 1).saturating_mul(self.header_bytes));
+        self.wire_bytes = self
+            .wire_bytes
+            .saturating_add((count - 1).saturating_mul(self.header_bytes));
     }
 }
 

@@ -18,8 +18,16 @@ mod tests {
 
     #[test]
     fn order_holds_across_the_wrap() {
-        for (a, b) in [(0, 1), (u32::MAX, 0), (u32::MAX - 5, 10), (0x7fff_ffff, 0x8000_0000)] {
-            assert!(before(a, b) && before_or_at(a, b) && !before(b, a), "{a} before {b}");
+        for (a, b) in [
+            (0, 1),
+            (u32::MAX, 0),
+            (u32::MAX - 5, 10),
+            (0x7fff_ffff, 0x8000_0000),
+        ] {
+            assert!(
+                before(a, b) && before_or_at(a, b) && !before(b, a),
+                "{a} before {b}"
+            );
         }
         assert!(before_or_at(7, 7) && !before(7, 7));
     }

@@ -43,7 +43,11 @@ impl TcpState {
             return Self::Closed;
         }
         if own.has(Half::FIN) {
-            return match (own.has(Half::FIN_ACKED), other.has(Half::FIN_ACKED), own.has(Half::FIN_SECOND)) {
+            return match (
+                own.has(Half::FIN_ACKED),
+                other.has(Half::FIN_ACKED),
+                own.has(Half::FIN_SECOND),
+            ) {
                 (false, false, _) => Self::FinWait1,
                 (true, false, _) => Self::FinWait2,
                 (false, true, true) => Self::LastAck,
@@ -56,7 +60,9 @@ impl TcpState {
             return Self::CloseWait;
         }
         match (own.has(Half::SYN), other.has(Half::SYN)) {
-            (true, _) if own.has(Half::SYN_ACKED) && (!other.has(Half::SYN) || other.has(Half::SYN_ACKED)) => {
+            (true, _)
+                if own.has(Half::SYN_ACKED) && (!other.has(Half::SYN) || other.has(Half::SYN_ACKED)) =>
+            {
                 Self::Established
             }
             // Its own SYN acknowledges the other's: it is the one that was called.

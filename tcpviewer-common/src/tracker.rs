@@ -75,7 +75,11 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     control(own, other, segment);
 
     if segment.flags.has(Flags::SYN) {
-        *(if segment.flags.has(Flags::ACK) { &mut record.syn_ack_ns } else { &mut record.syn_ns }) = seen.now_ns;
+        *(if segment.flags.has(Flags::ACK) {
+            &mut record.syn_ack_ns
+        } else {
+            &mut record.syn_ns
+        }) = seen.now_ns;
     } else if established {
         record.established_ns = seen.now_ns;
     }
@@ -84,7 +88,12 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     if closed {
         record.closed_ns = seen.now_ns;
     }
-    Outcome { counted: true, opened, closed, retransmission }
+    Outcome {
+        counted: true,
+        opened,
+        closed,
+        retransmission,
+    }
 }
 
 /// Starts a record. The end that sent a SYN is the source, the end that sent a SYN-ACK the destination; in
@@ -159,13 +168,21 @@ fn advance(own: &mut Half, segment: &Segment, now: u32) -> bool {
         return false;
     }
     let whole = seq::before_or_at(end, own.next_seq);
-    let overlap = if whole { length } else { own.next_seq.wrapping_sub(segment.seq) };
+    let overlap = if whole {
+        length
+    } else {
+        own.next_seq.wrapping_sub(segment.seq)
+    };
     own.retransmissions += if whole {
         segment.wire_packets
     } else {
         (overlap as u64 * segment.wire_packets as u64).div_ceil(length as u64) as u32
     };
-    own.retransmitted_bytes += if overlap < segment.payload_bytes { overlap } else { segment.payload_bytes } as u64;
+    own.retransmitted_bytes += if overlap < segment.payload_bytes {
+        overlap
+    } else {
+        segment.payload_bytes
+    } as u64;
     forget_timed(own, segment.seq);
     if !whole {
         own.next_seq = end;
@@ -276,7 +293,11 @@ fn control(own: &mut Half, other: &Half, segment: &Segment) {
     }
     if segment.flags.has(Flags::FIN) && !own.has(Half::FIN) {
         own.fin_end = segment.seq.wrapping_add(segment.sequence_length());
-        own.flags |= if other.has(Half::FIN_ACKED) { Half::FIN | Half::FIN_SECOND } else { Half::FIN };
+        own.flags |= if other.has(Half::FIN_ACKED) {
+            Half::FIN | Half::FIN_SECOND
+        } else {
+            Half::FIN
+        };
     }
     if segment.flags.has(Flags::RST) {
         own.flags |= Half::RST;

@@ -25,7 +25,8 @@ pub(crate) static CONNECTIONS: HashMap<
 
 /// Connections that opened, changed or closed.
 #[btf_map]
-pub(crate) static CONNECTION_EVENTS: RingBuf<ConnectionEvent, { CONNECTION_RING_BYTES as usize }> = RingBuf::new();
+pub(crate) static CONNECTION_EVENTS: RingBuf<ConnectionEvent, { CONNECTION_RING_BYTES as usize }> =
+    RingBuf::new();
 
 /// Packets, while somebody watches.
 #[btf_map]

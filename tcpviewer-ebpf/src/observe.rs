@@ -31,13 +31,21 @@ static VACANT: ConnectionSlot = ConnectionSlot::VACANT;
 /// Takes a packet into its connection.
 #[inline(always)]
 pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
-    let (Some(ledger), Some(settings)) = (LEDGER.get_ptr_mut(0), SETTINGS.get(0)) else { return };
+    let (Some(ledger), Some(settings)) = (LEDGER.get_ptr_mut(0), SETTINGS.get(0)) else {
+        return;
+    };
     // SAFETY: this CPU's own entry; programs at these hooks run with bottom halves disabled and do not
     // interrupt each other.
     let ledger = unsafe { &mut *ledger };
     ledger.packets_seen += 1;
     match read(context, link, &raw mut ledger.scratch) {
-        Ok(segment) => track(context, &segment, Place::new(interface(context), egress), ledger, settings),
+        Ok(segment) => track(
+            context,
+            &segment,
+            Place::new(interface(context), egress),
+            ledger,
+            settings,
+        ),
         Err(reason) => *ledger.skipped(reason) += 1,
     }
 }
@@ -48,7 +56,11 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64) -> Result<Segment, S
     let bytes = LinearBytes::of(context, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
-            let wanted = if context.len() < HEADER_BYTES { context.len() } else { HEADER_BYTES };
+            let wanted = if context.len() < HEADER_BYTES {
+                context.len()
+            } else {
+                HEADER_BYTES
+            };
             context.skb.pull_data(wanted).map_err(|_code| Skip::Truncated)?;
             parse(&LinearBytes::of(context, scratch), link)
         }

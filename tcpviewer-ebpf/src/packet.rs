@@ -1,5 +1,8 @@
 //! The bytes of a packet in the kernel: read in place, behind the one bounds check.
-#![expect(unsafe_code, reason = "packet bytes are behind raw pointers that the kernel's verifier checks")]
+#![expect(
+    unsafe_code,
+    reason = "packet bytes are behind raw pointers that the kernel's verifier checks"
+)]
 
 use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use tcpviewer_common::parse::{MAX_OFFSET, PacketBytes};
@@ -16,7 +19,12 @@ impl LinearBytes {
     /// `scratch` is memory of this CPU that only this program run uses.
     #[inline(always)]
     pub(crate) fn of(context: &TcContext, scratch: *mut u64) -> Self {
-        Self { data: context.data(), end: context.data_end(), length: context.len() as usize, scratch }
+        Self {
+            data: context.data(),
+            end: context.data_end(),
+            length: context.len() as usize,
+            scratch,
+        }
     }
 
     /// Whether a part of the packet lies where it cannot be read directly.

@@ -1,6 +1,9 @@
 //! What leaves the kernel: events into the ring buffers, and a count of those for which there was no room. The
 //! reader is woken rarely, because a wake-up costs a hundred times the record.
-#![expect(unsafe_code, reason = "ring buffer entries and map values are behind raw pointers")]
+#![expect(
+    unsafe_code,
+    reason = "ring buffer entries and map values are behind raw pointers"
+)]
 
 use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
@@ -41,7 +44,11 @@ pub(crate) fn connection(
         (*event).record = (*slot).record;
         bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
     }
-    entry.submit(wake_up(now_ns, if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS }, ledger));
+    entry.submit(wake_up(
+        now_ns,
+        if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS },
+        ledger,
+    ));
     ledger.connection_events += 1;
 }
 

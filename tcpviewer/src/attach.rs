@@ -21,8 +21,8 @@ use rtnetlink::{
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::load::{KernelMaps, LoadError};
 use self::links::{Attachment, Framing};
+pub use self::load::{KernelMaps, LoadError};
 use crate::{
     config::{AttachConfig, HookChoice, InterfaceSelector},
     model::{Degradation, Interface, InterfaceNames},
@@ -126,18 +126,21 @@ impl Attach {
                 Some(message) = self.messages.next() => self.take_message(message),
                 request = requests.recv() => match request {
                     // Who asked may have gone; then nobody misses the answer.
-                    Some(reply) => drop(reply.send(self.status())),
-                    None => break,
+                    Some(reply) => {
+                        reply.send(self.status()).ok();
+                    }
+                    None => return,
                 },
             }
         }
     }
 
     fn take_message(&mut self, message: NetlinkMessage<RouteNetlinkMessage>) {
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => self.link_present(&link),
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => self.link_gone(link.header.index),
-            _ => {}
+        let NetlinkPayload::InnerMessage(message) = message.payload else { return };
+        if let RouteNetlinkMessage::NewLink(link) = message {
+            self.link_present(&link);
+        } else if let RouteNetlinkMessage::DelLink(link) = message {
+            self.link_gone(link.header.index);
         }
     }
 
@@ -185,7 +188,11 @@ impl Attach {
 
     fn refuse_if_none_took(&self) -> Result<(), AttachError> {
         let mut refusals = self.attached.values().filter_map(|attached| {
-            attached.state.as_ref().err().map(|reason| (Arc::clone(&attached.name), reason.clone()))
+            attached
+                .state
+                .as_ref()
+                .err()
+                .map(|reason| (Arc::clone(&attached.name), reason.clone()))
         });
         let took = self.attached.values().any(|attached| attached.state.is_ok());
         match refusals.next() {
@@ -198,7 +205,11 @@ impl Attach {
         let interfaces = self.attached.iter().map(|(index, attached)| Interface {
             name: Arc::clone(&attached.name),
             index: *index,
-            hook: attached.state.as_ref().map(|attachment| attachment.hook).map_err(Clone::clone),
+            hook: attached
+                .state
+                .as_ref()
+                .map(|attachment| attachment.hook)
+                .map_err(Clone::clone),
         });
         let refused = self.attached.values().filter_map(|attached| {
             attached.state.as_ref().err().map(|reason| Degradation {
@@ -217,13 +228,20 @@ impl Attach {
             reason: String::from("clsact in place of TCX: so configured"),
             effect: String::from("filters of a killed daemon stay attached until the next start"),
         });
-        AttachStatus { interfaces: interfaces.collect(), degradations: refused.chain(fallback).chain(forced).collect() }
+        AttachStatus {
+            interfaces: interfaces.collect(),
+            degradations: refused.chain(fallback).chain(forced).collect(),
+        }
     }
 }
 
 fn interface_name(link: &LinkMessage) -> Option<Arc<str>> {
     link.attributes.iter().find_map(|attribute| {
-        if let LinkAttribute::IfName(name) = attribute { Some(name.as_str().into()) } else { None }
+        if let LinkAttribute::IfName(name) = attribute {
+            Some(name.as_str().into())
+        } else {
+            None
+        }
     })
 }
 
@@ -234,7 +252,10 @@ fn check_names(selectors: &[InterfaceSelector], present: &[LinkMessage]) -> Resu
         if let InterfaceSelector::Name(name) = selector
             && !names.iter().any(|present| **present == **name)
         {
-            return Err(AttachError::Unknown { name: name.clone(), present: names.join(", ") });
+            return Err(AttachError::Unknown {
+                name: name.clone(),
+                present: names.join(", "),
+            });
         }
     }
     Ok(())

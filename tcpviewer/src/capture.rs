@@ -97,7 +97,9 @@ pub async fn run(
     let mut events_lost = 0;
     loop {
         let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
-        let next_check = followed.next_check_ns().map(|at_ns| Instant::now() + until(at_ns));
+        let next_check = followed
+            .next_check_ns()
+            .map(|at_ns| Instant::now() + until(at_ns));
         tokio::select! {
             request = requests.recv() => match request {
                 Some(Request::WatchPackets(on)) => {
@@ -162,7 +164,14 @@ async fn take_events(
         any = true;
         let lost_in_kernel = kernel.ledger()?.packet_events_lost;
         // The receiver is gone only when the daemon stops.
-        outlets.packets.send(PacketBatch { packets, lost_in_kernel }).await.ok();
+        outlets
+            .packets
+            .send(PacketBatch {
+                packets,
+                lost_in_kernel,
+            })
+            .await
+            .ok();
     }
     kernel.take_log();
     Ok(any)
@@ -170,11 +179,7 @@ async fn take_events(
 
 /// Looks after connections whose time has come: fetches what changed since the last report, and takes records
 /// of dead connections out of the map.
-async fn check(
-    kernel: &mut Kernel,
-    followed: &mut Followed,
-    outlets: &Outlets,
-) -> Result<(), CaptureError> {
+async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) -> Result<(), CaptureError> {
     let mut batch = Vec::new();
     let now_ns = boot_ns();
     for key in followed.due(now_ns, BATCH) {
@@ -203,7 +208,11 @@ async fn find_unreported(
     followed: &mut Followed,
     outlets: &Outlets,
 ) -> Result<(), CaptureError> {
-    let unknown: Vec<_> = kernel.keys()?.into_iter().filter(|key| !followed.knows(key)).collect();
+    let unknown: Vec<_> = kernel
+        .keys()?
+        .into_iter()
+        .filter(|key| !followed.knows(key))
+        .collect();
     tracing::debug!(connections = unknown.len(), "reports were lost; found in the map");
     for keys in unknown.chunks(BATCH) {
         let mut batch = Vec::new();

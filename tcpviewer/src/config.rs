@@ -93,7 +93,12 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// Interface to watch: a name, a glob such as `eth*`, or `all`. Can be given several times [default: all]
-    #[arg(long = "interface", value_name = "NAME|GLOB|all", env = "TCPVIEWER_INTERFACE", value_delimiter = ',')]
+    #[arg(
+        long = "interface",
+        value_name = "NAME|GLOB|all",
+        env = "TCPVIEWER_INTERFACE",
+        value_delimiter = ','
+    )]
     pub interfaces: Vec<String>,
 
     /// Address of the API and the dashboard [default: 127.0.0.1:50051]
@@ -181,9 +186,15 @@ impl Config {
     ///
     /// When the file cannot be read or understood, or a value does not fit.
     pub fn resolve(args: ConfigArgs) -> Result<Self, ConfigError> {
-        let file = args.config.as_deref().map_or_else(|| Ok(ConfigFile::default()), read_file)?;
-        let interfaces =
-            if args.interfaces.is_empty() { file.interface.unwrap_or_default() } else { args.interfaces };
+        let file = args
+            .config
+            .as_deref()
+            .map_or_else(|| Ok(ConfigFile::default()), read_file)?;
+        let interfaces = if args.interfaces.is_empty() {
+            file.interface.unwrap_or_default()
+        } else {
+            args.interfaces
+        };
         Ok(Self {
             attach: AttachConfig {
                 interfaces: selectors(&interfaces)?,
@@ -202,17 +213,24 @@ impl Config {
                 DEFAULT_KEEP_CLOSED,
                 Duration::ZERO..=Duration::from_secs(24 * 3600),
             )?,
-            listen: listen(args.listen.or(file.listen), args.insecure || file.insecure.unwrap_or(false))?,
+            listen: listen(
+                args.listen.or(file.listen),
+                args.insecure || file.insecure.unwrap_or(false),
+            )?,
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
     }
 }
 
 fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
-    toml::from_str(&text)
-        .map_err(|error| ConfigError::Malformed { path: path.to_owned(), error: Box::new(error) })
+    let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+        path: path.to_owned(),
+        error: Box::new(error),
+    })
 }
 
 fn selectors(names: &[String]) -> Result<Vec<InterfaceSelector>, ConfigError> {
@@ -223,7 +241,11 @@ fn selectors(names: &[String]) -> Result<Vec<InterfaceSelector>, ConfigError> {
 }
 
 fn selector(name: &str) -> Result<InterfaceSelector, ConfigError> {
-    let wrong = |reason: String| ConfigError::Value { name: "interface", value: name.to_owned(), reason };
+    let wrong = |reason: String| ConfigError::Value {
+        name: "interface",
+        value: name.to_owned(),
+        reason,
+    };
     if name == "all" {
         return Ok(InterfaceSelector::All);
     }
@@ -234,7 +256,9 @@ fn selector(name: &str) -> Result<InterfaceSelector, ConfigError> {
     }
     // IFNAMSIZ of the kernel, less the final zero.
     if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
-        return Err(wrong(String::from("not the name of an interface (1 to 15 characters, no `/` or space)")));
+        return Err(wrong(String::from(
+            "not the name of an interface (1 to 15 characters, no `/` or space)",
+        )));
     }
     Ok(InterfaceSelector::Name(name.to_owned()))
 }
@@ -258,7 +282,11 @@ fn duration(
     allowed: std::ops::RangeInclusive<Duration>,
 ) -> Result<Duration, ConfigError> {
     let Some(value) = given else { return Ok(default) };
-    let wrong = |reason: String| ConfigError::Value { name, value: value.clone(), reason };
+    let wrong = |reason: String| ConfigError::Value {
+        name,
+        value: value.clone(),
+        reason,
+    };
     let duration = humantime::parse_duration(&value)
         .map_err(|error| wrong(format!("not a time such as `250ms` or `1m`: {error}")))?;
     if allowed.contains(&duration) {
@@ -272,7 +300,9 @@ fn duration(
 }
 
 fn listen(given: Option<String>, insecure: bool) -> Result<SocketAddr, ConfigError> {
-    let Some(value) = given else { return Ok(DEFAULT_LISTEN) };
+    let Some(value) = given else {
+        return Ok(DEFAULT_LISTEN);
+    };
     let wrong = |reason: &str| ConfigError::Value {
         name: "listen",
         value: value.clone(),
@@ -299,7 +329,10 @@ mod tests {
     fn with_file(text: &str, args: ConfigArgs) -> Result<Config, ConfigError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Config::resolve(ConfigArgs { config: Some(file.path().to_owned()), ..args })
+        Config::resolve(ConfigArgs {
+            config: Some(file.path().to_owned()),
+            ..args
+        })
     }
 
     #[test]
@@ -313,12 +346,27 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_file() {
         let text = "interface = [\"eth*\", \"lo\"]\nkeep_closed = \"5m\"\nupdate_interval = \"1s\"\n";
-        let args = ConfigArgs { keep_closed: Some(String::from("10s")), ..ConfigArgs::default() };
+        let args = ConfigArgs {
+            keep_closed: Some(String::from("10s")),
+            ..ConfigArgs::default()
+        };
         let config = with_file(text, args).unwrap();
         assert_eq!(config.keep_closed, Duration::from_secs(10));
         assert_eq!(config.update_interval, Duration::from_secs(1));
-        assert!(config.attach.interfaces.iter().any(|selector| selector.matches("eth7")));
-        assert!(!config.attach.interfaces.iter().any(|selector| selector.matches("wlan0")));
+        assert!(
+            config
+                .attach
+                .interfaces
+                .iter()
+                .any(|selector| selector.matches("eth7"))
+        );
+        assert!(
+            !config
+                .attach
+                .interfaces
+                .iter()
+                .any(|selector| selector.matches("wlan0"))
+        );
     }
 
     #[test]
@@ -341,14 +389,35 @@ mod tests {
             args
         };
         for (args, words) in [
-            (args(|args| args.listen = Some(String::from("localhost"))), "not an IP address and port"),
-            (args(|args| args.listen = Some(String::from("0.0.0.0:1"))), "--insecure"),
-            (args(|args| args.update_interval = Some(String::from("fast"))), "250ms"),
-            (args(|args| args.update_interval = Some(String::from("1ms"))), "from 10ms"),
+            (
+                args(|args| args.listen = Some(String::from("localhost"))),
+                "not an IP address and port",
+            ),
+            (
+                args(|args| args.listen = Some(String::from("0.0.0.0:1"))),
+                "--insecure",
+            ),
+            (
+                args(|args| args.update_interval = Some(String::from("fast"))),
+                "250ms",
+            ),
+            (
+                args(|args| args.update_interval = Some(String::from("1ms"))),
+                "from 10ms",
+            ),
             (args(|args| args.max_connections = Some(1)), "from 16"),
-            (args(|args| args.interfaces = vec![String::from("a/b")]), "name of an interface"),
-            (args(|args| args.interfaces = vec![String::from("eth[")]), "not a pattern"),
-            (args(|args| args.config = Some(PathBuf::from("/nonexistent"))), "read configuration"),
+            (
+                args(|args| args.interfaces = vec![String::from("a/b")]),
+                "name of an interface",
+            ),
+            (
+                args(|args| args.interfaces = vec![String::from("eth[")]),
+                "not a pattern",
+            ),
+            (
+                args(|args| args.config = Some(PathBuf::from("/nonexistent"))),
+                "read configuration",
+            ),
         ] {
             let error = Config::resolve(args).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

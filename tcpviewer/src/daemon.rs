@@ -39,7 +39,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     // The address first: whoever starts a second daemon by mistake learns it before anything is attached.
     let listener = api::bind(config.listen).await?;
-    let address = listener.local_addr().context("read the address of the listening socket")?;
+    let address = listener
+        .local_addr()
+        .context("read the address of the listening socket")?;
 
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
@@ -65,7 +67,9 @@ pub async fn run(
     let outlets = Outlets { samples, packets };
     let interval = config.update_interval;
     stages.spawn(async move {
-        capture::run(maps, names, clock, interval, capture_requests_in, outlets).await.map_err(Into::into)
+        capture::run(maps, names, clock, interval, capture_requests_in, outlets)
+            .await
+            .map_err(Into::into)
     });
     let live = Table::new(clock, config.update_interval, config.keep_closed);
     stages.spawn(async move {
@@ -74,14 +78,24 @@ pub async fn run(
     });
     stages.spawn(publish_deltas(deltas_in, Arc::clone(&board)));
     stages.spawn(publish_packets(packets_in, Arc::clone(&packet_board)));
-    stages.spawn(carry_back(commands_in, attach_requests, capture_requests, capacity));
+    stages.spawn(carry_back(
+        commands_in,
+        attach_requests,
+        capture_requests,
+        capacity,
+    ));
 
     ready(address);
-    let context = ApiContext { identity, board, packets: packet_board, commands };
+    let context = ApiContext {
+        identity,
+        board,
+        packets: packet_board,
+        commands,
+    };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
     let serving = api::serve(listener, context, async move {
         // An error says that the sender is gone: the daemon stops as well.
-        drop(api_stopped.await);
+        api_stopped.await.ok();
     });
     tokio::pin!(serving);
     let outcome = tokio::select! {
@@ -133,14 +147,15 @@ async fn carry_back(
                 capture.send(Request::Status(from_capture)).await?;
                 let (attach, capture) = (attach_status.await?, capture_status.await?);
                 // Who asked may have gone; then nobody misses the answer.
-                drop(reply.send(Status {
+                let status = Status {
                     interfaces: attach.interfaces,
                     ledger: capture.ledger,
                     tracked: capture.tracked,
                     capacity,
                     kernel_map_bytes: capture.kernel_map_bytes,
                     degradations: attach.degradations,
-                }));
+                };
+                reply.send(status).ok();
             }
         }
     }
@@ -161,7 +176,8 @@ fn identity(config: &Config) -> anyhow::Result<Identity> {
 
 /// A number that no earlier run had, and that a browser can hold exactly.
 fn random_instance() -> anyhow::Result<u64> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/uuid").context("read /proc/sys/kernel/random/uuid")?;
+    let text =
+        fs::read_to_string("/proc/sys/kernel/random/uuid").context("read /proc/sys/kernel/random/uuid")?;
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(12).collect();
     let number = u64::from_str_radix(&digits, 16).context("read /proc/sys/kernel/random/uuid")?;
     Ok(number.max(1))

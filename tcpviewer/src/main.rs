@@ -23,7 +23,11 @@ async fn main() -> ExitCode {
         Err(error) => {
             // With nowhere to write to, the exit status has to do.
             writeln!(stderr(), "tcpviewer: {error:#}").ok();
-            error.downcast_ref().map_or(ExitCode::FAILURE, |error: &ClientError| ExitCode::from(error.exit_status()))
+            error
+                .downcast_ref()
+                .map_or(ExitCode::FAILURE, |error: &ClientError| {
+                    ExitCode::from(error.exit_status())
+                })
         }
     }
 }

@@ -230,12 +230,20 @@ pub struct InterfaceNames(RwLock<HashMap<u32, Arc<str>>>);
 impl InterfaceNames {
     /// Learns or corrects a name.
     pub fn set(&self, index: u32, name: Arc<str>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(index, name);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(index, name);
     }
 
     /// The name of an interface; its number where nothing is known of it.
     pub fn get(&self, index: u32) -> Arc<str> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&index).cloned();
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&index)
+            .cloned();
         known.unwrap_or_else(|| format!("#{index}").into())
     }
 }

@@ -110,16 +110,24 @@ impl Table {
         if self.changed.is_empty() && self.removed.is_empty() {
             return None;
         }
-        let mut delta = Delta { totals: self.totals, ..Delta::default() };
+        let mut delta = Delta {
+            totals: self.totals,
+            ..Delta::default()
+        };
         for id in std::mem::take(&mut self.changed) {
             if let Some(row) = self.rows.get(&id) {
                 self.revision += 1;
-                delta.changed.push(Arc::new(convert::connection(row, self.revision, self.clock)));
+                delta
+                    .changed
+                    .push(Arc::new(convert::connection(row, self.revision, self.clock)));
             }
         }
         for id in std::mem::take(&mut self.removed) {
             self.revision += 1;
-            delta.removed.push(Removal { id, revision: self.revision });
+            delta.removed.push(Removal {
+                id,
+                revision: self.revision,
+            });
         }
         Some(delta)
     }
@@ -159,7 +167,8 @@ impl Table {
             }
         });
         self.totals.subtract(&row.rates);
-        row.rates.follow(&row.record, &sample.record, self.update_interval);
+        row.rates
+            .follow(&row.record, &sample.record, self.update_interval);
         self.totals.add(&row.rates);
         row.record = sample.record;
         row.interface = sample.interface;
@@ -195,7 +204,11 @@ impl Table {
             .moving
             .iter()
             .copied()
-            .filter(|id| self.rows.get(id).is_none_or(|row| now.duration_since(row.sampled) >= patience))
+            .filter(|id| {
+                self.rows
+                    .get(id)
+                    .is_none_or(|row| now.duration_since(row.sampled) >= patience)
+            })
             .collect();
         for id in settled {
             self.moving.remove(&id);

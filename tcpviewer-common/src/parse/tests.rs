@@ -2,7 +2,9 @@
 
 use super::*;
 
-const TCP: [u8; 20] = [0x9c, 0x40, 0, 80, 0, 0, 0, 100, 0, 0, 1, 244, 0x50, 0x18, 0x03, 0xe8, 0, 0, 0, 0];
+const TCP: [u8; 20] = [
+    0x9c, 0x40, 0, 80, 0, 0, 0, 100, 0, 0, 1, 244, 0x50, 0x18, 0x03, 0xe8, 0, 0, 0, 0,
+];
 
 fn ipv4(options: &[u8], tcp: &[u8], payload: usize) -> Vec<u8> {
     let header = 20 + options.len();
@@ -44,16 +46,31 @@ fn ethernet(tags: &[u16], kind: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8], link: Link) -> Result<Segment, Skip> {
-    parse(&Captured { bytes, length: bytes.len() }, link)
+    parse(
+        &Captured {
+            bytes,
+            length: bytes.len(),
+        },
+        link,
+    )
 }
 
 #[test]
 fn the_numbers_of_a_plain_segment_are_read() {
     let segment = read(&ethernet(&[], 0x0800, &ipv4(&[], &TCP, 7)), Link::Ethernet).unwrap();
-    assert_eq!((segment.source, segment.destination), (mapped([10, 0, 0, 1]), mapped([10, 0, 0, 2])));
-    assert_eq!((segment.source_port, segment.destination_port), ([0x9c, 0x40], [0, 80]));
+    assert_eq!(
+        (segment.source, segment.destination),
+        (mapped([10, 0, 0, 1]), mapped([10, 0, 0, 2]))
+    );
+    assert_eq!(
+        (segment.source_port, segment.destination_port),
+        ([0x9c, 0x40], [0, 80])
+    );
     assert_eq!((segment.seq, segment.ack, segment.window), (100, 500, 1000));
-    assert_eq!((segment.payload_bytes, segment.header_bytes, segment.wire_bytes), (7, 54, 61));
+    assert_eq!(
+        (segment.payload_bytes, segment.header_bytes, segment.wire_bytes),
+        (7, 54, 61)
+    );
     assert_eq!(segment.flags, Flags(0x18));
 }
 
@@ -64,7 +81,11 @@ fn ip_options_vlan_tags_and_bare_ip_are_stepped_over() {
         ("no link layer", packet.clone(), Link::None),
         ("ethernet", ethernet(&[], 0x0800, &packet), Link::Ethernet),
         ("one tag", ethernet(&[0x8100], 0x0800, &packet), Link::Ethernet),
-        ("two tags", ethernet(&[0x88a8, 0x8100], 0x0800, &packet), Link::Ethernet),
+        (
+            "two tags",
+            ethernet(&[0x88a8, 0x8100], 0x0800, &packet),
+            Link::Ethernet,
+        ),
     ] {
         let segment = read(&bytes, link).unwrap_or_else(|skip| panic!("{name}: {skip:?}"));
         assert_eq!((segment.seq, segment.payload_bytes), (100, 3), "{name}");
@@ -78,7 +99,12 @@ fn ipv6_extension_headers_are_stepped_over() {
     let first_fragment = (44, vec![0, 0, 0, 1, 0, 0, 0, 9]);
     for chain in [vec![], vec![hop.clone()], vec![hop, options, first_fragment]] {
         let segment = read(&ipv6(&chain, &TCP), Link::None).unwrap();
-        assert_eq!((segment.seq, segment.payload_bytes), (100, 0), "{} headers", chain.len());
+        assert_eq!(
+            (segment.seq, segment.payload_bytes),
+            (100, 0),
+            "{} headers",
+            chain.len()
+        );
         assert_eq!(segment.source[15], 1);
     }
 }
@@ -90,12 +116,24 @@ fn options_of_a_syn_are_read_whatever_their_order() {
     tcp[13] = 0x02;
     tcp.extend([1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 2, 4, 0x05, 0xb4]);
     let segment = read(&ipv4(&[], &tcp, 0), Link::None).unwrap();
-    assert_eq!(segment.options, SynOptions { mss_bytes: 1460, window_scale_plus_1: 8 });
+    assert_eq!(
+        segment.options,
+        SynOptions {
+            mss_bytes: 1460,
+            window_scale_plus_1: 8
+        }
+    );
 }
 
 #[test]
 fn broken_options_end_the_reading_and_nothing_else() {
-    for options in [[2, 4, 5, 0xb4], [2, 0, 0, 0], [2, 40, 1, 1], [0, 2, 4, 5], [1, 1, 1, 2]] {
+    for options in [
+        [2, 4, 5, 0xb4],
+        [2, 0, 0, 0],
+        [2, 40, 1, 1],
+        [0, 2, 4, 5],
+        [1, 1, 1, 2],
+    ] {
         let mut tcp = TCP.to_vec();
         tcp[12] = 0x60;
         tcp[13] = 0x02;
@@ -121,9 +159,19 @@ fn what_is_no_tcp_segment_is_named() {
         ("no version", vec![0; 40], Link::None, Skip::NotIp),
         ("udp", udp, Link::None, Skip::NotTcp),
         ("fragment", fragment, Link::None, Skip::Fragment),
-        ("ipv6 fragment", ipv6(&[later_fragment], &TCP), Link::None, Skip::Fragment),
+        (
+            "ipv6 fragment",
+            ipv6(&[later_fragment], &TCP),
+            Link::None,
+            Skip::Fragment,
+        ),
         ("ip header of 16 bytes", short_header, Link::None, Skip::Malformed),
-        ("tcp header past the end", long_header, Link::None, Skip::Malformed),
+        (
+            "tcp header past the end",
+            long_header,
+            Link::None,
+            Skip::Malformed,
+        ),
         ("nothing", vec![], Link::None, Skip::Truncated),
     ] {
         assert_eq!(read(&bytes, link), Err(skip), "{name}");
@@ -132,9 +180,19 @@ fn what_is_no_tcp_segment_is_named() {
 
 #[test]
 fn a_packet_cut_anywhere_is_read_or_named_and_never_panics() {
-    let whole = ethernet(&[0x8100], 0x86dd, &ipv6(&[(0, vec![0, 0, 1, 4, 0, 0, 0, 0])], &TCP));
+    let whole = ethernet(
+        &[0x8100],
+        0x86dd,
+        &ipv6(&[(0, vec![0, 0, 1, 4, 0, 0, 0, 0])], &TCP),
+    );
     for kept in 0..whole.len() {
-        let cut = parse(&Captured { bytes: &whole[..kept], length: whole.len() }, Link::Ethernet);
+        let cut = parse(
+            &Captured {
+                bytes: &whole[..kept],
+                length: whole.len(),
+            },
+            Link::Ethernet,
+        );
         assert_eq!(cut, Err(Skip::Truncated), "{kept} bytes kept");
     }
     assert!(read(&whole, Link::Ethernet).is_ok());

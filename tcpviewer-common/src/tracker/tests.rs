@@ -37,7 +37,11 @@ struct Conversation {
 
 impl Conversation {
     fn new() -> Self {
-        Self { record: ConnectionRecord::VACANT, now_ns: START, place: Place::new(2, true) }
+        Self {
+            record: ConnectionRecord::VACANT,
+            now_ns: START,
+            place: Place::new(2, true),
+        }
     }
 
     fn established() -> Self {
@@ -66,11 +70,22 @@ impl Conversation {
             Side::Low => (40_000, 80),
             Side::High => (80, 40_000),
         };
-        let sent = Segment { seq, ack, payload_bytes, flags, ..segment(ports.0, ports.1) };
+        let sent = Segment {
+            seq,
+            ack,
+            payload_bytes,
+            flags,
+            ..segment(ports.0, ports.1)
+        };
         observe(
             &mut self.record,
             &sent,
-            Sighting { side, place: self.place, now_ns: self.now_ns, new_id: 7 },
+            Sighting {
+                side,
+                place: self.place,
+                now_ns: self.now_ns,
+                new_id: 7,
+            },
         )
     }
 
@@ -88,7 +103,8 @@ fn a_handshake_is_followed_state_by_state_and_timed() {
     let mut talk = Conversation::new();
     assert!(talk.client(100, 0, 0, Flags::SYN).opened);
     assert_eq!(talk.states(), (TcpState::SynSent, TcpState::Listen));
-    talk.after_ms(10).server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.after_ms(10)
+        .server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
     assert_eq!(talk.states(), (TcpState::SynSent, TcpState::SynReceived));
     talk.after_ms(3).client(101, 501, 0, Flags::ACK);
     assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
@@ -96,8 +112,14 @@ fn a_handshake_is_followed_state_by_state_and_timed() {
     assert_eq!(record.established_ns - record.syn_ns, 13 * MILLISECOND);
     assert_eq!(record.syn_ack_ns - record.syn_ns, 10 * MILLISECOND);
     let (source, destination) = record.oriented();
-    assert!(RttTicks::to_us(source.rtt_last).abs_diff(10_000) <= 1, "to a tick");
-    assert!(RttTicks::to_us(destination.rtt_last).abs_diff(3_000) <= 1, "to a tick");
+    assert!(
+        RttTicks::to_us(source.rtt_last).abs_diff(10_000) <= 1,
+        "to a tick"
+    );
+    assert!(
+        RttTicks::to_us(destination.rtt_last).abs_diff(3_000) <= 1,
+        "to a tick"
+    );
     assert_ne!(record.flags & ConnectionRecord::BY_HANDSHAKE, 0);
 }
 
@@ -112,7 +134,10 @@ fn closing_in_turn_ends_in_time_wait_and_closed() {
     assert_eq!(talk.states(), (TcpState::FinWait2, TcpState::LastAck));
     assert!(talk.client(102, 502, 0, Flags::ACK).closed);
     assert_eq!(talk.states(), (TcpState::TimeWait, TcpState::Closed));
-    assert!(!talk.client(102, 502, 0, Flags::ACK).closed, "a connection ends once");
+    assert!(
+        !talk.client(102, 502, 0, Flags::ACK).closed,
+        "a connection ends once"
+    );
 }
 
 #[test]
@@ -142,8 +167,14 @@ fn data_sent_twice_counts_as_retransmitted_and_gives_no_rtt_sample() {
     assert!(talk.after_ms(200).client(101, 501, 100, DATA).retransmission);
     talk.after_ms(10).server(501, 201, 0, Flags::ACK);
     let sent = talk.record.halves[0];
-    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes, sent.retransmissions), (200, 100, 1));
-    assert_eq!(sent.rtt_samples, samples, "Karn: the acknowledgement may belong to either");
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes, sent.retransmissions),
+        (200, 100, 1)
+    );
+    assert_eq!(
+        sent.rtt_samples, samples,
+        "Karn: the acknowledgement may belong to either"
+    );
     talk.client(201, 501, 100, DATA);
     talk.after_ms(10).server(501, 301, 0, Flags::ACK);
     assert_eq!(talk.record.halves[0].rtt_samples, samples + 1);
@@ -153,9 +184,15 @@ fn data_sent_twice_counts_as_retransmitted_and_gives_no_rtt_sample() {
 fn a_segment_partly_sent_before_counts_its_old_bytes() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
-    assert!(!talk.client(151, 501, 100, DATA).retransmission, "half of it is new");
+    assert!(
+        !talk.client(151, 501, 100, DATA).retransmission,
+        "half of it is new"
+    );
     let sent = talk.record.halves[0];
-    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq), (200, 50, 251));
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq),
+        (200, 50, 251)
+    );
 }
 
 #[test]
@@ -184,8 +221,14 @@ fn a_packet_seen_at_two_places_counts_once_and_the_earlier_place_is_home() {
     let mut talk = Conversation::established();
     let (home, other) = (talk.place, Place::new(3, false));
     talk.place = other;
-    assert!(!talk.client(101, 501, 0, Flags::ACK).counted, "nothing new: home has counted it");
-    assert!(talk.client(101, 501, 100, DATA).counted, "news: this place comes first on the path");
+    assert!(
+        !talk.client(101, 501, 0, Flags::ACK).counted,
+        "nothing new: home has counted it"
+    );
+    assert!(
+        talk.client(101, 501, 100, DATA).counted,
+        "news: this place comes first on the path"
+    );
     talk.place = home;
     assert!(!talk.client(101, 501, 100, DATA).counted);
     assert_eq!(talk.record.halves[0].payload_bytes, 100);
@@ -201,9 +244,16 @@ fn a_home_that_fell_silent_is_taken_over() {
 #[test]
 fn another_initial_sequence_number_is_another_connection() {
     let talk = Conversation::established();
-    let syn = |seq| Segment { seq, flags: Flags::SYN, ..segment(40_000, 80) };
+    let syn = |seq| Segment {
+        seq,
+        flags: Flags::SYN,
+        ..segment(40_000, 80)
+    };
     assert!(replaces(&talk.record, &syn(9_000), Side::Low));
-    assert!(!replaces(&talk.record, &syn(100), Side::Low), "the same SYN again");
+    assert!(
+        !replaces(&talk.record, &syn(100), Side::Low),
+        "the same SYN again"
+    );
 }
 
 #[test]
@@ -219,7 +269,10 @@ fn mid_life_connections_take_the_higher_port_for_the_source() {
 fn smoothing_follows_rfc_6298_within_the_rounding() {
     let mut half = Half::SILENT;
     let (mut srtt, mut rttvar) = (0.0_f64, 0.0_f64);
-    for (index, sample) in [4_000_u32, 4_400, 3_900, 12_000, 4_100, 4_000, 4_050].into_iter().enumerate() {
+    for (index, sample) in [4_000_u32, 4_400, 3_900, 12_000, 4_100, 4_000, 4_050]
+        .into_iter()
+        .enumerate()
+    {
         take_sample(&mut half, sample);
         if index == 0 {
             (srtt, rttvar) = (f64::from(sample), f64::from(sample) / 2.0);
@@ -227,8 +280,17 @@ fn smoothing_follows_rfc_6298_within_the_rounding() {
             rttvar = 0.75 * rttvar + 0.25 * (srtt - f64::from(sample)).abs();
             srtt = 0.875 * srtt + 0.125 * f64::from(sample);
         }
-        assert!((f64::from(half.srtt_8) / 8.0 - srtt).abs() < 2.0, "srtt after sample {index}");
-        assert!((f64::from(half.rttvar_4) / 4.0 - rttvar).abs() < 4.0, "rttvar after sample {index}");
+        assert!(
+            (f64::from(half.srtt_8) / 8.0 - srtt).abs() < 2.0,
+            "srtt after sample {index}"
+        );
+        assert!(
+            (f64::from(half.rttvar_4) / 4.0 - rttvar).abs() < 4.0,
+            "rttvar after sample {index}"
+        );
     }
-    assert_eq!((half.rtt_min, half.rtt_max, half.rtt_last, half.rtt_samples), (3_900, 12_000, 4_050, 7));
+    assert_eq!(
+        (half.rtt_min, half.rtt_max, half.rtt_last, half.rtt_samples),
+        (3_900, 12_000, 4_050, 7)
+    );
 }

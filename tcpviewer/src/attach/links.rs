@@ -7,7 +7,9 @@ use aya::{
     Ebpf,
     programs::{
         LinkOrder, ProgramError, TcAttachType,
-        tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcError, qdisc_add_clsact, qdisc_detach_program},
+        tc::{
+            NlOptions, SchedClassifierLink, TcAttachOptions, TcError, qdisc_add_clsact, qdisc_detach_program,
+        },
     },
     sys::SyscallError,
 };
@@ -52,8 +54,14 @@ impl Framing {
     /// Names of the programs for packets that come in and go out.
     const fn programs(self) -> [(&'static str, TcAttachType); 2] {
         match self {
-            Self::Ethernet => [("ethernet_in", TcAttachType::Ingress), ("ethernet_out", TcAttachType::Egress)],
-            Self::Bare => [("bare_in", TcAttachType::Ingress), ("bare_out", TcAttachType::Egress)],
+            Self::Ethernet => [
+                ("ethernet_in", TcAttachType::Ingress),
+                ("ethernet_out", TcAttachType::Egress),
+            ],
+            Self::Bare => [
+                ("bare_in", TcAttachType::Ingress),
+                ("bare_out", TcAttachType::Egress),
+            ],
         }
     }
 }
@@ -100,9 +108,10 @@ impl LinkError {
 
 /// The innermost reason: what the system call said.
 fn cause(error: &ProgramError) -> String {
-    match error {
-        ProgramError::SyscallError(SyscallError { call, io_error }) => format!("{call}: {io_error}"),
-        other => other.to_string(),
+    if let ProgramError::SyscallError(SyscallError { call, io_error }) = error {
+        format!("{call}: {io_error}")
+    } else {
+        error.to_string()
     }
 }
 
@@ -118,7 +127,10 @@ pub fn attach_tcx(ebpf: &mut Ebpf, interface: &str, framing: Framing) -> Result<
         attach(ebpf, interface, incoming, "tcx", options())?,
         attach(ebpf, interface, outgoing, "tcx", options())?,
     ];
-    Ok(Attachment { hook: Hook::Tcx, _links: links })
+    Ok(Attachment {
+        hook: Hook::Tcx,
+        _links: links,
+    })
 }
 
 /// Attaches both programs as filters of a clsact queueing discipline, which is made where it is missing and
@@ -140,7 +152,10 @@ pub fn attach_clsact(ebpf: &mut Ebpf, interface: &str, framing: Framing) -> Resu
         attach(ebpf, interface, incoming, "clsact", options())?,
         attach(ebpf, interface, outgoing, "clsact", options())?,
     ];
-    Ok(Attachment { hook: Hook::Clsact, _links: links })
+    Ok(Attachment {
+        hook: Hook::Clsact,
+        _links: links,
+    })
 }
 
 fn attach(
@@ -152,7 +167,9 @@ fn attach(
 ) -> Result<SchedClassifierLink, LinkError> {
     let failed = |error| LinkError::Attach { name, hook, error };
     let program = program(ebpf, name)?;
-    let id = program.attach_with_options(interface, direction, options).map_err(failed)?;
+    let id = program
+        .attach_with_options(interface, direction, options)
+        .map_err(failed)?;
     program.take_link(id).map_err(failed)
 }
 

@@ -24,8 +24,7 @@ use crate::config::AttachConfig;
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpviewer"));
 
 /// Capabilities by their bit in `CapEff` (include/uapi/linux/capability.h).
-const NEEDED_CAPABILITIES: [(u32, &str); 3] =
-    [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
+const NEEDED_CAPABILITIES: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
 const CAP_SYS_ADMIN: u32 = 21;
 
 /// What `capture` reads from and writes to.
@@ -97,15 +96,21 @@ impl From<TryFromIntError> for LoadError {
 pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, KernelMaps), LoadError> {
     check_capabilities()?;
     // Before Linux 5.11 maps count against this limit. Where it cannot be raised the load tells.
-    let unlimited = Rlimit { current: None, maximum: None };
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
     if let Err(error) = setrlimit(Resource::Memlock, unlimited) {
         tracing::debug!(%error, "cannot raise the limit of locked memory");
     }
-    let mut ebpf = EbpfLoader::new().map_max_entries("CONNECTIONS", config.max_connections).load(OBJECT)?;
+    let mut ebpf = EbpfLoader::new()
+        .map_max_entries("CONNECTIONS", config.max_connections)
+        .load(OBJECT)?;
     let log = EbpfLogger::init(&mut ebpf)
         .inspect_err(|error| tracing::debug!(%error, "the programs' diagnostics are not available"))
         .ok();
-    let possible_cpus = u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
+    let possible_cpus =
+        u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
     let mut maps = KernelMaps {
         connections: HashMap::try_from(take(&mut ebpf, "CONNECTIONS")?)?,
         connection_events: RingBuf::try_from(take(&mut ebpf, "CONNECTION_EVENTS")?)?,
@@ -115,7 +120,15 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
         log,
         possible_cpus,
     };
-    maps.settings.set(0, Settings { update_interval_ns, watch_packets: 0, possible_cpus }, 0)?;
+    maps.settings.set(
+        0,
+        Settings {
+            update_interval_ns,
+            watch_packets: 0,
+            possible_cpus,
+        },
+        0,
+    )?;
     Ok((ebpf, maps))
 }
 
@@ -125,9 +138,15 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
 ///
 /// When the object lacks it or the kernel turns it down.
 pub fn program<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier, LoadError> {
-    let failed = |error| LoadError::Program { name, error: Box::new(error) };
-    let program: &mut SchedClassifier =
-        ebpf.program_mut(name).ok_or(LoadError::Missing(name))?.try_into().map_err(failed)?;
+    let failed = |error| LoadError::Program {
+        name,
+        error: Box::new(error),
+    };
+    let program: &mut SchedClassifier = ebpf
+        .program_mut(name)
+        .ok_or(LoadError::Missing(name))?
+        .try_into()
+        .map_err(failed)?;
     if program.fd().is_err() {
         program.load().map_err(failed)?;
     }
@@ -141,7 +160,13 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LoadError
 fn check_capabilities() -> Result<(), LoadError> {
     let effective = procfs::process::Process::myself()?.status()?.capeff;
     let missing = missing_capabilities(effective);
-    if missing.is_empty() { Ok(()) } else { Err(LoadError::Capabilities { missing: missing.join(", ") }) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(LoadError::Capabilities {
+            missing: missing.join(", "),
+        })
+    }
 }
 
 /// Names of the needed capabilities that a process with these effective ones lacks. CAP_SYS_ADMIN stands for
@@ -161,7 +186,10 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named() {
-        assert_eq!(missing_capabilities(0), ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]);
+        assert_eq!(
+            missing_capabilities(0),
+            ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]
+        );
         assert_eq!(missing_capabilities(1 << 21), ["CAP_NET_ADMIN"]);
         assert!(missing_capabilities(1 << 12 | 1 << 38 | 1 << 39).is_empty());
     }

@@ -28,7 +28,11 @@ pub fn packet(event: &PacketEvent, interface: Arc<str>, clock: Clock) -> Packet 
         source: endpoint(event.source, event.source_port),
         destination: endpoint(event.destination, event.destination_port),
         interface,
-        direction: if place.is_egress() { Direction::Egress } else { Direction::Ingress },
+        direction: if place.is_egress() {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        },
         flags: event.flags,
         seq: event.seq,
         ack: Flags(event.flags).has(Flags::ACK).then_some(event.ack),

@@ -57,7 +57,11 @@ impl Followed {
     /// Nothing yet.
     pub fn new(update_interval: Duration) -> Self {
         let quiet_after_ns = (update_interval + SLACK).as_nanos() as u64;
-        Self { quiet_after_ns, connections: HashMap::new(), checks: BTreeSet::new() }
+        Self {
+            quiet_after_ns,
+            connections: HashMap::new(),
+            checks: BTreeSet::new(),
+        }
     }
 
     /// How many there are.
@@ -109,7 +113,9 @@ impl Followed {
             && at_ns <= now_ns
         {
             self.checks.pop_first();
-            let Some(entry) = self.connections.get_mut(&key) else { continue };
+            let Some(entry) = self.connections.get_mut(&key) else {
+                continue;
+            };
             let quiet_ns = entry.known_ns + self.quiet_after_ns;
             if entry.is_active && quiet_ns > now_ns {
                 entry.check_ns = quiet_ns;
@@ -123,7 +129,9 @@ impl Followed {
 
     /// Takes note of what a look at a due connection showed, and decides when to look again.
     pub fn check(&mut self, sample: &Sample, now_ns: u64) -> Check {
-        let Some(entry) = self.connections.get_mut(&sample.key) else { return Check::Unchanged };
+        let Some(entry) = self.connections.get_mut(&sample.key) else {
+            return Check::Unchanged;
+        };
         let last_seen_ns = sample.record.last_seen_ns();
         let changed = last_seen_ns != entry.last_seen_ns;
         let dead_ns = last_seen_ns + patience(&sample.record).as_nanos() as u64;
@@ -133,7 +141,11 @@ impl Followed {
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
         entry.is_active = changed;
-        entry.check_ns = if changed { now_ns + self.quiet_after_ns } else { dead_ns };
+        entry.check_ns = if changed {
+            now_ns + self.quiet_after_ns
+        } else {
+            dead_ns
+        };
         self.checks.insert((entry.check_ns, sample.key));
         if changed { Check::Changed } else { Check::Unchanged }
     }
@@ -152,7 +164,12 @@ fn patience(record: &ConnectionRecord) -> Duration {
         return LINGER;
     }
     let (sent, received) = record.oriented();
-    let opening = |state| matches!(state, TcpState::SynSent | TcpState::SynReceived | TcpState::Listen);
+    let opening = |state| {
+        matches!(
+            state,
+            TcpState::SynSent | TcpState::SynReceived | TcpState::Listen
+        )
+    };
     if opening(sent.state(received)) || opening(received.state(sent)) {
         HANDSHAKE_SILENCE
     } else {

@@ -46,7 +46,13 @@ impl Kernel {
         // SAFETY: an `OwnedFd` names one open descriptor until it is dropped, and `AsyncFd` owns it.
         let wake_up = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
         let wake_up = wake_up.map_err(io::Error::from)?;
-        Ok(Self { maps, wake_up, names, clock, packets_watched: false })
+        Ok(Self {
+            maps,
+            wake_up,
+            names,
+            clock,
+            packets_watched: false,
+        })
     }
 
     /// Waits until the kernel wakes the reader.
@@ -63,7 +69,12 @@ impl Kernel {
         {
             if let Some(ConnectionEvent { key, record, .. }) = ConnectionEvent::from_bytes(&item) {
                 let interface = convert::interface(&record, &self.names);
-                samples.push(Sample { key, record, interface, is_last: false });
+                samples.push(Sample {
+                    key,
+                    record,
+                    interface,
+                    is_last: false,
+                });
             }
         }
         samples
@@ -102,7 +113,14 @@ impl Kernel {
     /// When the settings cannot be written.
     pub fn watch_packets(&mut self, on: bool) -> Result<(), CaptureError> {
         let settings = self.maps.settings.get(&0, 0)?;
-        self.maps.settings.set(0, Settings { watch_packets: u32::from(on), ..settings }, 0)?;
+        self.maps.settings.set(
+            0,
+            Settings {
+                watch_packets: u32::from(on),
+                ..settings
+            },
+            0,
+        )?;
         self.packets_watched = on;
         if !on {
             discard(&mut self.maps.packet_events);
@@ -119,7 +137,12 @@ impl Kernel {
         match self.maps.connections.get(key, LOCKED) {
             Ok(slot) => {
                 let interface = convert::interface(&slot.record, &self.names);
-                Ok(Some(Sample { key: *key, record: slot.record, interface, is_last: false }))
+                Ok(Some(Sample {
+                    key: *key,
+                    record: slot.record,
+                    interface,
+                    is_last: false,
+                }))
             }
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(error.into()),
@@ -159,16 +182,28 @@ impl Kernel {
     /// Memory that the kernel charges for the connection map and the rings, bytes.
     pub fn map_bytes(&self) -> Option<u64> {
         let connections = self.maps.connections.map();
-        let rings = [self.maps.connection_events.as_raw_fd(), self.maps.packet_events.as_raw_fd()];
-        let bytes = |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);
+        let rings = [
+            self.maps.connection_events.as_raw_fd(),
+            self.maps.packet_events.as_raw_fd(),
+        ];
+        let bytes =
+            |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);
         let descriptor = connections.fd().as_fd().as_raw_fd();
-        rings.into_iter().map(bytes).try_fold(bytes(descriptor)?, |sum, ring| Some(sum + ring?))
+        rings
+            .into_iter()
+            .map(bytes)
+            .try_fold(bytes(descriptor)?, |sum, ring| Some(sum + ring?))
     }
 }
 
 /// The `memlock` line of a map's fdinfo.
 fn charged(fdinfo: &str) -> Option<u64> {
-    fdinfo.lines().find_map(|line| line.strip_prefix("memlock:"))?.trim().parse().ok()
+    fdinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("memlock:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn discard(ring: &mut RingBuf<MapData>) {
@@ -179,7 +214,10 @@ fn discard(ring: &mut RingBuf<MapData>) {
 mod tests {
     #[test]
     fn the_charge_of_a_map_is_read_from_its_fdinfo() {
-        assert_eq!(super::charged("pos:\t0\nmap_type:\t1\nmemlock:\t4096\n"), Some(4096));
+        assert_eq!(
+            super::charged("pos:\t0\nmap_type:\t1\nmemlock:\t4096\n"),
+            Some(4096)
+        );
         assert_eq!(super::charged("pos:\t0\n"), None);
     }
 }

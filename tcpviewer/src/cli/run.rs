@@ -48,7 +48,10 @@ async fn either(mut terminate: Signal, mut interrupt: Signal) {
 /// The log goes to stderr; what cannot be written there is dropped, for there is nowhere left to say so.
 fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("TCPVIEWER_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
-    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(layer).init(),

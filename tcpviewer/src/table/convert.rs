@@ -21,7 +21,11 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         revision,
         source,
         destination,
-        orientation: if by_handshake { Orientation::Handshake } else { Orientation::Ports },
+        orientation: if by_handshake {
+            Orientation::Handshake
+        } else {
+            Orientation::Ports
+        },
         local_end: local_end(sent, received),
         source_state: sent.state(received),
         destination_state: received.state(sent),
@@ -40,14 +44,22 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
     let (sent, received) = record.oriented();
     if received.has(connection::Half::RST) {
         let refused = sent.has(connection::Half::SYN) && !received.has(connection::Half::SYN);
-        Some(if refused { CloseReason::Refused } else { CloseReason::ResetByDestination })
+        Some(if refused {
+            CloseReason::Refused
+        } else {
+            CloseReason::ResetByDestination
+        })
     } else if sent.has(connection::Half::RST) {
         Some(CloseReason::ResetBySource)
     } else if record.closed_ns != 0 {
         Some(CloseReason::Fin)
     } else if is_last {
         let answered = received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN);
-        Some(if answered { CloseReason::IdleTimeout } else { CloseReason::HandshakeTimeout })
+        Some(if answered {
+            CloseReason::IdleTimeout
+        } else {
+            CloseReason::HandshakeTimeout
+        })
     } else {
         None
     }
@@ -85,19 +97,25 @@ fn rtt(half: &connection::Half) -> Option<Rtt> {
 
 fn handshake(record: &ConnectionRecord) -> Handshake {
     let (sent, received) = record.oriented();
-    let between = |from_ns: u64, to_ns: u64| (from_ns != 0 && to_ns >= from_ns).then(|| (to_ns - from_ns) / 1000);
+    let between =
+        |from_ns: u64, to_ns: u64| (from_ns != 0 && to_ns >= from_ns).then(|| (to_ns - from_ns) / 1000);
     let once = |half: &connection::Half| !half.has(connection::Half::SYN_REPEATED);
     Handshake {
         rtt_us: between(record.syn_ns, record.established_ns),
-        syn_to_syn_ack_us: once(sent).then(|| between(record.syn_ns, record.syn_ack_ns)).flatten(),
-        syn_ack_to_ack_us: once(received).then(|| between(record.syn_ack_ns, record.established_ns)).flatten(),
+        syn_to_syn_ack_us: once(sent)
+            .then(|| between(record.syn_ns, record.syn_ack_ns))
+            .flatten(),
+        syn_ack_to_ack_us: once(received)
+            .then(|| between(record.syn_ack_ns, record.established_ns))
+            .flatten(),
     }
 }
 
 /// What goes out comes from this host, what comes in is for it; what comes in on both halves passes through.
 fn local_end(sent: &connection::Half, received: &connection::Half) -> Option<LocalEnd> {
     let leaves = |half: &connection::Half| {
-        half.has(connection::Half::SEEN).then(|| Place(half.place).is_egress())
+        half.has(connection::Half::SEEN)
+            .then(|| Place(half.place).is_egress())
     };
     match (leaves(sent), leaves(received)) {
         (Some(true), Some(true)) => Some(LocalEnd::Both),

@@ -25,12 +25,19 @@ impl Rates {
     /// second.
     pub(super) fn follow(&mut self, before: &ConnectionRecord, now: &ConnectionRecord, interval: Duration) {
         let since = before.last_seen_ns().max(now.first_seen_ns);
-        let elapsed_ns = now.last_seen_ns().saturating_sub(since).max(interval.as_nanos() as u64);
+        let elapsed_ns = now
+            .last_seen_ns()
+            .saturating_sub(since)
+            .max(interval.as_nanos() as u64);
         let ((sent_before, received_before), (sent, received)) = (before.oriented(), now.oriented());
         // A vacant record has no orientation, and nothing was sent yet.
-        let swapped = before.id != 0 && before.flags != now.flags && before.source_side() != now.source_side();
-        let (sent_before, received_before) =
-            if swapped { (received_before, sent_before) } else { (sent_before, received_before) };
+        let swapped =
+            before.id != 0 && before.flags != now.flags && before.source_side() != now.source_side();
+        let (sent_before, received_before) = if swapped {
+            (received_before, sent_before)
+        } else {
+            (sent_before, received_before)
+        };
         *self = Self {
             sent: HalfRates::between(sent_before, sent, elapsed_ns),
             received: HalfRates::between(received_before, received, elapsed_ns),

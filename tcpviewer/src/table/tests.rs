@@ -7,11 +7,21 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 
 fn table() -> Table {
-    Table::new(Clock::new(SystemTime::UNIX_EPOCH), Duration::from_millis(250), Duration::from_secs(60))
+    Table::new(
+        Clock::new(SystemTime::UNIX_EPOCH),
+        Duration::from_millis(250),
+        Duration::from_secs(60),
+    )
 }
 
 fn key(port: u8) -> ConnectionKey {
-    ConnectionKey { low: [1; 16], high: [2; 16], low_port: [0x80, port], high_port: [0, 80], alignment: [] }
+    ConnectionKey {
+        low: [1; 16],
+        high: [2; 16],
+        low_port: [0x80, port],
+        high_port: [0, 80],
+        alignment: [],
+    }
 }
 
 /// A connection opened by the low side one second after boot.
@@ -25,17 +35,32 @@ fn sample(id: u64, port: u8, last_seen_ns: u64, change: impl FnOnce(&mut Connect
     record.halves[0].flags = Half::SEEN | Half::SYN;
     record.halves[0].last_seen_ns = last_seen_ns;
     change(&mut record);
-    Sample { key: key(port), record, interface: "eth0".into(), is_last: false }
+    Sample {
+        key: key(port),
+        record,
+        interface: "eth0".into(),
+        is_last: false,
+    }
 }
 
 #[test]
 fn revisions_rise_and_each_connection_comes_once_in_its_newest_form() {
     let mut table = table();
     let now = Instant::now();
-    table.take(vec![sample(1, 1, SECOND, |_| {}), sample(2, 2, SECOND, |_| {})], now);
-    table.take(vec![sample(1, 1, 2 * SECOND, |record| record.halves[0].packets = 9)], now);
+    table.take(
+        vec![sample(1, 1, SECOND, |_| {}), sample(2, 2, SECOND, |_| {})],
+        now,
+    );
+    table.take(
+        vec![sample(1, 1, 2 * SECOND, |record| record.halves[0].packets = 9)],
+        now,
+    );
     let delta = table.delta().unwrap();
-    let seen: Vec<_> = delta.changed.iter().map(|row| (row.id, row.revision, row.sent.packets)).collect();
+    let seen: Vec<_> = delta
+        .changed
+        .iter()
+        .map(|row| (row.id, row.revision, row.sent.packets))
+        .collect();
     assert_eq!(seen, [(1, 1, 9), (2, 2, 0)]);
     assert!(table.delta().is_none(), "nothing changed since");
     table.take(vec![sample(1, 1, 2 * SECOND, |_| {})], now);
@@ -47,7 +72,12 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
     let mut table = table();
     let now = Instant::now();
     table.take(vec![sample(1, 1, SECOND, |_| {})], now);
-    table.take(vec![sample(1, 1, 2 * SECOND, |record| record.halves[0].payload_bytes = 5_000)], now);
+    table.take(
+        vec![sample(1, 1, 2 * SECOND, |record| {
+            record.halves[0].payload_bytes = 5_000
+        })],
+        now,
+    );
     let delta = table.delta().unwrap();
     assert_eq!(delta.changed[0].sent.payload_bytes_per_second, 5_000);
     assert_eq!(delta.totals.payload_bytes_per_second, 5_000);
@@ -61,10 +91,16 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
 fn an_ended_connection_stays_listed_for_the_time_configured() {
     let mut table = table();
     let now = Instant::now();
-    table.take(vec![sample(1, 1, SECOND, |record| record.closed_ns = SECOND)], now);
+    table.take(
+        vec![sample(1, 1, SECOND, |record| record.closed_ns = SECOND)],
+        now,
+    );
     let delta = table.delta().unwrap();
     assert_eq!(delta.changed[0].closed.unwrap().reason, CloseReason::Fin);
-    assert_eq!((delta.totals.open, delta.totals.listed, delta.totals.closed), (0, 1, 1));
+    assert_eq!(
+        (delta.totals.open, delta.totals.listed, delta.totals.closed),
+        (0, 1, 1)
+    );
     table.tick(now + Duration::from_secs(59));
     assert!(table.delta().is_none());
     table.tick(now + Duration::from_secs(60));
@@ -77,7 +113,10 @@ fn an_ended_connection_stays_listed_for_the_time_configured() {
 fn a_reused_port_ends_the_old_connection_and_lists_the_new_one() {
     let mut table = table();
     let now = Instant::now();
-    table.take(vec![sample(1, 1, SECOND, |_| {}), sample(2, 1, 3 * SECOND, |_| {})], now);
+    table.take(
+        vec![sample(1, 1, SECOND, |_| {}), sample(2, 1, 3 * SECOND, |_| {})],
+        now,
+    );
     let delta = table.delta().unwrap();
     assert_eq!(delta.changed[0].closed.unwrap().reason, CloseReason::Replaced);
     assert!(delta.changed[1].closed.is_none());
@@ -88,7 +127,13 @@ fn the_way_a_connection_ended_is_told() {
     let syn = Half::SEEN | Half::SYN;
     for (source, destination, closed_ns, is_last, reason) in [
         (syn, Half::SEEN | Half::RST, SECOND, false, CloseReason::Refused),
-        (syn, syn | Half::RST, SECOND, false, CloseReason::ResetByDestination),
+        (
+            syn,
+            syn | Half::RST,
+            SECOND,
+            false,
+            CloseReason::ResetByDestination,
+        ),
         (syn | Half::RST, syn, SECOND, false, CloseReason::ResetBySource),
         (syn, syn, SECOND, false, CloseReason::Fin),
         (syn, syn, 0, true, CloseReason::IdleTimeout),

@@ -5,7 +5,11 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 
 fn sample(last_seen_ns: u64, closed_ns: u64) -> Sample {
-    let mut record = ConnectionRecord { id: 1, closed_ns, ..ConnectionRecord::VACANT };
+    let mut record = ConnectionRecord {
+        id: 1,
+        closed_ns,
+        ..ConnectionRecord::VACANT
+    };
     record.halves[0].last_seen_ns = last_seen_ns;
     let key = ConnectionKey {
         low: [1; 16],
@@ -14,7 +18,12 @@ fn sample(last_seen_ns: u64, closed_ns: u64) -> Sample {
         high_port: [0, 2],
         alignment: [],
     };
-    Sample { key, record, interface: "eth0".into(), is_last: false }
+    Sample {
+        key,
+        record,
+        interface: "eth0".into(),
+        is_last: false,
+    }
 }
 
 #[test]
@@ -34,8 +43,14 @@ fn what_was_not_reported_is_found_and_looked_for_again() {
     assert_eq!(followed.due(2 * SECOND, 10).len(), 1);
     assert_eq!(followed.check(&sample(SECOND + 5, 0), 2 * SECOND), Check::Changed);
     assert_eq!(followed.due(3 * SECOND, 10).len(), 1);
-    assert_eq!(followed.check(&sample(SECOND + 5, 0), 3 * SECOND), Check::Unchanged);
-    assert!(followed.due(60 * SECOND, 10).is_empty(), "quiet: not looked at again for long");
+    assert_eq!(
+        followed.check(&sample(SECOND + 5, 0), 3 * SECOND),
+        Check::Unchanged
+    );
+    assert!(
+        followed.due(60 * SECOND, 10).is_empty(),
+        "quiet: not looked at again for long"
+    );
 }
 
 #[test]
