@@ -57,7 +57,7 @@ impl Namespace {
     }
 
     /// A command that will run in the namespace.
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         // `ip netns exec` would hide the mounts of the host.
         let mut command = Command::new("nsenter");
         command
