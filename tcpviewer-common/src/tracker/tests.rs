@@ -184,10 +184,7 @@ fn data_sent_twice_counts_as_retransmitted_and_gives_no_rtt_sample() {
 fn a_segment_partly_sent_before_counts_its_old_bytes() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
-    assert!(
-        !talk.client(151, 501, 100, DATA).retransmission,
-        "half of it is new"
-    );
+    assert!(talk.client(151, 501, 100, DATA).retransmission, "half of it was sent before");
     let sent = talk.record.halves[0];
     assert_eq!(
         (sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq),
