@@ -35,16 +35,24 @@ fn main() -> Result<()> {
         .maps()
         .map(|(name, map)| Ok((name, data(map)?.fd().as_fd().as_raw_fd())))
         .collect::<Result<_>>()?;
-    let known = descriptors.iter().filter_map(|(name, descriptor)| Some((*name, *descriptor, maps.get(*name)?)));
+    let known = descriptors
+        .iter()
+        .filter_map(|(name, descriptor)| Some((*name, *descriptor, maps.get(*name)?)));
     object.relocate_maps(known, &sections)?;
     object.relocate_calls(&sections)?;
 
-    println!("{:<14} {:>12} {:>12} {:>8} {:>8}", "program", "instructions", "verified", "states", "left");
+    println!(
+        "{:<14} {:>12} {:>12} {:>8} {:>8}",
+        "program", "instructions", "verified", "states", "left"
+    );
     let mut names: Vec<&String> = object.programs.keys().collect();
     names.sort();
     for name in names {
         let program = object.programs.get(name).context("a program by its name")?;
-        let function = object.functions.get(&program.function_key()).context("the program's code")?;
+        let function = object
+            .functions
+            .get(&program.function_key())
+            .context("the program's code")?;
         let statistics = verify(&function.instructions, &object.license)
             .with_context(|| format!("load {name} into the kernel"))?;
         let left = 100 - statistics.instructions * 100 / LIMIT;
@@ -54,7 +62,10 @@ fn main() -> Result<()> {
             statistics.instructions,
             statistics.states
         );
-        ensure!(left >= MARGIN_PERCENT, "{name} leaves {left} % of the verifier's limit, less than {MARGIN_PERCENT}");
+        ensure!(
+            left >= MARGIN_PERCENT,
+            "{name} leaves {left} % of the verifier's limit, less than {MARGIN_PERCENT}"
+        );
     }
     Ok(())
 }
@@ -92,7 +103,10 @@ const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 /// BPF_LOG_STATS.
 const STATISTICS_ONLY: u32 = 4;
 
-#[expect(unsafe_code, reason = "no library call returns the verifier's statistics of a program it accepts")]
+#[expect(
+    unsafe_code,
+    reason = "no library call returns the verifier's statistics of a program it accepts"
+)]
 fn verify(instructions: &[bpf_insn], license: &CString) -> Result<Statistics> {
     let mut log = vec![0_u8; 64 * 1024];
     let attributes = LoadAttributes {
@@ -105,8 +119,14 @@ fn verify(instructions: &[bpf_insn], license: &CString) -> Result<Statistics> {
         log: log.as_mut_ptr() as u64,
     };
     // SAFETY: the attributes point to memory that lives until the call returns, with its true sizes.
-    let descriptor =
-        unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, &attributes, size_of::<LoadAttributes>()) };
+    let descriptor = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_PROG_LOAD,
+            &attributes,
+            size_of::<LoadAttributes>(),
+        )
+    };
     let error = io::Error::last_os_error();
     let text = String::from_utf8_lossy(&log);
     let text = text.trim_end_matches('\0').trim();

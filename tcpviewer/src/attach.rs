@@ -136,7 +136,9 @@ impl Attach {
     }
 
     fn take_message(&mut self, message: NetlinkMessage<RouteNetlinkMessage>) {
-        let NetlinkPayload::InnerMessage(message) = message.payload else { return };
+        let NetlinkPayload::InnerMessage(message) = message.payload else {
+            return;
+        };
         if let RouteNetlinkMessage::NewLink(link) = message {
             self.link_present(&link);
         } else if let RouteNetlinkMessage::DelLink(link) = message {
