@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::Parser as _;
-use tcpviewer::cli::{Cli, ClientError, Subcommands, list, run, status, watch};
+use tcpviewer::{
+    cli::{Cli, ClientError, Subcommands, list, run, status, watch},
+    config::ConfigError,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,11 +26,17 @@ async fn main() -> ExitCode {
         Err(error) => {
             // With nowhere to write to, the exit status has to do.
             writeln!(stderr(), "tcpviewer: {error:#}").ok();
-            error
-                .downcast_ref()
-                .map_or(ExitCode::FAILURE, |error: &ClientError| {
-                    ExitCode::from(error.exit_status())
-                })
+            exit_status(&error)
         }
+    }
+}
+
+fn exit_status(error: &anyhow::Error) -> ExitCode {
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        ExitCode::from(error.exit_status())
+    } else if error.is::<ConfigError>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
     }
 }

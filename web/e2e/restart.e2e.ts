@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { launchBrowser } from './browser';
+import { findAxeViolations, launchBrowser } from './browser';
 import { openConnection, type TestConnection } from './traffic';
 
 const DAEMON = process.env.TCPVIEWER_DAEMON;
@@ -60,6 +60,7 @@ describe.skipIf(DAEMON === undefined)('a daemon that dies', () => {
     const banner = await page.getByTestId('link-banner').innerText();
     expect(banner).toContain(`The daemon is gone: http://${address} does not answer, last data`);
     expect(await rows()).toBe(1);
+    expect(await findAxeViolations(page)).toEqual([]);
   });
 
   it('is live again without a reload once it is back', async () => {

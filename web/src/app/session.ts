@@ -70,7 +70,10 @@ function followWishes(stores: Stores, feed: PacketFeed): () => void {
   const stopListening = stores.live.listen({
     upserted: () => undefined,
     removed: () => undefined,
-    replaced: changed,
+    replaced: () => {
+      changed();
+      feed.retryNow();
+    },
   });
   const stops = [
     stopListening,

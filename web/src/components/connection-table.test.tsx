@@ -12,7 +12,7 @@ const AT = { instance: 1n, revision: 1n };
 function storesWith(connections: readonly Connection[]): Stores {
   const stores = createStores(undefined);
   stores.order.start();
-  stores.live.snapshotPart(true, 'initial', connections);
+  stores.live.snapshotPart(true, connections);
   stores.live.snapshotEnd(AT);
   stores.live.link({ kind: 'live', sinceMs: 0 });
   return stores;

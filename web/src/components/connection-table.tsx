@@ -93,7 +93,6 @@ export function ConnectionTable(): ReactElement {
       aria-label="Connections"
       aria-rowcount={rows.length + 1}
       aria-activedescendant={cursorShown ? rowElementId(cursor) : undefined}
-      data-stale={live.linkState.kind === 'reconnecting'}
       style={{ '--columns': tracks(columns) }}
       onKeyDown={pressKey}
     >

@@ -11,7 +11,7 @@ const AT = { instance: 1n, revision: 1n };
 function storesWithSelected(): Stores {
   const stores = createStores(undefined);
   stores.selection.start();
-  stores.live.snapshotPart(true, 'initial', [
+  stores.live.snapshotPart(true, [
     connection(1, {
       sent: half({ payloadBytes: 123_456, windowBytes: 65_536 }),
       closedAtMs: 1_000,

@@ -9,8 +9,8 @@ import styles from './filter-bar.module.css';
 import { Icon } from './icon';
 
 const HELD_WORDS = {
-  freeze: 'order frozen',
-  pointer: 'order paused under the pointer',
+  freeze: { text: 'order frozen', title: 'Rows keep their places until the order is let go' },
+  pointer: { text: 'order paused', title: 'Rows keep their places while you point at them' },
 };
 
 export function FilterBar({ input }: { input: RefObject<HTMLInputElement | null> }): ReactElement {
@@ -61,8 +61,12 @@ export function FilterBar({ input }: { input: RefObject<HTMLInputElement | null>
         />
         Show closed
       </label>
-      <span className={styles.held} data-testid="order-held">
-        {heldBy !== undefined && HELD_WORDS[heldBy]}
+      <span
+        className={styles.held}
+        data-testid="order-held"
+        title={heldBy === undefined ? undefined : HELD_WORDS[heldBy].title}
+      >
+        {heldBy !== undefined && HELD_WORDS[heldBy].text}
       </span>
       <Button
         icon="snow"

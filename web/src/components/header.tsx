@@ -9,6 +9,7 @@ import {
   formatPercent,
   formatRate,
 } from '../domain/format';
+import { isGone } from '../domain/link';
 import type { Status } from '../domain/status';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
@@ -28,7 +29,7 @@ export function Header(): ReactElement {
   useChanges(live);
   useChanges(store);
   const { status } = store;
-  const stale = live.linkState.kind === 'reconnecting';
+  const stale = isGone(live.linkState);
   return (
     <header className={styles.header}>
       <div className={styles.identity}>

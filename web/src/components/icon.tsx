@@ -13,7 +13,6 @@ const PATHS = {
   up: 'M3.5 10L8 5.5l4.5 4.5',
   down: 'M3.5 6L8 10.5 12.5 6',
   snow: 'M8 2v12M2.8 5l10.4 6M13.2 5L2.8 11',
-  link: 'M6.5 9.5l3-3M7 5l1.6-1.6a2.8 2.8 0 0 1 4 4L11 9M9 11l-1.6 1.6a2.8 2.8 0 0 1-4-4L5 7',
 } as const;
 
 export type IconName = keyof typeof PATHS;

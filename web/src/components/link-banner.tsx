@@ -12,9 +12,9 @@ export function LinkBanner({ url }: { url: string }): ReactElement | null {
   useChanges(clock);
   const story = linkStory(live.linkState, url, live.lastDataMs, clock.nowMs);
   return story === undefined ? null : (
-    <div className={styles.banner} data-testid="link-banner">
+    <section className={styles.banner} aria-label="Link to the daemon" data-testid="link-banner">
       <Icon name="warning" />
       <span>{story}</span>
-    </div>
+    </section>
   );
 }

@@ -1,6 +1,6 @@
 // Whether the page shows live data, in two or three words with a coloured dot.
 import type { ReactElement } from 'react';
-import { formatDuration } from '../domain/format';
+import { formatClock, formatDuration } from '../domain/format';
 import { isGone, linkLabel, type LinkState } from '../domain/link';
 import styles from './link-indicator.module.css';
 
@@ -16,10 +16,20 @@ export function LinkIndicator({ state, delayMs }: LinkIndicatorProps): ReactElem
   const late = state.kind === 'live' && delayMs > LATE_MS;
   const mood = late || state.kind === 'reconnecting' ? (isGone(state) ? 'gone' : 'late') : state.kind;
   return (
-    <span className={styles.indicator} data-mood={mood} role="status" data-testid="link-state">
+    <span
+      className={styles.indicator}
+      data-mood={mood}
+      role="status"
+      data-testid="link-state"
+      title={sinceWords(state)}
+    >
       <span className={styles.dot} aria-hidden="true" />
       {linkLabel(state)}
       {late && `, ${formatDuration(delayMs)} behind`}
     </span>
   );
+}
+
+function sinceWords(state: LinkState): string | undefined {
+  return state.kind === 'connecting' ? undefined : `since ${formatClock(state.sinceMs)}`;
 }

@@ -87,8 +87,6 @@ export interface ResumePoint {
   readonly revision: bigint;
 }
 
-export type SnapshotReason = 'unknown' | 'initial' | 'other-instance' | 'revision-gone';
-
 export const ORIENTATION_WORDS: Record<Orientation, string> = {
   unknown: 'not known',
   handshake: 'handshake seen: certain',

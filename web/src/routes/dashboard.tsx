@@ -6,6 +6,7 @@ import { DetailsPanel } from '../components/details-panel';
 import { FilterBar } from '../components/filter-bar';
 import { Header } from '../components/header';
 import { LinkBanner } from '../components/link-banner';
+import { LiveArea } from '../components/live-area';
 import { PacketPanel } from '../components/packet-panel';
 import { useStores } from '../store/stores';
 import styles from './dashboard.module.css';
@@ -39,14 +40,14 @@ export function Dashboard(): ReactElement {
     <div className={styles.page}>
       <Header />
       <LinkBanner url={window.location.origin} />
-      <main className={styles.main}>
+      <LiveArea>
         <div className={styles.left}>
           <FilterBar input={filterInput} />
           <ConnectionTable />
           <PacketPanel paused={paused} onPause={setPaused} />
         </div>
         <DetailsPanel />
-      </main>
+      </LiveArea>
     </div>
   );
 }

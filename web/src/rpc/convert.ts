@@ -10,11 +10,9 @@ import type {
   LocalEnd,
   Orientation,
   Rtt,
-  SnapshotReason,
 } from '../domain/connection';
 import type { TcpState } from '../domain/tcp-state';
 import * as wire from '../gen/tcpviewer/v1/connection_pb';
-import { SnapshotReason as WireSnapshotReason } from '../gen/tcpviewer/v1/service_pb';
 
 const STATES: Record<wire.TcpState, TcpState> = {
   [wire.TcpState.UNSPECIFIED]: 'UNKNOWN',
@@ -54,13 +52,6 @@ const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
   [wire.CloseReason.IDLE_TIMEOUT]: 'idle-timeout',
   [wire.CloseReason.HANDSHAKE_TIMEOUT]: 'handshake-timeout',
   [wire.CloseReason.REPLACED]: 'replaced',
-};
-
-const SNAPSHOT_REASONS: Record<WireSnapshotReason, SnapshotReason> = {
-  [WireSnapshotReason.UNSPECIFIED]: 'unknown',
-  [WireSnapshotReason.INITIAL]: 'initial',
-  [WireSnapshotReason.OTHER_INSTANCE]: 'other-instance',
-  [WireSnapshotReason.REVISION_GONE]: 'revision-gone',
 };
 
 const EMPTY_HALF: Half = {
@@ -103,10 +94,6 @@ export function toConnection(message: wire.Connection): Connection {
 
 export function toEndpoint(message: wire.Endpoint | undefined): Endpoint {
   return { address: message?.address ?? '', port: message?.port ?? 0 };
-}
-
-export function toSnapshotReason(reason: WireSnapshotReason): SnapshotReason {
-  return known(SNAPSHOT_REASONS, reason, 'unknown');
 }
 
 export function toMilliseconds(time: Timestamp | Duration | undefined): number | undefined {

@@ -1,10 +1,10 @@
 // Keeps one WatchConnections stream open for as long as the feed runs: applies what arrives at
 // once, resumes after a break at the last revision held, notices silence and late data, and
 // tells the state of the link. It never waits for rendering: the sink only changes a map.
-import type { Connection, ResumePoint, SnapshotReason } from '../domain/connection';
+import type { Connection, ResumePoint } from '../domain/connection';
 import { CONNECTING, type LinkFailure, type LinkState } from '../domain/link';
 import type { WatchConnectionsResponse } from '../gen/tcpviewer/v1/service_pb';
-import { toConnection, toMilliseconds, toSnapshotReason } from './convert';
+import { toConnection, toMilliseconds } from './convert';
 import { backoffMs, isAborted, toFailure, wait } from './retry';
 import type { TcpViewerClient } from './transport';
 
@@ -15,7 +15,7 @@ export const DELAY_LIMIT_MS = 5_000;
 
 /** Where the table goes; a store implements it. */
 export interface LiveSink {
-  snapshotPart(first: boolean, reason: SnapshotReason, connections: readonly Connection[]): void;
+  snapshotPart(first: boolean, connections: readonly Connection[]): void;
   snapshotEnd(at: ResumePoint): void;
   changes(at: ResumePoint, connections: readonly Connection[], removed: readonly bigint[]): void;
   heard(atMs: number, sentAtMs: number | undefined): void;
@@ -104,8 +104,8 @@ export class LiveFeed {
     const { event } = message;
     switch (event.case) {
       case 'snapshot': {
-        const { first, reason, connections } = event.value;
-        this.#sink.snapshotPart(first, toSnapshotReason(reason), connections.map(toConnection));
+        const { first, connections } = event.value;
+        this.#sink.snapshotPart(first, connections.map(toConnection));
         this.#sink.heard(nowMs, undefined);
         return;
       }

@@ -19,6 +19,7 @@ export class PacketFeed {
   readonly #sink: PacketSink;
   #wish: PacketWish = NO_PACKETS;
   #running: AbortController | undefined;
+  #pause = new AbortController();
 
   constructor(client: TcpViewerClient, sink: PacketSink) {
     this.#client = client;
@@ -39,6 +40,11 @@ export class PacketFeed {
     }
   }
 
+  /** Ends the wait before the next attempt: the daemon is known to answer again. */
+  retryNow(): void {
+    this.#pause.abort();
+  }
+
   async #run(wish: Exclude<PacketWish, { kind: 'none' }>, signal: AbortSignal): Promise<void> {
     const request = { last: wish.last, ...(wish.kind === 'connection' ? { connectionId: wish.id } : {}) };
     for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -55,7 +61,8 @@ export class PacketFeed {
           this.#sink.failed(toFailure(error).message);
         }
       }
-      await wait(backoffMs(attempt), signal);
+      this.#pause = new AbortController();
+      await wait(backoffMs(attempt), AbortSignal.any([signal, this.#pause.signal]));
     }
   }
 }

@@ -12,7 +12,6 @@ function storeWith(...ids: number[]): LiveStore {
   const store = new LiveStore();
   store.snapshotPart(
     true,
-    'initial',
     ids.map((id) => connection(id)),
   );
   store.snapshotEnd(at(1, 1));
@@ -24,7 +23,7 @@ const idsOf = (store: LiveStore): number[] => [...store.connections.keys()].map(
 describe('LiveStore', () => {
   it('keeps the old table until a new snapshot is complete', () => {
     const store = storeWith(1, 2);
-    store.snapshotPart(true, 'revision-gone', [connection(2), connection(3)]);
+    store.snapshotPart(true, [connection(2), connection(3)]);
     expect(idsOf(store)).toEqual([1, 2]);
     expect(store.loading).toBe(2);
     store.snapshotEnd(at(1, 9));
@@ -43,8 +42,8 @@ describe('LiveStore', () => {
 
   it('starts a snapshot afresh at its first part', () => {
     const store = new LiveStore();
-    store.snapshotPart(true, 'initial', [connection(1)]);
-    store.snapshotPart(true, 'initial', [connection(2)]);
+    store.snapshotPart(true, [connection(1)]);
+    store.snapshotPart(true, [connection(2)]);
     store.snapshotEnd(at(1, 1));
     expect(idsOf(store)).toEqual([2]);
   });
@@ -66,7 +65,7 @@ describe('LiveStore', () => {
     const store = storeWith(1);
     const replaced = vi.fn();
     store.listen({ upserted: vi.fn(), removed: vi.fn(), replaced });
-    store.snapshotPart(true, 'other-instance', [connection(1)]);
+    store.snapshotPart(true, [connection(1)]);
     store.snapshotEnd(at(2, 1));
     expect(replaced).toHaveBeenCalledWith(expect.any(Map), false);
     expect(store.find({ instance: 1n, id: 1n })).toBeUndefined();

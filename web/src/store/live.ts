@@ -1,7 +1,7 @@
 // The live table: every listed connection in its newest form, and the state of the link it comes
 // through. A snapshot is gathered aside and takes the table's place when it is complete, so a
 // reconnect neither flickers nor leaves half a table.
-import type { Connection, ConnectionRef, ResumePoint, SnapshotReason } from '../domain/connection';
+import type { Connection, ConnectionRef, ResumePoint } from '../domain/connection';
 import { CONNECTING, type LinkState } from '../domain/link';
 import { Notifier } from './notifier';
 
@@ -70,7 +70,7 @@ export class LiveStore {
     return atMs + this.#clockOffsetMs;
   }
 
-  snapshotPart(first: boolean, _reason: SnapshotReason, connections: readonly Connection[]): void {
+  snapshotPart(first: boolean, connections: readonly Connection[]): void {
     if (first || this.#incoming === undefined) {
       this.#incoming = new Map();
     }

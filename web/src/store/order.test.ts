@@ -20,7 +20,7 @@ describe('OrderStore', () => {
     live = new LiveStore();
     order = new OrderStore(live);
     stop = order.start();
-    live.snapshotPart(true, 'initial', [busy(1, 30), busy(2, 20), busy(3, 10)]);
+    live.snapshotPart(true, [busy(1, 30), busy(2, 20), busy(3, 10)]);
     live.snapshotEnd(AT);
   });
 
@@ -101,7 +101,7 @@ describe('OrderStore', () => {
 
   it('keeps its order through a snapshot of the same run while it is held', () => {
     order.setFrozen(true);
-    live.snapshotPart(true, 'revision-gone', [busy(3, 99), busy(1, 1), busy(9, 1)]);
+    live.snapshotPart(true, [busy(3, 99), busy(1, 1), busy(9, 1)]);
     live.snapshotEnd(AT);
     expect(rows()).toEqual([1, 2, 3, 9]);
     expect(order.row(2n)?.listed).toBe(false);
@@ -109,7 +109,7 @@ describe('OrderStore', () => {
 
   it('starts over with another run of the daemon', () => {
     order.setFrozen(true);
-    live.snapshotPart(true, 'other-instance', [busy(5, 1)]);
+    live.snapshotPart(true, [busy(5, 1)]);
     live.snapshotEnd({ instance: 2n, revision: 1n });
     expect(rows()).toEqual([5]);
   });

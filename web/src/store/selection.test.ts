@@ -16,7 +16,7 @@ describe('SelectionStore', () => {
     live = new LiveStore();
     selection = new SelectionStore(live);
     stop = selection.start();
-    live.snapshotPart(true, 'initial', [connection(1), connection(2)]);
+    live.snapshotPart(true, [connection(1), connection(2)]);
     live.snapshotEnd(AT);
     live.link({ kind: 'live', sinceMs: START_MS });
   });
@@ -44,7 +44,7 @@ describe('SelectionStore', () => {
 
   it('does not take the same id of another run for the selected one', () => {
     selection.select({ instance: 1n, id: 1n });
-    live.snapshotPart(true, 'other-instance', [connection(1, { interface: 'other' })]);
+    live.snapshotPart(true, [connection(1, { interface: 'other' })]);
     live.snapshotEnd({ instance: 2n, revision: 1n });
     expect(selection.listed).toBe(false);
     expect(selection.isSelected(1n)).toBe(false);

@@ -34,11 +34,14 @@ const PURE: &[&str] = &["model", "verdict", "filter"];
 /// Files that wire the stages together, or talk to a daemon from outside, and may name all of them.
 const WIRING: &[&str] = &["lib", "main", "daemon", "cli"];
 
-/// Crates, by the start of their names, and the stages that may see them.
-const CRATES: &[(&str, &[&str])] = &[
+/// The module of generated messages.
+const GENERATED: &str = "proto";
+
+/// Crates, by the start of their names, and generated code, with the stages that may see them.
+const RESTRICTED: &[(&str, &[&str])] = &[
     ("aya", &["attach", "capture", "sockets"]),
-    ("prost", &["api", "cli"]),
-    ("pb", &["api", "cli"]),
+    ("prost", &["api", "cli", GENERATED]),
+    (GENERATED, &["api", "cli"]),
 ];
 
 /// One line for every import that goes the wrong way.
@@ -106,7 +109,7 @@ fn objection(stage: &str, path: &NamedPath) -> Option<String> {
             if let Some(objection) = may_see(stage, named) {
                 return Some(objection);
             }
-            if named == stage || WIRING.contains(&stage) {
+            if named == stage || named == GENERATED || WIRING.contains(&stage) {
                 return None;
             }
             if WIRING.contains(&named.as_str()) {
@@ -134,7 +137,7 @@ fn may_see(stage: &str, name: &str) -> Option<String> {
         name.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
     };
-    let (_, allowed) = CRATES.iter().find(|(prefix, _)| belongs(prefix))?;
+    let (_, allowed) = RESTRICTED.iter().find(|(prefix, _)| belongs(prefix))?;
     (!allowed.contains(&stage)).then(|| {
         format!(
             "`{stage}` names `{name}`, which belongs to {}",
@@ -291,7 +294,7 @@ mod tests {
     fn kernel_types_stay_in_the_sources_and_wire_types_at_the_edge() {
         check("capture/events.rs", "use aya::maps::RingBuf;", &[]);
         check("api/convert.rs", "use prost_types::Timestamp;", &[]);
-        check("cli/watch.rs", "use crate::pb::WatchRequest;", &[]);
+        check("cli/watch.rs", "use crate::proto::WatchRequest;", &[]);
         check(
             "table.rs",
             "use aya::maps::Map;",
@@ -305,17 +308,17 @@ mod tests {
         check(
             "publish.rs",
             "use {prost::Message, std::fmt};",
-            &["1: `publish` names `prost`, which belongs to api, cli"],
+            &["1: `publish` names `prost`, which belongs to api, cli, proto"],
         );
         check(
             "publish.rs",
             "fn f(m: ::prost::Message) {}",
-            &["1: `publish` names `prost`, which belongs to api, cli"],
+            &["1: `publish` names `prost`, which belongs to api, cli, proto"],
         );
         check(
             "model.rs",
-            "use crate::pb::Connection;",
-            &["1: `model` names `pb`, which belongs to api, cli"],
+            "use crate::proto::Connection;",
+            &["1: `model` names `proto`, which belongs to api, cli"],
         );
     }
 
