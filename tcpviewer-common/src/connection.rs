@@ -232,6 +232,8 @@ pub struct Half {
     pub last_ack: u32,
     /// The [`Place`] at which this half is counted.
     pub place: u32,
+    /// Bytes before `next_seq` that were not seen yet: lost on the way here, or late.
+    pub missing_bytes: u32,
     /// Bits of [`Half::SEEN`] and the like.
     pub flags: u32,
     /// The sequence number after the FIN.
@@ -258,8 +260,8 @@ pub struct Half {
     pub timed_head: u8,
     /// How many segments are timed.
     pub timed_count: u8,
-    /// Room to the next multiple of four.
-    pub padding: u8,
+    /// Room to the next multiple of eight.
+    pub padding: [u8; 5],
     /// Segments whose acknowledgement is awaited: a ring, oldest at the head.
     pub timed: [TimedSegment; TIMED_SEGMENTS],
 }
@@ -324,6 +326,7 @@ impl Half {
         last_seq: 0,
         last_ack: 0,
         place: 0,
+        missing_bytes: 0,
         flags: 0,
         fin_end: 0,
         srtt_8: 0,
@@ -337,7 +340,7 @@ impl Half {
         window_scale_plus_1: 0,
         timed_head: 0,
         timed_count: 0,
-        padding: 0,
+        padding: [0; 5],
         timed: [TimedSegment { end: 0, sent: 0 }; TIMED_SEGMENTS],
     };
 

@@ -159,6 +159,8 @@ fn advance(own: &mut Half, segment: &Segment, now: u32) -> bool {
         return false;
     }
     if !seq::before(segment.seq, own.next_seq) {
+        let hole = segment.seq.wrapping_sub(own.next_seq);
+        own.missing_bytes = own.missing_bytes.saturating_add(hole);
         own.next_seq = end;
         time(own, TimedSegment { end, sent: now });
         return false;
@@ -178,16 +180,30 @@ fn advance(own: &mut Half, segment: &Segment, now: u32) -> bool {
     } else {
         (overlap as u64 * segment.wire_packets as u64).div_ceil(length as u64) as u32
     };
-    own.retransmitted_bytes += if overlap < segment.payload_bytes {
+    let old_bytes = if overlap < segment.payload_bytes {
         overlap
     } else {
         segment.payload_bytes
-    } as u64;
+    };
+    own.retransmitted_bytes += seen_before(own, old_bytes) as u64;
     forget_timed(own, segment.seq);
     if !whole {
         own.next_seq = end;
     }
     whole
+}
+
+/// How many of these old bytes were seen before; the others fill holes, for they were lost on the way here or
+/// come late. Where each hole lies is not kept: when all are filled, the sum is right all the same.
+#[inline(always)]
+fn seen_before(own: &mut Half, old_bytes: u32) -> u32 {
+    let filling = if old_bytes < own.missing_bytes {
+        old_bytes
+    } else {
+        own.missing_bytes
+    };
+    own.missing_bytes -= filling;
+    old_bytes - filling
 }
 
 /// Begins to wait for the segment's acknowledgement, if there is room.
@@ -245,6 +261,10 @@ fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) ->
     }
     if let Some(ticks) = sample {
         take_sample(other, ticks);
+    }
+    if !seq::before(ack, other.next_seq) {
+        // The receiver has it all, so what was not seen here took another way and will not come.
+        other.missing_bytes = 0;
     }
     if other.has(Half::FIN) && seq::before_or_at(other.fin_end, ack) {
         other.flags |= Half::FIN_ACKED;

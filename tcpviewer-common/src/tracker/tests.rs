@@ -196,6 +196,44 @@ fn a_segment_partly_sent_before_counts_its_old_bytes() {
 }
 
 #[test]
+fn bytes_lost_on_the_way_here_were_not_seen_before_when_they_come() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.client(301, 501, 100, DATA);
+    talk.after_ms(1).client(201, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes, sent.retransmissions),
+        (300, 0, 1)
+    );
+    talk.after_ms(1).client(301, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (400, 100));
+}
+
+#[test]
+fn what_was_repeated_adds_up_in_whatever_order_holes_are_filled() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.client(401, 501, 100, DATA);
+    for seq in [101, 401, 201, 301] {
+        talk.after_ms(1).client(seq, 501, 100, DATA);
+    }
+    let sent = talk.record.halves[0];
+    assert_eq!(sent.payload_bytes - sent.retransmitted_bytes, 400);
+}
+
+#[test]
+fn a_hole_that_was_acknowledged_is_not_waited_for() {
+    let mut talk = Conversation::established();
+    talk.client(201, 501, 100, DATA);
+    talk.server(501, 301, 0, Flags::ACK);
+    talk.client(201, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (200, 100));
+}
+
+#[test]
 fn a_keep_alive_is_no_retransmission() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
