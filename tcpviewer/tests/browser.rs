@@ -1,7 +1,11 @@
 //! The dashboard in a real Chromium against the real daemon: rows appear and change without a reload, details
 //! open, the page survives a restart of the daemon. What the browser does is in `web/e2e`; this starts the
 //! daemon for it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 #[path = "support/namespace.rs"]
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -18,7 +22,10 @@ fn a_browser_shows_connections_as_they_live() {
     }
     let program = env!("CARGO_BIN_EXE_tcpviewer");
     let web = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../web"));
-    assert!(web.join("dist/index.html").exists(), "build the dashboard first: npm run build in web");
+    assert!(
+        web.join("dist/index.html").exists(),
+        "build the dashboard first: npm run build in web"
+    );
     let namespace = Namespace::new("web");
     let _daemon = namespace.start(program, &["--interface", "lo", "--listen", "127.0.0.1:50100"]);
     let mut browser: Command = namespace.command("npm");
