@@ -159,7 +159,8 @@ pub(crate) fn dig(own: &mut Half, hole: Hole) {
             return;
         }
     }
-    let [_, second, third, fourth] = own.holes;
+    let [first, second, third, fourth] = own.holes;
+    own.forgotten_bytes = own.forgotten_bytes.saturating_add(first.end.wrapping_sub(first.start));
     own.holes = [second, third, fourth, hole];
 }
 
@@ -188,7 +189,11 @@ pub(crate) fn fill(own: &mut Half, start: u32, end: u32) -> u32 {
     if rest.start != rest.end {
         dig(own, rest);
     }
-    filled
+    // Bytes that lie in no hole may still fill one of those that gave way: so the sum is right in the end.
+    let others = end.wrapping_sub(start).saturating_sub(filled);
+    let forgotten = if others < own.forgotten_bytes { others } else { own.forgotten_bytes };
+    own.forgotten_bytes -= forgotten;
+    filled + forgotten
 }
 
 /// Forgets holes that the other side no longer asks for.
@@ -198,5 +203,8 @@ pub(crate) fn close(other: &mut Half, ack: u32) {
         if seq::before_or_at(hole.end, ack) {
             hole.end = hole.start;
         }
+    }
+    if seq::before_or_at(other.next_seq, ack) {
+        other.forgotten_bytes = 0;
     }
 }

@@ -238,6 +238,8 @@ pub struct Half {
     pub keep_alives: u32,
     /// Packets that begin beyond the next sequence number: something before them was not seen.
     pub lost_segments: u32,
+    /// Bytes in holes that gave way to newer ones.
+    pub forgotten_bytes: u32,
     /// When the highest sequence number was sent, [`RttTicks`].
     pub next_time: u32,
     /// When the newest packet with ACK was seen, ticks.
@@ -282,6 +284,8 @@ pub struct Half {
     pub duplicate_run: u8,
     /// Sequence numbers that were passed over and not seen yet; unused ones are empty.
     pub holes: [Hole; HOLES],
+    /// Room to the next multiple of eight.
+    pub padding: u32,
     /// Segments whose acknowledgement is awaited: a ring, oldest at the head.
     pub timed: [TimedSegment; TIMED_SEGMENTS],
 }
@@ -363,6 +367,7 @@ impl Half {
         window_full: 0,
         keep_alives: 0,
         lost_segments: 0,
+        forgotten_bytes: 0,
         next_time: 0,
         ack_time: 0,
         initial_seq: 0,
@@ -385,6 +390,7 @@ impl Half {
         timed_count: 0,
         duplicate_run: 0,
         holes: [Hole { start: 0, end: 0 }; HOLES],
+        padding: 0,
         timed: [TimedSegment { end: 0, sent: 0 }; TIMED_SEGMENTS],
     };
 
