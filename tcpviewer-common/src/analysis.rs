@@ -54,7 +54,8 @@ pub fn analyse(own: &mut Half, other: &mut Half, segment: &Segment, now: u32, fi
     if seen && seq::before(own.next_seq, segment.seq) && !segment.flags.has(Flags::RST) {
         own.lost_segments = own.lost_segments.wrapping_add(1);
     }
-    let keep_alive = plain && seen && segment.payload_bytes <= 1 && segment.seq.wrapping_add(1) == own.next_seq;
+    let keep_alive =
+        plain && seen && segment.payload_bytes <= 1 && segment.seq.wrapping_add(1) == own.next_seq;
     if keep_alive {
         own.flags |= Half::KEEP_ALIVE;
         own.keep_alives = own.keep_alives.wrapping_add(1);
@@ -67,7 +68,8 @@ pub fn analyse(own: &mut Half, other: &mut Half, segment: &Segment, now: u32, fi
     }
     note_ack(own, segment);
 
-    let carries = segment.sequence_length() > 0 && !(segment.flags.has(Flags::RST) && segment.payload_bytes == 0);
+    let carries =
+        segment.sequence_length() > 0 && !(segment.flags.has(Flags::RST) && segment.payload_bytes == 0);
     if keep_alive {
         Class::KeepAlive
     } else if !carries || !below_next {
@@ -89,7 +91,11 @@ fn repeated(own: &mut Half, other: &Half, segment: &Segment, now: u32, first_rtt
     let asked_for = other.duplicate_run >= 2
         && other.last_ack == segment.seq
         && now.wrapping_sub(other.ack_time) < FAST_TICKS;
-    let patience = if first_rtt == 0 { OVERTAKEN_TICKS } else { first_rtt };
+    let patience = if first_rtt == 0 {
+        OVERTAKEN_TICKS
+    } else {
+        first_rtt
+    };
     let overtaken = now.wrapping_sub(own.next_time) < patience
         && end != own.next_seq
         && (acknowledged || in_hole(own, segment.seq, end));
@@ -160,7 +166,9 @@ pub(crate) fn dig(own: &mut Half, hole: Hole) {
         }
     }
     let [first, second, third, fourth] = own.holes;
-    own.forgotten_bytes = own.forgotten_bytes.saturating_add(first.end.wrapping_sub(first.start));
+    own.forgotten_bytes = own
+        .forgotten_bytes
+        .saturating_add(first.end.wrapping_sub(first.start));
     own.holes = [second, third, fourth, hole];
 }
 
@@ -173,7 +181,11 @@ pub(crate) fn fill(own: &mut Half, start: u32, end: u32) -> u32 {
         if !(seq::before(hole.start, end) && seq::before(start, hole.end)) {
             continue;
         }
-        let from = if seq::before(hole.start, start) { start } else { hole.start };
+        let from = if seq::before(hole.start, start) {
+            start
+        } else {
+            hole.start
+        };
         let to = if seq::before(end, hole.end) { end } else { hole.end };
         filled = filled.wrapping_add(to.wrapping_sub(from));
         match (from == hole.start, to == hole.end) {
@@ -181,7 +193,10 @@ pub(crate) fn fill(own: &mut Half, start: u32, end: u32) -> u32 {
             (true, false) => hole.start = to,
             (false, true) => hole.end = from,
             (false, false) => {
-                rest = Hole { start: to, end: hole.end };
+                rest = Hole {
+                    start: to,
+                    end: hole.end,
+                };
                 hole.end = from;
             }
         }
@@ -191,7 +206,11 @@ pub(crate) fn fill(own: &mut Half, start: u32, end: u32) -> u32 {
     }
     // Bytes that lie in no hole may still fill one of those that gave way: so the sum is right in the end.
     let others = end.wrapping_sub(start).saturating_sub(filled);
-    let forgotten = if others < own.forgotten_bytes { others } else { own.forgotten_bytes };
+    let forgotten = if others < own.forgotten_bytes {
+        others
+    } else {
+        own.forgotten_bytes
+    };
     own.forgotten_bytes -= forgotten;
     filled + forgotten
 }

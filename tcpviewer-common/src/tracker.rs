@@ -171,7 +171,13 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
         Class::New => {
             let starts_new = !seq::before(segment.seq, own.next_seq);
             if starts_new && segment.seq != own.next_seq && !segment.flags.has(Flags::RST) {
-                dig(own, Hole { start: own.next_seq, end: segment.seq });
+                dig(
+                    own,
+                    Hole {
+                        start: own.next_seq,
+                        end: segment.seq,
+                    },
+                );
             }
             if starts_new && length > 0 && !segment.flags.has(Flags::RST) {
                 time(own, TimedSegment { end, sent: now });
@@ -190,10 +196,18 @@ fn repeat(own: &mut Half, segment: &Segment, class: Class) {
     let length = segment.sequence_length();
     let end = segment.seq.wrapping_add(length);
     let whole = seq::before_or_at(end, own.next_seq);
-    let overlap = if whole { length } else { own.next_seq.wrapping_sub(segment.seq) };
+    let overlap = if whole {
+        length
+    } else {
+        own.next_seq.wrapping_sub(segment.seq)
+    };
     let filled = fill(own, segment.seq, segment.seq.wrapping_add(overlap));
     let again = overlap.saturating_sub(filled);
-    own.retransmitted_bytes += if again < segment.payload_bytes { again } else { segment.payload_bytes } as u64;
+    own.retransmitted_bytes += if again < segment.payload_bytes {
+        again
+    } else {
+        segment.payload_bytes
+    } as u64;
     if class == Class::Retransmission {
         own.retransmissions = own.retransmissions.wrapping_add(if whole {
             segment.wire_packets

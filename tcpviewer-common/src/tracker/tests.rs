@@ -187,7 +187,10 @@ fn data_sent_twice_counts_as_retransmitted_and_gives_no_rtt_sample() {
 fn a_segment_partly_sent_before_counts_its_old_bytes() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
-    assert!(talk.client(151, 501, 100, DATA).retransmission, "half of it was sent before");
+    assert!(
+        talk.client(151, 501, 100, DATA).retransmission,
+        "half of it was sent before"
+    );
     let sent = talk.record.halves[0];
     assert_eq!(
         (sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq),
@@ -243,7 +246,10 @@ fn an_overtaken_segment_is_out_of_order_and_not_retransmitted() {
     talk.client(301, 501, 100, DATA);
     assert!(!talk.after_ms(1).client(101, 501, 100, DATA).retransmission);
     let sent = talk.record.halves[0];
-    assert_eq!((sent.lost_segments, sent.out_of_order, sent.retransmissions), (1, 1, 0));
+    assert_eq!(
+        (sent.lost_segments, sent.out_of_order, sent.retransmissions),
+        (1, 1, 0)
+    );
 }
 
 #[test]
@@ -257,7 +263,14 @@ fn two_duplicate_acks_make_the_repair_a_fast_retransmission() {
     }
     talk.after_ms(1).client(101, 501, 100, DATA);
     let [sent, received] = talk.record.halves;
-    assert_eq!((received.duplicate_acks, sent.retransmissions, sent.fast_retransmissions), (3, 1, 1));
+    assert_eq!(
+        (
+            received.duplicate_acks,
+            sent.retransmissions,
+            sent.fast_retransmissions
+        ),
+        (3, 1, 1)
+    );
 }
 
 #[test]
@@ -283,8 +296,16 @@ fn a_closed_window_its_probe_and_a_full_window_are_told_apart() {
     talk.window = 0;
     talk.server(501, 1_101, 0, Flags::ACK);
     let [sent, received] = talk.record.halves;
-    assert_eq!((received.zero_windows, received.duplicate_acks), (2, 0), "the answer to a probe is no duplicate");
-    assert_eq!((sent.retransmissions, sent.next_seq), (0, 1_101), "a probe does not count as sent");
+    assert_eq!(
+        (received.zero_windows, received.duplicate_acks),
+        (2, 0),
+        "the answer to a probe is no duplicate"
+    );
+    assert_eq!(
+        (sent.retransmissions, sent.next_seq),
+        (0, 1_101),
+        "a probe does not count as sent"
+    );
 }
 
 #[test]
