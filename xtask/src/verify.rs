@@ -1,4 +1,4 @@
-//! `verify`: loads every eBPF program of the release build and prints what the verifier made of it. The loading
+//! `verify`: loads every eBPF program and prints what the verifier made of it. The loading
 //! and the table are an example of the daemon's crate; this only runs it with the rights it needs.
 
 use anyhow::{Context as _, Result, bail};
@@ -17,15 +17,7 @@ pub(crate) fn verify() -> Result<()> {
 pub(crate) fn with(access: &Access) -> Result<()> {
     access
         .cargo()?
-        .args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "tcpviewer",
-            "--example",
-            "verify",
-        ])
+        .args(["run", "--quiet", "--package", "tcpviewer", "--example", "verify"])
         .run()
         .context("verify the eBPF programs")
 }

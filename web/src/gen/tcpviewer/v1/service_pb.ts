@@ -109,7 +109,8 @@ export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_service, 2);
 
 /**
- * The table is complete up to a revision.
+ * The table is complete up to a revision. What changed or went while the snapshot was
+ * being sent follows in the first changes.
  *
  * @generated from message tcpviewer.v1.SnapshotEnd
  */
@@ -585,6 +586,8 @@ export const TcpViewerService: GenService<{
    * First come `snapshot` messages (none when the request resumes), then one
    * `snapshot_end`, then `changes` for as long as the client listens. A client that
    * reads slowly skips intermediate forms; it never gets an old one after a newer one.
+   * One that falls so far behind that removals were forgotten gets a new snapshot in the
+   * same stream.
    *
    * @generated from rpc tcpviewer.v1.TcpViewerService.WatchConnections
    */
@@ -616,6 +619,8 @@ export const TcpViewerService: GenService<{
   /**
    * Sends the last packets that are at hand, then follows. While nobody watches,
    * the kernel sends no packets to the daemon at all, so the first watcher starts empty.
+   * The first message comes at once, and one without packets every few seconds on a quiet
+   * host, as a sign of life.
    *
    * @generated from rpc tcpviewer.v1.TcpViewerService.WatchPackets
    */
