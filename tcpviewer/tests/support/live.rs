@@ -1,7 +1,10 @@
-//! What tests with real traffic are made of, in the order a test needs it: rights, network namespaces, the real
+//! What tests with real traffic are made of, in the order a test needs it: rights, network namespaces, a line
+//! that the test controls, the real
 //! daemon in one of them, a client that is not ours, traffic, and what the kernel says about it.
 
 pub(crate) mod namespaces;
+
+pub(crate) mod relay;
 
 pub(crate) mod daemon;
 

@@ -132,3 +132,37 @@ fn ask(server: SocketAddr, number: usize) -> Exchange {
         response_bytes: response.len() as u64,
     }
 }
+
+/// Opens, uses and closes connections from several threads until there were so many. Each asks with five bytes
+/// and is answered with seven; the client closes first.
+pub(crate) fn storm(from: &Namespace, to: &Namespace, address: IpAddr, connections: usize) {
+    const THREADS: usize = 8;
+    thread::scope(|scope| {
+        for _thread in 0..THREADS {
+            // A listener for each thread, so that its client always has ports left: those it used before linger
+            // in TIME-WAIT.
+            let listener = to.enter(|| TcpListener::bind((address, 0)).unwrap());
+            let listening = listener.local_addr().unwrap();
+            let count = connections / THREADS;
+            scope.spawn(move || serve_short(&listener, count));
+            scope.spawn(move || from.enter(|| (0..count).for_each(|_number| call_short(listening))));
+        }
+    });
+}
+
+fn serve_short(listener: &TcpListener, count: usize) {
+    for _number in 0..count {
+        let (mut stream, _address) = listener.accept().unwrap();
+        let mut question = [0; 5];
+        stream.read_exact(&mut question).unwrap();
+        stream.write_all(b"answers").unwrap();
+        assert_eq!(stream.read(&mut question).unwrap(), 0);
+    }
+}
+
+fn call_short(server: SocketAddr) {
+    let mut stream = TcpStream::connect(server).unwrap();
+    stream.write_all(b"hello").unwrap();
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).unwrap();
+}

@@ -109,46 +109,51 @@ impl Watch {
         watch
     }
 
-    /// Waits until all of these connections are listed and the condition holds for each. Returns them in order.
+    /// Waits until all of these connections are listed and the condition holds for each. Returns them in order;
+    /// when the condition never holds, as they are then, for the test to say what is wrong.
     pub(crate) fn connections(
         &self,
         ends: &[(SocketAddr, SocketAddr)],
         condition: impl Fn(usize, &Connection) -> bool,
     ) -> Vec<Connection> {
-        let what = format!("connections {ends:?} as expected");
-        self.wait_for(&what, |table| {
-            let find = |(number, ends): (usize, &(SocketAddr, SocketAddr))| {
-                let mut matching = table
-                    .connections
-                    .values()
-                    .filter(|connection| (connection.source, connection.destination) == *ends);
-                let found = matching
-                    .next()
-                    .filter(|connection| condition(number, connection))
-                    .cloned();
-                assert!(matching.next().is_none(), "{ends:?} is listed twice");
-                found
-            };
-            ends.iter().enumerate().map(find).collect()
-        })
+        let all = |table: &Table| {
+            ends.iter()
+                .map(|ends| table.find(ends))
+                .collect::<Option<Vec<_>>>()
+        };
+        let as_expected = |table: &Table| {
+            let found = all(table)?;
+            let holds = found
+                .iter()
+                .enumerate()
+                .all(|(number, connection)| condition(number, connection));
+            holds.then_some(found)
+        };
+        self.look_until(as_expected)
+            .unwrap_or_else(|| self.wait_for("all connections", all))
     }
 
     fn wait_for<T>(&self, what: &str, look: impl Fn(&Table) -> Option<T>) -> T {
+        self.look_until(look).unwrap_or_else(|| {
+            let errors = fs::read_to_string(self.errors.path()).unwrap();
+            let connections = &self.shared.0.lock().unwrap().connections;
+            panic!(
+                "no {what} by {:?}; it has {connections:#?}\n{errors}",
+                self.protocol
+            )
+        })
+    }
+
+    /// Looks whenever something changes. `None` when patience ends.
+    fn look_until<T>(&self, look: impl Fn(&Table) -> Option<T>) -> Option<T> {
         let (table, changed) = &*self.shared;
         let started = Instant::now();
         let mut table = table.lock().unwrap();
         loop {
             if let Some(found) = look(&table) {
-                return found;
+                return Some(found);
             }
-            let Some(left) = PATIENCE.checked_sub(started.elapsed()) else {
-                let errors = fs::read_to_string(self.errors.path()).unwrap();
-                let connections = &table.connections;
-                panic!(
-                    "no {what} by {:?}; it has {connections:#?}\n{errors}",
-                    self.protocol
-                )
-            };
+            let left = PATIENCE.checked_sub(started.elapsed())?;
             table = changed.wait_timeout(table, left).unwrap().0;
         }
     }
@@ -173,6 +178,14 @@ fn read(stdout: ChildStdout, shared: &(Mutex<Table>, Condvar)) {
 }
 
 impl Table {
+    fn find(&self, ends: &(SocketAddr, SocketAddr)) -> Option<Connection> {
+        let is_it = |connection: &&Connection| (connection.source, connection.destination) == *ends;
+        let mut found = self.connections.values().filter(is_it);
+        let first = found.next().cloned();
+        assert!(found.next().is_none(), "{ends:?} is listed twice");
+        first
+    }
+
     fn apply(&mut self, message: &Value) {
         let (snapshot, changes) = (&message["snapshot"], &message["changes"]);
         if snapshot["first"] == true {
