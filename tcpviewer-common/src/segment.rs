@@ -43,11 +43,21 @@ pub struct Segment {
     pub options: SynOptions,
 }
 
+/// A VLAN tag (IEEE 802.1Q, 9.3).
+const VLAN_TAG_BYTES: u32 = 4;
+
 impl Segment {
     /// Sequence space the segment takes: payload, SYN and FIN count (RFC 9293, section 3.4).
     #[inline(always)]
     pub const fn sequence_length(&self) -> u32 {
         self.payload_bytes + self.flags.has(Flags::SYN) as u32 + self.flags.has(Flags::FIN) as u32
+    }
+
+    /// Adds the VLAN tag that the kernel keeps beside the frame: on the wire it is part of it.
+    #[inline(always)]
+    pub const fn tag(&mut self) {
+        self.header_bytes += VLAN_TAG_BYTES;
+        self.wire_bytes += VLAN_TAG_BYTES;
     }
 
     /// Makes the segment stand for several packets on the wire. `segments` is what the kernel says

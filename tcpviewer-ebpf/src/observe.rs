@@ -18,7 +18,7 @@ use tcpviewer_common::{
 
 use crate::{
     maps::{CONNECTIONS, LEDGER, SETTINGS},
-    packet::{LinearBytes, interface, offload},
+    packet::{LinearBytes, has_vlan_tag, interface, offload},
     report,
 };
 
@@ -66,6 +66,9 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64) -> Result<Segment, S
         }
         other => other,
     }?;
+    if has_vlan_tag(context) {
+        segment.tag();
+    }
     let (segments, segment_bytes) = offload(context);
     segment.split(segments, segment_bytes);
     Ok(segment)

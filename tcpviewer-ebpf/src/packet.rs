@@ -73,6 +73,13 @@ pub(crate) fn offload(context: &TcContext) -> (u32, u32) {
     unsafe { ((*skb).gso_segs, (*skb).gso_size) }
 }
 
+/// Whether the kernel keeps a VLAN tag of the packet beside its bytes.
+#[inline(always)]
+pub(crate) fn has_vlan_tag(context: &TcContext) -> bool {
+    // SAFETY: the context is valid while the program runs.
+    unsafe { (*context.skb.skb).vlan_present != 0 }
+}
+
 /// Index of the interface the packet is on.
 #[inline(always)]
 pub(crate) fn interface(context: &TcContext) -> u32 {

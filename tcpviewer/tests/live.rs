@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test stops at the first surprise"
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and tells its figures"
 )]
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -35,7 +36,11 @@ fn four_streams_of_iperf3_are_seen_with_all_their_bytes() {
     let watches = PROTOCOLS.map(|protocol| Watch::start(&daemon, protocol));
     let _server = iperf::Server::start(&pair.right);
 
-    let streams = iperf::run(&pair.left, "10.77.0.2", &["--parallel", "4", "--bytes", "200M"]);
+    let streams = iperf::run(
+        &pair.left,
+        "10.77.0.2",
+        &["--parallel", "4", "--bytes", "60M", "--bitrate", "200M"],
+    );
 
     assert_eq!(streams.len(), 4);
     for watch in &watches {

@@ -207,3 +207,11 @@ fn a_super_packet_stands_for_what_the_network_will_carry() {
     unchecked.split(0, 1448);
     assert_eq!(unchecked.wire_packets, 3);
 }
+
+#[test]
+fn a_tag_beside_the_frame_is_in_every_packet_on_the_wire() {
+    let mut segment = read(&ipv4(&[], &TCP, 3000), Link::None).unwrap();
+    segment.tag();
+    segment.split(3, 1448);
+    assert_eq!(segment.wire_bytes, 3044 + 2 * 44);
+}
