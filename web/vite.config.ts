@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 
 const DAEMON_URL = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
 
+// The daemon answers only pages of its own origin.
+const toDaemon = { target: DAEMON_URL, changeOrigin: true, headers: { origin: DAEMON_URL } };
+
 export default defineConfig({
   plugins: [react()],
   build: {
@@ -16,8 +19,8 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     proxy: {
-      '/tcpviewer.v1.': DAEMON_URL,
-      '/grpc.': DAEMON_URL,
+      '/tcpviewer.v1.': toDaemon,
+      '/grpc.': toDaemon,
     },
   },
   test: {

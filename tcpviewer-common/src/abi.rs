@@ -8,7 +8,7 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
-    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, TimedSegment},
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, TimedSegment},
     event::{ConnectionEvent, PacketEvent, Settings},
     ledger::LedgerCounters,
 };
@@ -17,7 +17,10 @@ const _: () = {
     assert!(size_of::<ConnectionKey>() == 36 && align_of::<ConnectionKey>() == 4);
     assert!(size_of::<TimedSegment>() == 8);
     // No hidden padding: the size is the sum of the fields.
-    assert!(size_of::<Half>() == 5 * 8 + 14 * 4 + 2 * 2 + 4 + 8 * size_of::<TimedSegment>());
+    assert!(
+        size_of::<Half>()
+            == 5 * 8 + 26 * 4 + 2 * 2 + 4 + 4 * size_of::<Hole>() + 8 * size_of::<TimedSegment>()
+    );
     assert!(size_of::<ConnectionRecord>() == 7 * 8 + 8 + 2 * size_of::<Half>());
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());

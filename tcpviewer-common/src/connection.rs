@@ -3,7 +3,7 @@
 //! gap is spelled out (see `abi`). Only `tracker` changes a record.
 
 use crate::{
-    limits::TIMED_SEGMENTS,
+    limits::{HOLES, TIMED_SEGMENTS},
     segment::{Address, Segment},
     state::TcpState,
 };
@@ -220,8 +220,30 @@ pub struct Half {
     pub payload_bytes: u64,
     /// TCP payload bytes seen before.
     pub retransmitted_bytes: u64,
-    /// Packets on the wire with data, SYN or FIN at or below what was already sent.
+    /// Packets on the wire with data, SYN or FIN at or below what was already sent, whatever their class.
     pub retransmissions: u32,
+    /// Those of them that two or more duplicate ACKs asked for.
+    pub fast_retransmissions: u32,
+    /// Those of them that the other side had already acknowledged.
+    pub spurious_retransmissions: u32,
+    /// Packets that fill a hole soon after it was seen: overtaken on the way, not sent twice.
+    pub out_of_order: u32,
+    /// ACKs that say again what the last one said, with nothing else to say.
+    pub duplicate_acks: u32,
+    /// Packets that offer no receive window.
+    pub zero_windows: u32,
+    /// Packets that use up the window that the other side offered.
+    pub window_full: u32,
+    /// Packets of one or no byte just below the next sequence number, sent to see whether the other side lives.
+    pub keep_alives: u32,
+    /// Packets that begin beyond the next sequence number: something before them was not seen.
+    pub lost_segments: u32,
+    /// Bytes in holes that gave way to newer ones.
+    pub forgotten_bytes: u32,
+    /// When the highest sequence number was sent, [`RttTicks`].
+    pub next_time: u32,
+    /// When the newest packet with ACK was seen, ticks.
+    pub ack_time: u32,
     /// Initial sequence number, or the first that was seen.
     pub initial_seq: u32,
     /// The sequence number after the highest that was sent.
@@ -258,8 +280,12 @@ pub struct Half {
     pub timed_head: u8,
     /// How many segments are timed.
     pub timed_count: u8,
-    /// Room to the next multiple of four.
-    pub padding: u8,
+    /// Duplicate ACKs in a row; stays at the highest number it can hold.
+    pub duplicate_run: u8,
+    /// Sequence numbers that were passed over and not seen yet; unused ones are empty.
+    pub holes: [Hole; HOLES],
+    /// Room to the next multiple of eight.
+    pub padding: u32,
     /// Segments whose acknowledgement is awaited: a ring, oldest at the head.
     pub timed: [TimedSegment; TIMED_SEGMENTS],
 }
@@ -272,6 +298,16 @@ pub struct TimedSegment {
     pub end: u32,
     /// When it was seen, ticks.
     pub sent: u32,
+}
+
+/// A range of sequence numbers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hole {
+    /// The first.
+    pub start: u32,
+    /// The one after the last; equal to the first where the hole is empty.
+    pub end: u32,
 }
 
 /// RTTs are kept in units of 256 ns: fine enough for loopback, and a division less per packet. The clock in
@@ -310,6 +346,10 @@ impl Half {
     pub const FIN_SECOND: u32 = 1 << 7;
     /// A RST was seen.
     pub const RST: u32 = 1 << 8;
+    /// The newest packet was a keep-alive.
+    pub const KEEP_ALIVE: u32 = 1 << 9;
+    /// The newest packet was a zero-window probe.
+    pub const PROBE: u32 = 1 << 10;
 
     /// A half of which nothing was seen.
     pub const SILENT: Self = Self {
@@ -319,6 +359,17 @@ impl Half {
         payload_bytes: 0,
         retransmitted_bytes: 0,
         retransmissions: 0,
+        fast_retransmissions: 0,
+        spurious_retransmissions: 0,
+        out_of_order: 0,
+        duplicate_acks: 0,
+        zero_windows: 0,
+        window_full: 0,
+        keep_alives: 0,
+        lost_segments: 0,
+        forgotten_bytes: 0,
+        next_time: 0,
+        ack_time: 0,
         initial_seq: 0,
         next_seq: 0,
         last_seq: 0,
@@ -337,6 +388,8 @@ impl Half {
         window_scale_plus_1: 0,
         timed_head: 0,
         timed_count: 0,
+        duplicate_run: 0,
+        holes: [Hole { start: 0, end: 0 }; HOLES],
         padding: 0,
         timed: [TimedSegment { end: 0, sent: 0 }; TIMED_SEGMENTS],
     };

@@ -15,6 +15,8 @@ pub mod connection;
 
 pub mod state;
 
+pub mod analysis;
+
 pub mod tracker;
 
 pub mod event;

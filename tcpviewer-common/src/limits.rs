@@ -7,6 +7,10 @@ pub const DEFAULT_MAX_CONNECTIONS: u32 = 262_144;
 /// sender that keeps twenty super-packets in flight still gets a sample from about every second ACK.
 pub const TIMED_SEGMENTS: usize = 8;
 
+/// Holes in the sequence numbers of one half that are remembered, the newest ones. A segment that fills an older
+/// one counts as retransmitted.
+pub const HOLES: usize = 4;
+
 /// Size of the ring buffer for connection events, bytes: about 4,000 events, which is 100 ms of 40,000
 /// connections per second.
 pub const CONNECTION_RING_BYTES: u32 = 4 << 20;

@@ -3,7 +3,8 @@
 //! record's lock held, so it calls nothing, allocates nothing and has no loop without a bound.
 
 use crate::{
-    connection::{ConnectionRecord, Half, Place, RttTicks, Side, TimedSegment},
+    analysis::{Class, analyse, close, dig, fill},
+    connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, TimedSegment},
     limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
     segment::{Flags, Segment},
     seq,
@@ -34,7 +35,7 @@ pub struct Outcome {
     pub opened: bool,
     /// It ended the connection.
     pub closed: bool,
-    /// All of it was sent before.
+    /// It carries what was sent before.
     pub retransmission: bool,
 }
 
@@ -66,12 +67,20 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     if !at_home(own, segment, seen) {
         return Outcome::default();
     }
-    count(own, segment, seen.now_ns);
-    let retransmission = advance(own, segment, RttTicks::from_ns(seen.now_ns));
+    let now = RttTicks::from_ns(seen.now_ns);
+    let first_rtt = if record.established_ns > record.syn_ns && record.syn_ns != 0 {
+        RttTicks::from_ns(record.established_ns - record.syn_ns)
+    } else {
+        0
+    };
+    let class = analyse(own, other, segment, now, first_rtt);
+    advance(own, segment, now, class);
     let mut established = false;
     if segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST) {
-        established = acknowledge(own, other, segment, RttTicks::from_ns(seen.now_ns));
+        established = acknowledge(own, other, segment, now);
     }
+    own.ack_time = now;
+    count(own, segment, seen.now_ns);
     control(own, other, segment);
 
     if segment.flags.has(Flags::SYN) {
@@ -92,7 +101,7 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         counted: true,
         opened,
         closed,
-        retransmission,
+        retransmission: class == Class::Retransmission,
     }
 }
 
@@ -145,49 +154,68 @@ fn count(own: &mut Half, segment: &Segment, now_ns: u64) {
     own.window = segment.window;
 }
 
-/// Moves the highest sequence number sent and times the segment. Returns whether all of it was sent before.
+/// Moves the highest sequence number sent, keeps the holes, and times what is new.
 #[inline(always)]
-fn advance(own: &mut Half, segment: &Segment, now: u32) -> bool {
+fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
     let length = segment.sequence_length();
     let end = segment.seq.wrapping_add(length);
     if !own.has(Half::SEEN) {
         own.flags |= Half::SEEN;
         own.initial_seq = segment.seq;
         own.next_seq = segment.seq;
+        own.next_time = now;
     }
-    if length == 0 || segment.flags.has(Flags::RST) {
-        return false;
+    match class {
+        Class::Probe | Class::KeepAlive => return,
+        Class::OutOfOrder | Class::Retransmission => repeat(own, segment, class),
+        Class::New => {
+            let starts_new = !seq::before(segment.seq, own.next_seq);
+            if starts_new && segment.seq != own.next_seq && !segment.flags.has(Flags::RST) {
+                dig(
+                    own,
+                    Hole {
+                        start: own.next_seq,
+                        end: segment.seq,
+                    },
+                );
+            }
+            if starts_new && length > 0 && !segment.flags.has(Flags::RST) {
+                time(own, TimedSegment { end, sent: now });
+            }
+        }
     }
-    if !seq::before(segment.seq, own.next_seq) {
+    if seq::before(own.next_seq, end) {
         own.next_seq = end;
-        time(own, TimedSegment { end, sent: now });
-        return false;
+        own.next_time = now;
     }
-    let keep_alive = length == 1 && segment.payload_bytes == 1 && end == own.next_seq;
-    if keep_alive {
-        return false;
-    }
+}
+
+/// Counts what was sent before, leaving out bytes that are seen for the first time: those that fill a hole.
+#[inline(always)]
+fn repeat(own: &mut Half, segment: &Segment, class: Class) {
+    let length = segment.sequence_length();
+    let end = segment.seq.wrapping_add(length);
     let whole = seq::before_or_at(end, own.next_seq);
     let overlap = if whole {
         length
     } else {
         own.next_seq.wrapping_sub(segment.seq)
     };
-    own.retransmissions += if whole {
-        segment.wire_packets
-    } else {
-        (overlap as u64 * segment.wire_packets as u64).div_ceil(length as u64) as u32
-    };
-    own.retransmitted_bytes += if overlap < segment.payload_bytes {
-        overlap
+    let filled = fill(own, segment.seq, segment.seq.wrapping_add(overlap));
+    let again = overlap.saturating_sub(filled);
+    own.retransmitted_bytes += if again < segment.payload_bytes {
+        again
     } else {
         segment.payload_bytes
     } as u64;
-    forget_timed(own, segment.seq);
-    if !whole {
-        own.next_seq = end;
+    if class == Class::Retransmission {
+        own.retransmissions = own.retransmissions.wrapping_add(if whole {
+            segment.wire_packets
+        } else {
+            (overlap as u64 * segment.wire_packets as u64).div_ceil(length.max(1) as u64) as u32
+        });
     }
-    whole
+    forget_timed(own, segment.seq);
 }
 
 /// Begins to wait for the segment's acknowledgement, if there is room.
@@ -226,6 +254,7 @@ fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) ->
     let ack = segment.ack;
     own.last_ack = ack;
     own.flags |= Half::ACK;
+    close(other, ack);
     let mut sample = None;
     for _ in 0..TIMED_SEGMENTS {
         if other.timed_count == 0 {

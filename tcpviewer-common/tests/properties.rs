@@ -83,7 +83,7 @@ proptest! {
         for link in [Link::Ethernet, Link::None] {
             let packet = Captured { bytes: &bytes, length: bytes.len() + longer };
             if let Ok(segment) = parse(&packet, link) {
-                prop_assert!(segment.header_bytes as usize <= bytes.len());
+                prop_assert_eq!(segment.wire_bytes as usize, packet.length);
             }
         }
     }

@@ -26,10 +26,33 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // With nowhere to write to, the exit status has to do.
-            writeln!(stderr(), "tcpviewer: {error:#}").ok();
+            writeln!(stderr(), "tcpviewer: {}", sentence(&error)).ok();
             exit_status(&error)
         }
     }
+}
+
+/// What went wrong and where. The stages' errors name their cause; what was put around them is told before.
+fn sentence(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |told, cause| {
+            if told.is_empty() {
+                cause
+            } else if told.to_lowercase().contains(
+                cause
+                    .split(" (os error")
+                    .next()
+                    .unwrap_or_default()
+                    .to_lowercase()
+                    .as_str(),
+            ) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
 }
 
 fn exit_status(error: &anyhow::Error) -> ExitCode {

@@ -107,6 +107,22 @@ pub struct Half {
     pub retransmitted_bytes: u64,
     /// Packets with data, SYN or FIN at or below what was already sent.
     pub retransmissions: u64,
+    /// Those that duplicate ACKs asked for.
+    pub fast_retransmissions: u64,
+    /// Those of what was already acknowledged.
+    pub spurious_retransmissions: u64,
+    /// Packets that were overtaken on the way.
+    pub out_of_order: u64,
+    /// ACKs that say again what the last one said.
+    pub duplicate_acks: u64,
+    /// Packets that offer no receive window.
+    pub zero_windows: u64,
+    /// Packets that use up the window of the other side.
+    pub window_full: u64,
+    /// Probes of a silent connection.
+    pub keep_alives: u64,
+    /// Packets that begin beyond the next sequence number.
+    pub lost_segments: u64,
     /// TCP payload per second over the last update interval.
     pub payload_bytes_per_second: u64,
     /// Packets per second over the last update interval.
@@ -334,7 +350,7 @@ pub struct Packet {
     pub payload_bytes: u32,
     /// Packets on the wire.
     pub wire_packets: u32,
-    /// Whether all of it was sent before.
+    /// Whether it carries what was sent before.
     pub retransmission: bool,
 }
 

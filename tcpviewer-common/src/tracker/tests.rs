@@ -33,6 +33,7 @@ struct Conversation {
     record: ConnectionRecord,
     now_ns: u64,
     place: Place,
+    window: u16,
 }
 
 impl Conversation {
@@ -41,6 +42,7 @@ impl Conversation {
             record: ConnectionRecord::VACANT,
             now_ns: START,
             place: Place::new(2, true),
+            window: 1_000,
         }
     }
 
@@ -75,6 +77,7 @@ impl Conversation {
             ack,
             payload_bytes,
             flags,
+            window: self.window,
             ..segment(ports.0, ports.1)
         };
         observe(
@@ -185,14 +188,143 @@ fn a_segment_partly_sent_before_counts_its_old_bytes() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
     assert!(
-        !talk.client(151, 501, 100, DATA).retransmission,
-        "half of it is new"
+        talk.client(151, 501, 100, DATA).retransmission,
+        "half of it was sent before"
     );
     let sent = talk.record.halves[0];
     assert_eq!(
         (sent.payload_bytes, sent.retransmitted_bytes, sent.next_seq),
         (200, 50, 251)
     );
+}
+
+#[test]
+fn bytes_lost_on_the_way_here_were_not_seen_before_when_they_come() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.client(301, 501, 100, DATA);
+    talk.after_ms(10).client(201, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes, sent.retransmissions),
+        (300, 0, 1)
+    );
+    talk.after_ms(1).client(301, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (400, 100));
+}
+
+#[test]
+fn what_was_repeated_adds_up_in_whatever_order_holes_are_filled() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.client(401, 501, 100, DATA);
+    for seq in [101, 401, 201, 301] {
+        talk.after_ms(1).client(seq, 501, 100, DATA);
+    }
+    let sent = talk.record.halves[0];
+    assert_eq!(sent.payload_bytes - sent.retransmitted_bytes, 400);
+}
+
+#[test]
+fn more_holes_than_are_remembered_add_up_all_the_same() {
+    let mut talk = Conversation::established();
+    for hole in 0..10 {
+        talk.client(201 + hole * 200, 501, 100, DATA);
+    }
+    for hole in 0..10 {
+        talk.after_ms(10).client(101 + hole * 200, 501, 100, DATA);
+    }
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (2_000, 0));
+}
+
+#[test]
+fn an_overtaken_segment_is_out_of_order_and_not_retransmitted() {
+    let mut talk = Conversation::established();
+    talk.client(201, 501, 100, DATA);
+    talk.client(301, 501, 100, DATA);
+    assert!(!talk.after_ms(1).client(101, 501, 100, DATA).retransmission);
+    let sent = talk.record.halves[0];
+    assert_eq!(
+        (sent.lost_segments, sent.out_of_order, sent.retransmissions),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn two_duplicate_acks_make_the_repair_a_fast_retransmission() {
+    let mut talk = Conversation::established();
+    for seq in [101, 201, 301, 401] {
+        talk.client(seq, 501, 100, DATA);
+    }
+    for _ in 0..3 {
+        talk.after_ms(5).server(501, 101, 0, Flags::ACK);
+    }
+    talk.after_ms(1).client(101, 501, 100, DATA);
+    let [sent, received] = talk.record.halves;
+    assert_eq!(
+        (
+            received.duplicate_acks,
+            sent.retransmissions,
+            sent.fast_retransmissions
+        ),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn what_was_acknowledged_and_comes_again_is_spurious() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.server(501, 201, 0, Flags::ACK);
+    talk.after_ms(300).client(101, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.retransmissions, sent.spurious_retransmissions), (1, 1));
+}
+
+#[test]
+fn a_closed_window_its_probe_and_a_full_window_are_told_apart() {
+    let mut talk = Conversation::established();
+    // The server offers 1000 bytes, not scaled.
+    talk.client(101, 501, 1_000, DATA);
+    assert_eq!(talk.record.halves[0].window_full, 1);
+    talk.window = 0;
+    talk.server(501, 1_101, 0, Flags::ACK);
+    talk.window = 1_000;
+    talk.after_ms(200).client(1_101, 501, 1, Flags::ACK);
+    talk.window = 0;
+    talk.server(501, 1_101, 0, Flags::ACK);
+    let [sent, received] = talk.record.halves;
+    assert_eq!(
+        (received.zero_windows, received.duplicate_acks),
+        (2, 0),
+        "the answer to a probe is no duplicate"
+    );
+    assert_eq!(
+        (sent.retransmissions, sent.next_seq),
+        (0, 1_101),
+        "a probe does not count as sent"
+    );
+}
+
+#[test]
+fn a_keep_alive_and_its_answer_are_counted_as_such() {
+    let mut talk = Conversation::established();
+    talk.after_ms(9_000).client(100, 501, 0, Flags::ACK);
+    talk.server(501, 101, 0, Flags::ACK);
+    let [sent, received] = talk.record.halves;
+    assert_eq!((sent.keep_alives, received.duplicate_acks), (1, 0));
+}
+
+#[test]
+fn a_hole_that_was_acknowledged_is_not_waited_for() {
+    let mut talk = Conversation::established();
+    talk.client(201, 501, 100, DATA);
+    talk.server(501, 301, 0, Flags::ACK);
+    talk.client(201, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (200, 100));
 }
 
 #[test]

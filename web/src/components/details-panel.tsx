@@ -24,6 +24,7 @@ import { RoundTripTable } from './round-trip-table';
 import { StateBadge } from './state-badge';
 import { TimeChart } from './time-chart';
 import { TrafficTable } from './traffic-table';
+import { HealthTable } from './health-table';
 
 const CHART_SPAN_MS = { least: 60_000, most: 180_000 };
 
@@ -116,6 +117,7 @@ function Details({
         series={[{ name: 'smoothed', tone: 'round-trip', values: samples.map(({ srttUs }) => srttUs) }]}
       />
       <TrafficTable sent={connection.sent} received={connection.received} />
+      <HealthTable sent={connection.sent} received={connection.received} />
       <RoundTripTable connection={connection} />
       <Life connection={connection} />
       <RecentPackets />

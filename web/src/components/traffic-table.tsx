@@ -1,4 +1,4 @@
-// What went each way: packets, bytes, retransmissions, rates, and the newest header numbers.
+// What went each way: packets, bytes, rates, and the newest header numbers.
 import type { ReactElement } from 'react';
 import type { Half } from '../domain/connection';
 import { formatByteRate, formatBytes, formatCount, formatRate, NOT_MEASURED } from '../domain/format';
@@ -20,9 +20,6 @@ export function TrafficTable({ sent, received }: { sent: Half; received: Half })
         line('Payload', 'TCP payload, retransmitted bytes included', (half) => exactBytes(half.payloadBytes)),
         line('On the wire', 'With all headers down to the link layer', (half) => exactBytes(half.wireBytes)),
         line('Packets', 'Packets on the wire', (half) => formatCount(half.packets)),
-        line('Retransmissions', 'Packets at or below what was already sent', (half) =>
-          formatCount(half.retransmissions),
-        ),
         line('Sent again', 'TCP payload that had been seen before', (half) =>
           exactBytes(half.retransmittedBytes),
         ),

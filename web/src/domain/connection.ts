@@ -41,6 +41,14 @@ export interface Half {
   readonly payloadBytes: number;
   readonly retransmittedBytes: number;
   readonly retransmissions: number;
+  readonly fastRetransmissions: number;
+  readonly spuriousRetransmissions: number;
+  readonly outOfOrder: number;
+  readonly duplicateAcks: number;
+  readonly zeroWindows: number;
+  readonly windowFull: number;
+  readonly keepAlives: number;
+  readonly lostSegments: number;
   readonly payloadBytesPerSecond: number;
   readonly packetsPerSecond: number;
   readonly lastSeq: number | undefined;

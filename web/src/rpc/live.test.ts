@@ -10,7 +10,8 @@ import {
 } from '../gen/tcpviewer/v1/service_pb';
 import { LiveStore } from '../store/live';
 import { watchMessage, wireConnection } from '../test/fixtures';
-import { DELAY_LIMIT_MS, LiveFeed, SILENCE_LIMIT_MS } from './live';
+import { DELAY_LIMIT_MS, LiveFeed } from './live';
+import { SILENCE_LIMIT_MS } from './silence';
 import { createTcpViewerClient } from './transport';
 
 type Script = (

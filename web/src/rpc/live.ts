@@ -6,10 +6,9 @@ import { CONNECTING, type LinkFailure, type LinkState } from '../domain/link';
 import type { WatchConnectionsResponse } from '../gen/tcpviewer/v1/service_pb';
 import { toConnection, toMilliseconds } from './convert';
 import { backoffMs, isAborted, toFailure, wait } from './retry';
+import { SilenceTimer } from './silence';
 import type { TcpViewerClient } from './transport';
 
-/** A message is due every few seconds even on a quiet host; this long without one is a break. */
-export const SILENCE_LIMIT_MS = 15_000;
 /** Data that arrives this much later than the stream's quickest message is given up for fresh data. */
 export const DELAY_LIMIT_MS = 5_000;
 
@@ -150,26 +149,6 @@ export class LiveFeed {
   #setState(state: LinkState): void {
     this.#state = state;
     this.#sink.link(state);
-  }
-}
-
-/** Fires once when it was not restarted for the silence limit. */
-class SilenceTimer {
-  readonly #onSilence: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(onSilence: () => void) {
-    this.#onSilence = onSilence;
-    this.restart();
-  }
-
-  restart(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#onSilence, SILENCE_LIMIT_MS);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
   }
 }
 

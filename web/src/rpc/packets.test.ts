@@ -5,6 +5,7 @@ import { NO_PACKETS } from '../domain/packet';
 import { TcpViewerService, type WatchPacketsRequest } from '../gen/tcpviewer/v1/service_pb';
 import { PacketStore } from '../store/packets';
 import { PacketFeed } from './packets';
+import { SILENCE_LIMIT_MS } from './silence';
 import { createTcpViewerClient } from './transport';
 
 describe('PacketFeed', () => {
@@ -85,5 +86,16 @@ describe('PacketFeed', () => {
       },
       { timeout: 150 },
     );
+  });
+
+  it('opens the stream again when it falls silent', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { requests } = startFeed(0);
+    feed?.watch({ kind: 'all', last: 200 });
+    await vi.advanceTimersByTimeAsync(SILENCE_LIMIT_MS - 100);
+    expect(requests).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(requests).toHaveLength(2);
+    vi.useRealTimers();
   });
 });

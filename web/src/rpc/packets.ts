@@ -3,6 +3,7 @@
 import { NO_PACKETS, sameWish, type PacketBatch, type PacketWish } from '../domain/packet';
 import { toPacketBatch } from './convert-packet';
 import { backoffMs, isAborted, toFailure, wait } from './retry';
+import { SilenceTimer } from './silence';
 import type { TcpViewerClient } from './transport';
 
 /** Where packets go; a store implements it. */
@@ -46,23 +47,41 @@ export class PacketFeed {
   }
 
   async #run(wish: Exclude<PacketWish, { kind: 'none' }>, signal: AbortSignal): Promise<void> {
-    const request = { last: wish.last, ...(wish.kind === 'connection' ? { connectionId: wish.id } : {}) };
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const onHeader = (): void => {
+      const failure = await this.#watchOnce(wish, signal, () => {
         attempt = 0;
         this.#sink.begin();
-      };
-      try {
-        for await (const message of this.#client.watchPackets(request, { signal, onHeader })) {
-          this.#sink.batch(toPacketBatch(message));
-        }
-      } catch (error) {
-        if (!isAborted(signal)) {
-          this.#sink.failed(toFailure(error).message);
-        }
+      });
+      if (!isAborted(signal)) {
+        this.#sink.failed(failure);
+        this.#pause = new AbortController();
+        await wait(backoffMs(attempt), AbortSignal.any([signal, this.#pause.signal]));
       }
-      this.#pause = new AbortController();
-      await wait(backoffMs(attempt), AbortSignal.any([signal, this.#pause.signal]));
+    }
+  }
+
+  /** Reads one stream to its end and tells why it ended. */
+  async #watchOnce(
+    wish: Exclude<PacketWish, { kind: 'none' }>,
+    signal: AbortSignal,
+    onHeader: () => void,
+  ): Promise<string> {
+    const request = { last: wish.last, ...(wish.kind === 'connection' ? { connectionId: wish.id } : {}) };
+    const silent = new AbortController();
+    const silence = new SilenceTimer(() => {
+      silent.abort();
+    });
+    try {
+      const options = { signal: AbortSignal.any([signal, silent.signal]), onHeader };
+      for await (const message of this.#client.watchPackets(request, options)) {
+        silence.restart();
+        this.#sink.batch(toPacketBatch(message));
+      }
+      return 'the stream ended';
+    } catch (error) {
+      return toFailure(error).message;
+    } finally {
+      silence.stop();
     }
   }
 }

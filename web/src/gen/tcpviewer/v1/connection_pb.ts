@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/connection.proto.
  */
 export const file_tcpviewer_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSJrCgNSdHQSDwoHc3J0dF91cxgBIAEoDRIRCglydHR2YXJfdXMYAiABKA0SDgoGbWluX3VzGAMgASgNEg4KBm1heF91cxgEIAEoDRIPCgdsYXN0X3VzGAUgASgNEg8KB3NhbXBsZXMYBiABKAQilwEKCUhhbmRzaGFrZRITCgZydHRfdXMYASABKARIAIgBARIeChFzeW5fdG9fc3luX2Fja191cxgCIAEoBEgBiAEBEh4KEXN5bl9hY2tfdG9fYWNrX3VzGAMgASgESAKIAQFCCQoHX3J0dF91c0IUChJfc3luX3RvX3N5bl9hY2tfdXNCFAoSX3N5bl9hY2tfdG9fYWNrX3VzIpwDCgRIYWxmEg8KB3BhY2tldHMYASABKAQSEgoKd2lyZV9ieXRlcxgCIAEoBBIVCg1wYXlsb2FkX2J5dGVzGAMgASgEEhsKE3JldHJhbnNtaXR0ZWRfYnl0ZXMYBCABKAQSFwoPcmV0cmFuc21pc3Npb25zGAUgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgGIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYByABKAQSFQoIbGFzdF9zZXEYCCABKA1IAIgBARIVCghsYXN0X2FjaxgJIAEoDUgBiAEBEhkKDHdpbmRvd19ieXRlcxgKIAEoDUgCiAEBEhYKCW1zc19ieXRlcxgLIAEoDUgDiAEBEhkKDHdpbmRvd19zY2FsZRgMIAEoDUgEiAEBEh4KA3J0dBgNIAEoCzIRLnRjcHZpZXdlci52MS5SdHRCCwoJX2xhc3Rfc2VxQgsKCV9sYXN0X2Fja0IPCg1fd2luZG93X2J5dGVzQgwKCl9tc3NfYnl0ZXNCDwoNX3dpbmRvd19zY2FsZSLIBQoKQ29ubmVjdGlvbhIKCgJpZBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBImCgZzb3VyY2UYAyABKAsyFi50Y3B2aWV3ZXIudjEuRW5kcG9pbnQSKwoLZGVzdGluYXRpb24YBCABKAsyFi50Y3B2aWV3ZXIudjEuRW5kcG9pbnQSLgoLb3JpZW50YXRpb24YBSABKA4yGS50Y3B2aWV3ZXIudjEuT3JpZW50YXRpb24SKQoJbG9jYWxfZW5kGAYgASgOMhYudGNwdmlld2VyLnYxLkxvY2FsRW5kEiUKBXN0YXRlGAcgASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEiwKDHNvdXJjZV9zdGF0ZRgIIAEoDjIWLnRjcHZpZXdlci52MS5UY3BTdGF0ZRIxChFkZXN0aW5hdGlvbl9zdGF0ZRgJIAEoDjIWLnRjcHZpZXdlci52MS5UY3BTdGF0ZRIRCglpbnRlcmZhY2UYCiABKAkSIAoEc2VudBgLIAEoCzISLnRjcHZpZXdlci52MS5IYWxmEiQKCHJlY2VpdmVkGAwgASgLMhIudGNwdmlld2VyLnYxLkhhbGYSKgoJaGFuZHNoYWtlGA0gASgLMhcudGNwdmlld2VyLnYxLkhhbmRzaGFrZRIeCgNydHQYDiABKAsyES50Y3B2aWV3ZXIudjEuUnR0Ei4KCmZpcnN0X3NlZW4YDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhc3Rfc2VlbhgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgxjbG9zZV9yZWFzb24YEiABKA4yGS50Y3B2aWV3ZXIudjEuQ2xvc2VSZWFzb24qtgIKCFRjcFN0YXRlEhkKFVRDUF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFRDUF9TVEFURV9DTE9TRUQQARIUChBUQ1BfU1RBVEVfTElTVEVOEAISFgoSVENQX1NUQVRFX1NZTl9TRU5UEAMSGgoWVENQX1NUQVRFX1NZTl9SRUNFSVZFRBAEEhkKFVRDUF9TVEFURV9FU1RBQkxJU0hFRBAFEhgKFFRDUF9TVEFURV9GSU5fV0FJVF8xEAYSGAoUVENQX1NUQVRFX0ZJTl9XQUlUXzIQBxIYChRUQ1BfU1RBVEVfQ0xPU0VfV0FJVBAIEhUKEVRDUF9TVEFURV9DTE9TSU5HEAkSFgoSVENQX1NUQVRFX0xBU1RfQUNLEAoSFwoTVENQX1NUQVRFX1RJTUVfV0FJVBALKlwKC09yaWVudGF0aW9uEhsKF09SSUVOVEFUSU9OX1VOU1BFQ0lGSUVEEAASGQoVT1JJRU5UQVRJT05fSEFORFNIQUtFEAESFQoRT1JJRU5UQVRJT05fUE9SVFMQAiqBAQoITG9jYWxFbmQSGQoVTE9DQUxfRU5EX1VOU1BFQ0lGSUVEEAASFAoQTE9DQUxfRU5EX1NPVVJDRRABEhkKFUxPQ0FMX0VORF9ERVNUSU5BVElPThACEhIKDkxPQ0FMX0VORF9CT1RIEAMSFQoRTE9DQUxfRU5EX05FSVRIRVIQBCqCAgoLQ2xvc2VSZWFzb24SHAoYQ0xPU0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASFAoQQ0xPU0VfUkVBU09OX0ZJThABEiAKHENMT1NFX1JFQVNPTl9SRVNFVF9CWV9TT1VSQ0UQAhIlCiFDTE9TRV9SRUFTT05fUkVTRVRfQllfREVTVElOQVRJT04QAxIYChRDTE9TRV9SRUFTT05fUkVGVVNFRBAEEh0KGUNMT1NFX1JFQVNPTl9JRExFX1RJTUVPVVQQBRIiCh5DTE9TRV9SRUFTT05fSEFORFNIQUtFX1RJTUVPVVQQBhIZChVDTE9TRV9SRUFTT05fUkVQTEFDRUQQB2IGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSJrCgNSdHQSDwoHc3J0dF91cxgBIAEoDRIRCglydHR2YXJfdXMYAiABKA0SDgoGbWluX3VzGAMgASgNEg4KBm1heF91cxgEIAEoDRIPCgdsYXN0X3VzGAUgASgNEg8KB3NhbXBsZXMYBiABKAQilwEKCUhhbmRzaGFrZRITCgZydHRfdXMYASABKARIAIgBARIeChFzeW5fdG9fc3luX2Fja191cxgCIAEoBEgBiAEBEh4KEXN5bl9hY2tfdG9fYWNrX3VzGAMgASgESAKIAQFCCQoHX3J0dF91c0IUChJfc3luX3RvX3N5bl9hY2tfdXNCFAoSX3N5bl9hY2tfdG9fYWNrX3VzIuEECgRIYWxmEg8KB3BhY2tldHMYASABKAQSEgoKd2lyZV9ieXRlcxgCIAEoBBIVCg1wYXlsb2FkX2J5dGVzGAMgASgEEhsKE3JldHJhbnNtaXR0ZWRfYnl0ZXMYBCABKAQSFwoPcmV0cmFuc21pc3Npb25zGAUgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgGIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYByABKAQSFQoIbGFzdF9zZXEYCCABKA1IAIgBARIVCghsYXN0X2FjaxgJIAEoDUgBiAEBEhkKDHdpbmRvd19ieXRlcxgKIAEoDUgCiAEBEhYKCW1zc19ieXRlcxgLIAEoDUgDiAEBEhkKDHdpbmRvd19zY2FsZRgMIAEoDUgEiAEBEh4KA3J0dBgNIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSHAoUZmFzdF9yZXRyYW5zbWlzc2lvbnMYDiABKAQSIAoYc3B1cmlvdXNfcmV0cmFuc21pc3Npb25zGA8gASgEEhQKDG91dF9vZl9vcmRlchgQIAEoBBIWCg5kdXBsaWNhdGVfYWNrcxgRIAEoBBIUCgx6ZXJvX3dpbmRvd3MYEiABKAQSEwoLd2luZG93X2Z1bGwYEyABKAQSEwoLa2VlcF9hbGl2ZXMYFCABKAQSFQoNbG9zdF9zZWdtZW50cxgVIAEoBEILCglfbGFzdF9zZXFCCwoJX2xhc3RfYWNrQg8KDV93aW5kb3dfYnl0ZXNCDAoKX21zc19ieXRlc0IPCg1fd2luZG93X3NjYWxlIsgFCgpDb25uZWN0aW9uEgoKAmlkGAEgASgEEhAKCHJldmlzaW9uGAIgASgEEiYKBnNvdXJjZRgDIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIrCgtkZXN0aW5hdGlvbhgEIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIuCgtvcmllbnRhdGlvbhgFIAEoDjIZLnRjcHZpZXdlci52MS5PcmllbnRhdGlvbhIpCglsb2NhbF9lbmQYBiABKA4yFi50Y3B2aWV3ZXIudjEuTG9jYWxFbmQSJQoFc3RhdGUYByABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSLAoMc291cmNlX3N0YXRlGAggASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEjEKEWRlc3RpbmF0aW9uX3N0YXRlGAkgASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEhEKCWludGVyZmFjZRgKIAEoCRIgCgRzZW50GAsgASgLMhIudGNwdmlld2VyLnYxLkhhbGYSJAoIcmVjZWl2ZWQYDCABKAsyEi50Y3B2aWV3ZXIudjEuSGFsZhIqCgloYW5kc2hha2UYDSABKAsyFy50Y3B2aWV3ZXIudjEuSGFuZHNoYWtlEh4KA3J0dBgOIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSLgoKZmlyc3Rfc2VlbhgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF9zZWVuGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDGNsb3NlX3JlYXNvbhgSIAEoDjIZLnRjcHZpZXdlci52MS5DbG9zZVJlYXNvbiq2AgoIVGNwU3RhdGUSGQoVVENQX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQVENQX1NUQVRFX0NMT1NFRBABEhQKEFRDUF9TVEFURV9MSVNURU4QAhIWChJUQ1BfU1RBVEVfU1lOX1NFTlQQAxIaChZUQ1BfU1RBVEVfU1lOX1JFQ0VJVkVEEAQSGQoVVENQX1NUQVRFX0VTVEFCTElTSEVEEAUSGAoUVENQX1NUQVRFX0ZJTl9XQUlUXzEQBhIYChRUQ1BfU1RBVEVfRklOX1dBSVRfMhAHEhgKFFRDUF9TVEFURV9DTE9TRV9XQUlUEAgSFQoRVENQX1NUQVRFX0NMT1NJTkcQCRIWChJUQ1BfU1RBVEVfTEFTVF9BQ0sQChIXChNUQ1BfU1RBVEVfVElNRV9XQUlUEAsqXAoLT3JpZW50YXRpb24SGwoXT1JJRU5UQVRJT05fVU5TUEVDSUZJRUQQABIZChVPUklFTlRBVElPTl9IQU5EU0hBS0UQARIVChFPUklFTlRBVElPTl9QT1JUUxACKoEBCghMb2NhbEVuZBIZChVMT0NBTF9FTkRfVU5TUEVDSUZJRUQQABIUChBMT0NBTF9FTkRfU09VUkNFEAESGQoVTE9DQUxfRU5EX0RFU1RJTkFUSU9OEAISEgoOTE9DQUxfRU5EX0JPVEgQAxIVChFMT0NBTF9FTkRfTkVJVEhFUhAEKoICCgtDbG9zZVJlYXNvbhIcChhDTE9TRV9SRUFTT05fVU5TUEVDSUZJRUQQABIUChBDTE9TRV9SRUFTT05fRklOEAESIAocQ0xPU0VfUkVBU09OX1JFU0VUX0JZX1NPVVJDRRACEiUKIUNMT1NFX1JFQVNPTl9SRVNFVF9CWV9ERVNUSU5BVElPThADEhgKFENMT1NFX1JFQVNPTl9SRUZVU0VEEAQSHQoZQ0xPU0VfUkVBU09OX0lETEVfVElNRU9VVBAFEiIKHkNMT1NFX1JFQVNPTl9IQU5EU0hBS0VfVElNRU9VVBAGEhkKFUNMT1NFX1JFQVNPTl9SRVBMQUNFRBAHYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * One end of a connection.
@@ -175,14 +175,16 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   payloadBytes: bigint;
 
   /**
-   * TCP payload bytes that had been seen before.
+   * TCP payload bytes that this host had seen before; payload_bytes less these is what the sender's
+   * application sent.
    *
    * @generated from field: uint64 retransmitted_bytes = 4;
    */
   retransmittedBytes: bigint;
 
   /**
-   * Packets that carry data, SYN or FIN at or below what was already sent.
+   * Packets that carry data, SYN or FIN at or below what was already sent, of all classes
+   * (Wireshark: tcp.analysis.retransmission).
    *
    * @generated from field: uint64 retransmissions = 5;
    */
@@ -244,6 +246,66 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
    * @generated from field: tcpviewer.v1.Rtt rtt = 13;
    */
   rtt?: Rtt | undefined;
+
+  /**
+   * Retransmissions that two or more duplicate ACKs asked for, the last less than 20 ms before
+   * (Wireshark: tcp.analysis.fast_retransmission). Part of retransmissions.
+   *
+   * @generated from field: uint64 fast_retransmissions = 14;
+   */
+  fastRetransmissions: bigint;
+
+  /**
+   * Retransmissions of what the other side had already acknowledged
+   * (tcp.analysis.spurious_retransmission). Part of retransmissions.
+   *
+   * @generated from field: uint64 spurious_retransmissions = 15;
+   */
+  spuriousRetransmissions: bigint;
+
+  /**
+   * Packets that fill a hole within the handshake's RTT (3 ms where it is not known) of the newest packet:
+   * overtaken on the way, not sent twice (tcp.analysis.out_of_order).
+   *
+   * @generated from field: uint64 out_of_order = 16;
+   */
+  outOfOrder: bigint;
+
+  /**
+   * ACKs without data that repeat the last acknowledgement and window (tcp.analysis.duplicate_ack).
+   *
+   * @generated from field: uint64 duplicate_acks = 17;
+   */
+  duplicateAcks: bigint;
+
+  /**
+   * Packets that offer no receive window, SYN, FIN and RST aside (tcp.analysis.zero_window).
+   *
+   * @generated from field: uint64 zero_windows = 18;
+   */
+  zeroWindows: bigint;
+
+  /**
+   * Packets whose data ends exactly where the other side's window does (tcp.analysis.window_full).
+   *
+   * @generated from field: uint64 window_full = 19;
+   */
+  windowFull: bigint;
+
+  /**
+   * Packets of one or no byte just below the next sequence number (tcp.analysis.keep_alive).
+   *
+   * @generated from field: uint64 keep_alives = 20;
+   */
+  keepAlives: bigint;
+
+  /**
+   * Packets that begin beyond the next sequence number: what lies between was lost before this host, or
+   * is late (tcp.analysis.lost_segment).
+   *
+   * @generated from field: uint64 lost_segments = 21;
+   */
+  lostSegments: bigint;
 };
 
 /**

@@ -109,7 +109,7 @@ export type Packet = Message<"tcpviewer.v1.Packet"> & {
   wirePackets: number;
 
   /**
-   * Whether all of it was sent before.
+   * Whether it carries what was sent before.
    *
    * @generated from field: bool retransmission = 13;
    */

@@ -1,0 +1,149 @@
+//! The real daemon inside a namespace, from its start to its orderly end, and what it says about itself when it
+//! is asked by our own client.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, Stdio},
+    sync::mpsc,
+    thread,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tcpviewer::proto::{
+    Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest,
+    tcp_viewer_service_client::TcpViewerServiceClient,
+};
+use tempfile::NamedTempFile;
+use tonic::transport::Channel;
+
+use super::{PATIENCE, namespaces::Namespace, wait_for};
+
+type Client = TcpViewerServiceClient<Channel>;
+
+/// A daemon that runs and serves; killed when it is dropped without having been stopped.
+pub(crate) struct Daemon<'a> {
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) url: String,
+    child: Child,
+    log: NamedTempFile,
+}
+
+impl<'a> Daemon<'a> {
+    /// Starts it with these arguments of `tcpviewer run` and waits until it serves.
+    pub(crate) fn start(namespace: &'a Namespace, arguments: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let child = namespace
+            .command(env!("CARGO_BIN_EXE_tcpviewer"))
+            .arg("run")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        let mut daemon = Self {
+            namespace,
+            url: String::new(),
+            child,
+            log,
+        };
+        let mut lines = BufReader::new(daemon.child.stdout.take().unwrap()).lines();
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || sender.send(lines.next()));
+        let line = match receiver.recv_timeout(PATIENCE) {
+            Ok(Some(Ok(line))) => line,
+            other => panic!("the daemon does not serve: {other:?}\n{}", daemon.log()),
+        };
+        daemon.url = line
+            .strip_prefix("tcpviewer serves ")
+            .unwrap_or_else(|| panic!("{line:?} is no address"))
+            .into();
+        daemon
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Ends it as a service manager does, and expects that all is well.
+    pub(crate) fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let ended = wait_for(PATIENCE, "end of the daemon", || self.child.try_wait().unwrap());
+        assert!(ended.success(), "{ended}\n{}", self.log());
+    }
+
+    pub(crate) fn status(&self) -> GetStatusResponse {
+        let request = GetStatusRequest {};
+        self.call(async |mut client| client.get_status(request).await.unwrap().into_inner())
+    }
+
+    /// All connections, by the unary call.
+    pub(crate) fn list(&self) -> Vec<Connection> {
+        let request = ListConnectionsRequest {
+            page_size: 10_000,
+            page_token: String::new(),
+        };
+        self.call(async |mut client| {
+            client
+                .list_connections(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .connections
+        })
+    }
+
+    fn call<T: Send>(&self, action: impl AsyncFnOnce(Client) -> T + Send) -> T {
+        let url = self.url.clone();
+        self.namespace.enter(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let client = TcpViewerServiceClient::connect(url).await.unwrap();
+                action(client.max_decoding_message_size(64 << 20)).await
+            })
+        })
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        if thread::panicking() {
+            println!("log of the daemon:\n{}", self.log());
+        }
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Every packet has one fate, and no report was lost.
+pub(crate) fn assert_no_loss(ledger: &Ledger) {
+    let fates = ledger.packets_tracked
+        + ledger.packets_not_ip
+        + ledger.packets_not_tcp
+        + ledger.packets_fragment
+        + ledger.packets_truncated
+        + ledger.packets_malformed
+        + ledger.packets_seen_elsewhere
+        + ledger.packets_table_full;
+    assert_eq!(ledger.packets_seen, fates, "{ledger:?}");
+    assert_eq!(
+        (
+            ledger.connection_events_lost,
+            ledger.packets_table_full,
+            ledger.packets_truncated,
+            ledger.packets_malformed
+        ),
+        (0, 0, 0, 0),
+        "{ledger:?}"
+    );
+}

@@ -1,0 +1,76 @@
+//! What the kernel itself says: of a socket by `ss`, of an interface by its counters.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::namespaces::{Namespace, output};
+
+/// What the kernel knows of one socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Socket {
+    /// Segments sent, retransmitted ones included.
+    pub(crate) segments_out: u64,
+    /// Segments received.
+    pub(crate) segments_in: u64,
+    /// Segments sent again.
+    pub(crate) retransmissions: u64,
+    pub(crate) rtt_us: f64,
+}
+
+/// All sockets of a namespace, by local and remote end.
+pub(crate) fn sockets(namespace: &Namespace) -> Vec<((SocketAddr, SocketAddr), Socket)> {
+    let text = output(namespace.command("ss").args(["-tinOH"]));
+    text.lines().filter_map(parse).collect()
+}
+
+fn parse(line: &str) -> Option<((SocketAddr, SocketAddr), Socket)> {
+    let mut words = line.split_ascii_whitespace();
+    let ends = (words.nth(3)?.parse().ok()?, words.next()?.parse().ok()?);
+    let mut socket = Socket::default();
+    for word in words {
+        let Some((name, value)) = word.split_once(':') else {
+            continue;
+        };
+        match name {
+            "segs_out" => socket.segments_out = value.parse().unwrap(),
+            "segs_in" => socket.segments_in = value.parse().unwrap(),
+            // Those in flight, then all there ever were. Absent when there were none.
+            "retrans" => socket.retransmissions = value.split_once('/').unwrap().1.parse().unwrap(),
+            "rtt" => socket.rtt_us = value.split_once('/').unwrap().0.parse::<f64>().unwrap() * 1000.0,
+            _ => {}
+        }
+    }
+    Some((ends, socket))
+}
+
+/// The socket with this local and remote end.
+pub(crate) fn socket(namespace: &Namespace, ends: (SocketAddr, SocketAddr)) -> Socket {
+    let all = sockets(namespace);
+    all.iter()
+        .find(|(each, _)| *each == ends)
+        .unwrap_or_else(|| panic!("no {ends:?} in {all:?}"))
+        .1
+}
+
+/// Packets and bytes of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) packets_out: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) bytes_in: u64,
+}
+
+/// The counters of an interface.
+pub(crate) fn traffic(namespace: &Namespace, interface: &str) -> Traffic {
+    let text = namespace.ip(&format!("-json -statistics link show dev {interface}"));
+    let links: Value = serde_json::from_str(&text).unwrap();
+    let count = |way: &str, what: &str| links[0]["stats64"][way][what].as_u64().unwrap();
+    Traffic {
+        packets_out: count("tx", "packets"),
+        bytes_out: count("tx", "bytes"),
+        packets_in: count("rx", "packets"),
+        bytes_in: count("rx", "bytes"),
+    }
+}
