@@ -266,15 +266,6 @@ fn ip_is_found_on_every_link_layer() {
             Box::new(tagged(&[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7])),
         ),
         (
-            "mpls",
-            1,
-            22,
-            Box::new(|frame| {
-                let labels = [0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64];
-                [&frame[..12], &labels, &frame[14..]].concat()
-            }),
-        ),
-        (
             "pppoe in a vlan",
             1,
             26,

@@ -210,8 +210,7 @@ impl Connections {
         let seen = Sighting {
             side,
             place: Place::new(packet.interface + 1, false),
-            // A clock that was set back must not make an RTT of it.
-            now_ns: packet.time_ns.max(record.last_seen_ns()),
+            now_ns: packet.time_ns,
             new_id: self.opened + 1,
         };
         let outcome = tracker::observe(record, segment, seen);

@@ -22,8 +22,8 @@ const IPV4: u16 = 228;
 const IPV6: u16 = 229;
 const LINUX_SLL2: u16 = 276;
 
-/// Tags and labels before an IP header; longer chains are not seen outside attacks.
-const MAX_LABELS: usize = 16;
+/// Tags before an IP header; longer chains are not seen outside attacks.
+const MAX_TAGS: usize = 16;
 
 /// Whether packets of this link type can be read.
 pub(super) fn is_supported(link_type: u16) -> bool {
@@ -52,41 +52,54 @@ pub(super) fn segment(link_type: u16, bytes: &[u8], length: usize) -> Result<Seg
             return plain;
         }
     }
-    let offset = network(link_type, bytes)?;
+    let network = network(link_type, bytes)?;
+    let end = network.end.map_or(length, |end| end.min(length));
     let packet = Captured {
-        bytes: bytes.get(offset..).ok_or(Skip::Truncated)?,
-        length: length.checked_sub(offset).ok_or(Skip::Malformed)?,
+        bytes: bytes.get(network.offset..).ok_or(Skip::Truncated)?,
+        length: end.checked_sub(network.offset).ok_or(Skip::Malformed)?,
     };
     let mut segment = parse(&packet, Link::None)?;
-    segment.header_bytes += offset as u32;
-    segment.wire_bytes += offset as u32;
+    segment.header_bytes += network.offset as u32;
+    segment.wire_bytes = length as u32;
     Ok(segment)
 }
 
-/// Offset of the IP header.
-fn network(link_type: u16, bytes: &[u8]) -> Result<usize, Skip> {
+/// Where the IP packet lies.
+struct Network {
+    offset: usize,
+    /// Where it ends, if the link layer says so: what follows is padding.
+    end: Option<usize>,
+}
+
+impl Network {
+    fn at(offset: usize) -> Self {
+        Self { offset, end: None }
+    }
+}
+
+fn network(link_type: u16, bytes: &[u8]) -> Result<Network, Skip> {
     match link_type {
         ETHERNET => ethertype(bytes, 12),
         // The kind of the link, then an Ethernet type.
         C_HDLC => ethertype(bytes, 2),
         LINUX_SLL => ethertype(bytes, 14),
         LINUX_SLL2 => tagged(bytes, ethertype_at(bytes, 0)?, 20),
-        PPP | PPP_HDLC => ppp(bytes, 0),
-        NULL | LOOP => family(bytes),
-        _ => Ok(0),
+        PPP | PPP_HDLC => ppp(bytes, 0).map(Network::at),
+        NULL | LOOP => family(bytes).map(Network::at),
+        _ => Ok(Network::at(0)),
     }
 }
 
-/// Offset of the IP header behind the Ethernet type at `offset`, and behind tags and labels.
-fn ethertype(bytes: &[u8], offset: usize) -> Result<usize, Skip> {
+/// The IP packet behind the Ethernet type at `offset`, and behind tags.
+fn ethertype(bytes: &[u8], offset: usize) -> Result<Network, Skip> {
     tagged(bytes, ethertype_at(bytes, offset)?, offset + 2)
 }
 
 /// The same where what follows at `offset` is of this kind.
-fn tagged(bytes: &[u8], mut kind: u16, mut offset: usize) -> Result<usize, Skip> {
-    for _ in 0..MAX_LABELS {
+fn tagged(bytes: &[u8], mut kind: u16, mut offset: usize) -> Result<Network, Skip> {
+    for _ in 0..MAX_TAGS {
         match kind {
-            0x0800 | 0x86dd => return Ok(offset),
+            0x0800 | 0x86dd => return Ok(Network::at(offset)),
             // 802.1Q, 802.1ad and the tag that came before it; VN-tag.
             0x8100 | 0x88a8 | 0x9100 => {
                 kind = ethertype_at(bytes, offset + 2)?;
@@ -96,26 +109,21 @@ fn tagged(bytes: &[u8], mut kind: u16, mut offset: usize) -> Result<usize, Skip>
                 kind = ethertype_at(bytes, offset + 4)?;
                 offset += 6;
             }
-            0x8847 | 0x8848 => return mpls(bytes, offset),
-            // PPPoE, session stage: PPP after six bytes.
-            0x8864 => return ppp(bytes, offset + 6),
+            0x8864 => return pppoe(bytes, offset),
             _ => return Err(Skip::NotIp),
         }
     }
     Err(Skip::NotIp)
 }
 
-/// Behind the labels of MPLS (RFC 3032). What follows is not said; the parser looks for the version of IP.
-fn mpls(bytes: &[u8], mut offset: usize) -> Result<usize, Skip> {
-    for _ in 0..MAX_LABELS {
-        let label = bytes.get(offset..).and_then(<[u8]>::first_chunk::<4>);
-        let is_last = label.ok_or(Skip::Truncated)?[2] & 1 == 1;
-        offset += 4;
-        if is_last {
-            return Ok(offset);
-        }
-    }
-    Err(Skip::NotIp)
+/// Behind the header of PPPoE, session stage (RFC 2516), which says how long its payload is.
+fn pppoe(bytes: &[u8], offset: usize) -> Result<Network, Skip> {
+    let payload = offset + 6;
+    let length = ethertype_at(bytes, offset + 4)?;
+    Ok(Network {
+        offset: ppp(bytes, payload)?,
+        end: Some(payload + usize::from(length)),
+    })
 }
 
 /// Behind the header of PPP (RFC 1661), with or without address and control, which may be left out, as may the
