@@ -138,7 +138,9 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
     }
     let is_news = !own.has(Half::SEEN)
         || seq::before(own.next_seq, segment.seq.wrapping_add(segment.sequence_length()))
-        || segment.flags.has(Flags::ACK) && seq::before(own.last_ack, segment.ack)
+        || segment.flags.has(Flags::ACK)
+            && !segment.flags.has(Flags::RST)
+            && seq::before(own.last_ack, segment.ack)
         || seen.now_ns.saturating_sub(own.last_seen_ns) >= HOME_SILENCE_NS;
     if is_news {
         own.place = seen.place.0;

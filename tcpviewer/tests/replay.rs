@@ -420,7 +420,7 @@ fn a_damaged_capture_is_reported_up_to_the_damage() {
     other_end.packet(0, 0, &frames[0].bytes);
     let length = other_end.file.len();
     other_end.file[length - 4] ^= 4;
-    let mut long_packet = sound.clone();
+    let mut long_packet = sound;
     long_packet.extend([6, 0, 0, 0, 32, 0, 0, 0]);
     long_packet.extend([0; 12]);
     long_packet.extend([200, 0, 0, 0, 200, 0, 0, 0, 32, 0, 0, 0]);

@@ -6,73 +6,81 @@ use std::{
     io::{self, Write},
 };
 
-use crate::proto::{self, CloseReason, Orientation, TcpState};
+use crate::proto;
 
 /// Writes the head.
 pub(super) fn write_head(output: &mut impl Write) -> io::Result<()> {
-    let names = columns(&proto::Connection::default()).map(|(name, _value)| name.to_owned());
+    let columns = columns(&proto::Connection::default());
+    let names: Vec<_> = columns.iter().map(|(name, _value)| name.as_str()).collect();
     write_line(output, &names)
 }
 
 /// Writes a connection.
 pub(super) fn write_record(output: &mut impl Write, connection: &proto::Connection) -> io::Result<()> {
-    let values = columns(connection).map(|(_name, value)| value);
+    let columns = columns(connection);
+    let values: Vec<_> = columns.iter().map(|(_name, value)| value.as_str()).collect();
     write_line(output, &values)
 }
 
 /// The columns, with the values of a connection.
-fn columns(connection: &proto::Connection) -> [(&'static str, String); 30] {
-    let address = |end: &Option<proto::Endpoint>| end.as_ref().map(|end| end.address.clone());
-    let port = |end: &Option<proto::Endpoint>| text(end.as_ref().map(|end| end.port));
-    let (sent, received) = (
-        connection.sent.unwrap_or_default(),
-        connection.received.unwrap_or_default(),
-    );
+fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
     let handshake = connection.handshake.unwrap_or_default();
-    [
+    let shared = [
         ("id", connection.id.to_string()),
-        ("source_address", address(&connection.source).unwrap_or_default()),
-        ("source_port", port(&connection.source)),
-        (
-            "destination_address",
-            address(&connection.destination).unwrap_or_default(),
-        ),
-        ("destination_port", port(&connection.destination)),
-        (
-            "orientation",
-            Orientation::as_str_name(&connection.orientation()).to_owned(),
-        ),
-        ("state", TcpState::as_str_name(&connection.state()).to_owned()),
-        (
-            "close_reason",
-            CloseReason::as_str_name(&connection.close_reason()).to_owned(),
-        ),
+        ("source_address", address(connection.source.as_ref())),
+        ("source_port", port(connection.source.as_ref())),
+        ("destination_address", address(connection.destination.as_ref())),
+        ("destination_port", port(connection.destination.as_ref())),
+        ("orientation", connection.orientation().as_str_name().to_owned()),
+        ("state", connection.state().as_str_name().to_owned()),
+        ("close_reason", connection.close_reason().as_str_name().to_owned()),
         ("interface", connection.interface.clone()),
         ("first_seen", text(connection.first_seen)),
         ("last_seen", text(connection.last_seen)),
         ("closed_at", text(connection.closed_at)),
         ("handshake_rtt_us", text(handshake.rtt_us)),
         ("rtt_us", text(connection.rtt.map(|rtt| rtt.srtt_us))),
-        ("sent_packets", sent.packets.to_string()),
-        ("sent_wire_bytes", sent.wire_bytes.to_string()),
-        ("sent_payload_bytes", sent.payload_bytes.to_string()),
-        ("sent_retransmitted_bytes", sent.retransmitted_bytes.to_string()),
-        ("sent_retransmissions", sent.retransmissions.to_string()),
-        ("sent_rtt_us", text(sent.rtt.map(|rtt| rtt.srtt_us))),
-        ("sent_rtt_min_us", text(sent.rtt.map(|rtt| rtt.min_us))),
-        ("sent_rtt_max_us", text(sent.rtt.map(|rtt| rtt.max_us))),
-        ("received_packets", received.packets.to_string()),
-        ("received_wire_bytes", received.wire_bytes.to_string()),
-        ("received_payload_bytes", received.payload_bytes.to_string()),
+    ];
+    shared
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .chain(half_columns("sent", &connection.sent.unwrap_or_default()))
+        .chain(half_columns("received", &connection.received.unwrap_or_default()))
+        .collect()
+}
+
+/// The columns of one direction; their names begin with its own.
+fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 16] {
+    [
+        ("packets", half.packets.to_string()),
+        ("wire_bytes", half.wire_bytes.to_string()),
+        ("payload_bytes", half.payload_bytes.to_string()),
+        ("retransmitted_bytes", half.retransmitted_bytes.to_string()),
+        ("retransmissions", half.retransmissions.to_string()),
+        ("fast_retransmissions", half.fast_retransmissions.to_string()),
         (
-            "received_retransmitted_bytes",
-            received.retransmitted_bytes.to_string(),
+            "spurious_retransmissions",
+            half.spurious_retransmissions.to_string(),
         ),
-        ("received_retransmissions", received.retransmissions.to_string()),
-        ("received_rtt_us", text(received.rtt.map(|rtt| rtt.srtt_us))),
-        ("received_rtt_min_us", text(received.rtt.map(|rtt| rtt.min_us))),
-        ("received_rtt_max_us", text(received.rtt.map(|rtt| rtt.max_us))),
+        ("out_of_order", half.out_of_order.to_string()),
+        ("duplicate_acks", half.duplicate_acks.to_string()),
+        ("zero_windows", half.zero_windows.to_string()),
+        ("window_full", half.window_full.to_string()),
+        ("keep_alives", half.keep_alives.to_string()),
+        ("lost_segments", half.lost_segments.to_string()),
+        ("rtt_us", text(half.rtt.map(|rtt| rtt.srtt_us))),
+        ("rtt_min_us", text(half.rtt.map(|rtt| rtt.min_us))),
+        ("rtt_max_us", text(half.rtt.map(|rtt| rtt.max_us))),
     ]
+    .map(|(name, value)| (format!("{direction}_{name}"), value))
+}
+
+fn address(end: Option<&proto::Endpoint>) -> String {
+    end.map(|end| end.address.clone()).unwrap_or_default()
+}
+
+fn port(end: Option<&proto::Endpoint>) -> String {
+    text(end.map(|end| end.port))
 }
 
 /// The value; nothing where there is none.
@@ -80,7 +88,7 @@ fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn write_line(output: &mut impl Write, values: &[String]) -> io::Result<()> {
+fn write_line(output: &mut impl Write, values: &[&str]) -> io::Result<()> {
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
             output.write_all(b",")?;

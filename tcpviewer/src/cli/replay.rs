@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{Read, Write, stderr, stdin},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -72,14 +73,14 @@ fn read(file: &Path) -> anyhow::Result<Replay> {
         let opened = File::open(file);
         Box::new(opened.map_err(|error| anyhow::anyhow!("open: {}", io_reason(&error)))?)
     };
-    Ok(replay::replay(reader).map_err(|error| match error {
+    replay::replay(reader).map_err(|error| match error {
         ReplayError::Read(error) => anyhow::anyhow!("read: {}", io_reason(&error)),
         other @ ReplayError::NotACapture(_) => other.into(),
-    })?)
+    })
 }
 
 /// The connections as the table lists them, in order of their first packets.
-fn listed(capture: Replay) -> Vec<std::sync::Arc<Connection>> {
+fn listed(capture: Replay) -> Vec<Arc<Connection>> {
     let now = Instant::now();
     let mut table = Table::new(Clock::new(SystemTime::UNIX_EPOCH), RATE_INTERVAL, Duration::MAX);
     table.take(capture.samples, now);
@@ -88,7 +89,7 @@ fn listed(capture: Replay) -> Vec<std::sync::Arc<Connection>> {
 
 fn write_connections(
     form: ReplayForm,
-    connections: &[std::sync::Arc<Connection>],
+    connections: &[Arc<Connection>],
     end: SystemTime,
 ) -> Result<(), ClientError> {
     let mut output = output();

@@ -52,47 +52,51 @@ pub(super) fn segment(link_type: u16, bytes: &[u8], length: usize) -> Result<Seg
             return plain;
         }
     }
-    let network = network(link_type, bytes)?;
-    let end = network.end.map_or(length, |end| end.min(length));
+    let Network { offset, end } = network(link_type, bytes)?;
     let packet = Captured {
-        bytes: bytes.get(network.offset..).ok_or(Skip::Truncated)?,
-        length: end.checked_sub(network.offset).ok_or(Skip::Malformed)?,
+        bytes: bytes.get(offset..).ok_or(Skip::Truncated)?,
+        length: end.min(length).checked_sub(offset).ok_or(Skip::Malformed)?,
     };
     let mut segment = parse(&packet, Link::None)?;
-    segment.header_bytes += network.offset as u32;
+    segment.header_bytes += offset as u32;
     segment.wire_bytes = length as u32;
     Ok(segment)
 }
 
-/// Where the IP packet lies.
+/// Where the IP packet is.
 struct Network {
     offset: usize,
-    /// Where it ends, if the link layer says so: what follows is padding.
-    end: Option<usize>,
+    /// Where it ends at the latest.
+    end: usize,
 }
 
 impl Network {
+    /// At this offset; how long it is, its own header says.
     fn at(offset: usize) -> Self {
-        Self { offset, end: None }
+        Self {
+            offset,
+            end: usize::MAX,
+        }
     }
 }
 
+/// Finds the IP header.
 fn network(link_type: u16, bytes: &[u8]) -> Result<Network, Skip> {
     match link_type {
         ETHERNET => ethertype(bytes, 12),
         // The kind of the link, then an Ethernet type.
         C_HDLC => ethertype(bytes, 2),
         LINUX_SLL => ethertype(bytes, 14),
-        LINUX_SLL2 => tagged(bytes, ethertype_at(bytes, 0)?, 20),
+        LINUX_SLL2 => tagged(bytes, number(bytes, 0)?, 20),
         PPP | PPP_HDLC => ppp(bytes, 0).map(Network::at),
         NULL | LOOP => family(bytes).map(Network::at),
         _ => Ok(Network::at(0)),
     }
 }
 
-/// The IP packet behind the Ethernet type at `offset`, and behind tags.
+/// The IP header behind the Ethernet type at `offset`, and behind tags.
 fn ethertype(bytes: &[u8], offset: usize) -> Result<Network, Skip> {
-    tagged(bytes, ethertype_at(bytes, offset)?, offset + 2)
+    tagged(bytes, number(bytes, offset)?, offset + 2)
 }
 
 /// The same where what follows at `offset` is of this kind.
@@ -102,11 +106,11 @@ fn tagged(bytes: &[u8], mut kind: u16, mut offset: usize) -> Result<Network, Ski
             0x0800 | 0x86dd => return Ok(Network::at(offset)),
             // 802.1Q, 802.1ad and the tag that came before it; VN-tag.
             0x8100 | 0x88a8 | 0x9100 => {
-                kind = ethertype_at(bytes, offset + 2)?;
+                kind = number(bytes, offset + 2)?;
                 offset += 4;
             }
             0x8926 => {
-                kind = ethertype_at(bytes, offset + 4)?;
+                kind = number(bytes, offset + 4)?;
                 offset += 6;
             }
             0x8864 => return pppoe(bytes, offset),
@@ -116,13 +120,14 @@ fn tagged(bytes: &[u8], mut kind: u16, mut offset: usize) -> Result<Network, Ski
     Err(Skip::NotIp)
 }
 
-/// Behind the header of PPPoE, session stage (RFC 2516), which says how long its payload is.
+/// Behind the header of PPPoE in its session stage (RFC 2516), which says how long the PPP packet is.
 fn pppoe(bytes: &[u8], offset: usize) -> Result<Network, Skip> {
-    let payload = offset + 6;
-    let length = ethertype_at(bytes, offset + 4)?;
+    const HEADER_BYTES: usize = 6;
+    let start = offset + HEADER_BYTES;
+    let length = number(bytes, start - 2)?;
     Ok(Network {
-        offset: ppp(bytes, payload)?,
-        end: Some(payload + usize::from(length)),
+        offset: ppp(bytes, start)?,
+        end: start + usize::from(length),
     })
 }
 
@@ -157,7 +162,8 @@ fn family(bytes: &[u8]) -> Result<usize, Skip> {
     }
 }
 
-fn ethertype_at(bytes: &[u8], offset: usize) -> Result<u16, Skip> {
-    let kind = bytes.get(offset..).and_then(<[u8]>::first_chunk);
-    Ok(u16::from_be_bytes(*kind.ok_or(Skip::Truncated)?))
+/// The number of two bytes at `offset`.
+fn number(bytes: &[u8], offset: usize) -> Result<u16, Skip> {
+    let number = bytes.get(offset..).and_then(<[u8]>::first_chunk);
+    Ok(u16::from_be_bytes(*number.ok_or(Skip::Truncated)?))
 }
