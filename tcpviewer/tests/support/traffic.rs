@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     thread,
+    time::{Duration, Instant},
 };
 
 use super::namespaces::Namespace;
@@ -133,19 +134,31 @@ fn ask(server: SocketAddr, number: usize) -> Exchange {
     }
 }
 
-/// Opens, uses and closes connections from several threads until there were so many. Each asks with five bytes
-/// and is answered with seven; the client closes first.
-pub(crate) fn storm(from: &Namespace, to: &Namespace, address: IpAddr, connections: usize) {
+/// Opens, uses and closes so many connections from several threads, spread over this time or as fast as they can
+/// when it is zero. Each asks with five bytes and is answered with seven; the client closes first.
+pub(crate) fn storm(
+    from: &Namespace,
+    to: &Namespace,
+    address: IpAddr,
+    connections: usize,
+    duration: Duration,
+) {
     const THREADS: usize = 8;
+    let count = connections / THREADS;
+    let started = Instant::now();
     thread::scope(|scope| {
         for _thread in 0..THREADS {
             // A listener for each thread, so that its client always has ports left: those it used before linger
             // in TIME-WAIT.
             let listener = to.enter(|| TcpListener::bind((address, 0)).unwrap());
             let listening = listener.local_addr().unwrap();
-            let count = connections / THREADS;
             scope.spawn(move || serve_short(&listener, count));
-            scope.spawn(move || from.enter(|| (0..count).for_each(|_number| call_short(listening))));
+            let call = move |number| {
+                let due = started + duration * number as u32 / count as u32;
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                call_short(listening);
+            };
+            scope.spawn(move || from.enter(|| (0..count).for_each(call)));
         }
     });
 }
