@@ -125,7 +125,7 @@ fn repeated(
     } else {
         first_rtt
     };
-    let overtaken = now.wrapping_sub(own.next_time) < patience && end != own.next_seq;
+    let overtaken = !leaves && now.wrapping_sub(own.next_time) < patience && end != own.next_seq;
     if asked_for {
         own.fast_retransmissions = own.fast_retransmissions.wrapping_add(segment.wire_packets);
     } else if overtaken {

@@ -89,7 +89,11 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         }
     } else if segment.flags.has(Flags::SYN) {
         record.syn_ack_ns = seen.now_ns;
-    } else if segment.flags.has(Flags::ACK) && record.syn_ns != 0 && record.answered_ns == 0 {
+    } else if segment.flags.has(Flags::ACK)
+        && record.syn_ns != 0
+        && record.answered_ns == 0
+        && record.syn_ns < seen.now_ns
+    {
         record.answered_ns = seen.now_ns;
     }
     if established {

@@ -9,6 +9,7 @@ use tcpviewer_common::{
     event::{ConnectionEvent, PacketEvent, Settings},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
+    segment::Segment,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of connections, up to the capacity.
@@ -35,6 +36,10 @@ pub(crate) static PACKET_EVENTS: RingBuf<PacketEvent, { PACKET_RING_BYTES as usi
 /// What became of every packet, one set of counters per CPU.
 #[btf_map]
 pub(crate) static LEDGER: PerCpuArray<LedgerCounters, 1> = PerCpuArray::new();
+
+/// The segment a CPU is at work on; the kernel's stack of 512 bytes is for other things.
+#[btf_map]
+pub(crate) static SEGMENT: PerCpuArray<Segment, 1> = PerCpuArray::new();
 
 /// What user space tells the programs.
 #[btf_map]

@@ -17,7 +17,7 @@ use tcpviewer_common::{
 };
 
 use crate::{
-    maps::{CONNECTIONS, LEDGER, SETTINGS},
+    maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report,
 };
@@ -38,10 +38,13 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
     // interrupt each other.
     let ledger = unsafe { &mut *ledger };
     ledger.packets_seen += 1;
-    match read(context, link, &raw mut ledger.scratch) {
-        Ok(segment) => track(
+    let Some(segment) = SEGMENT.get_ptr_mut(0) else {
+        return;
+    };
+    match read(context, link, &raw mut ledger.scratch, segment) {
+        Ok(()) => track(
             context,
-            &segment,
+            segment,
             Place::new(interface(context), egress),
             ledger,
             settings,
@@ -50,9 +53,10 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
     }
 }
 
-/// The packet's segment. Where headers lie outside the linear part they are first moved there.
-#[inline(always)]
-fn read(context: &TcContext, link: Link, scratch: *mut u64) -> Result<Segment, Skip> {
+/// Reads the packet's segment. Where headers lie outside the linear part they are first moved there. A function
+/// of its own, so that what it keeps on the kernel's stack of 512 bytes is gone before the record is changed.
+#[inline(never)]
+fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut Segment) -> Result<(), Skip> {
     let bytes = LinearBytes::of(context, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
@@ -71,17 +75,23 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64) -> Result<Segment, S
     }
     let (segments, segment_bytes) = offload(context);
     segment.split(segments, segment_bytes);
-    Ok(segment)
+    // SAFETY: this CPU's own entry of a map, valid while the program runs.
+    unsafe { to.write(segment) };
+    Ok(())
 }
 
-#[inline(always)]
+/// Takes the segment into its connection's record, and reports what that changed. A function of its own for the
+/// same reason.
+#[inline(never)]
 fn track(
     context: &TcContext,
-    segment: &Segment,
+    segment: *const Segment,
     place: Place,
     ledger: &mut LedgerCounters,
     settings: &Settings,
 ) {
+    // SAFETY: this CPU's own entry, which was just written.
+    let segment = unsafe { &*segment };
     let (key, side) = ConnectionKey::of(segment);
     let Some(slot) = find_or_create(context, &key) else {
         ledger.packets_table_full += 1;
