@@ -21,7 +21,7 @@ const _: () = {
         size_of::<Half>()
             == 5 * 8 + 26 * 4 + 2 * 2 + 4 + 4 * size_of::<Hole>() + 8 * size_of::<TimedSegment>()
     );
-    assert!(size_of::<ConnectionRecord>() == 7 * 8 + 8 + 2 * size_of::<Half>());
+    assert!(size_of::<ConnectionRecord>() == 8 * 8 + 8 + 2 * size_of::<Half>());
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);

@@ -3,8 +3,9 @@
 //! were before the segment. Out: the half's counters and the [`Class`] of the segment. Sequence numbers are
 //! moved by `tracker`.
 //!
-//! Where one bounded record must differ from a list of all segments: at most [`HOLES`](crate::limits::HOLES) holes are remembered for
-//! each half, and bytes count as seen when they lie in no hole, however the sender cut them.
+//! One exception: a packet on its way out of this host is never out of order. Wireshark cannot know where a
+//! capture was made and takes a quick retransmission for an overtaken packet; here it is known, and the count
+//! is the kernel's own.
 
 use crate::{
     connection::{Half, Hole},
@@ -33,9 +34,16 @@ pub enum Class {
 }
 
 /// Counts what the segment says and tells its class. `first_rtt` is the handshake's RTT in ticks, 0 where it is
-/// not known.
+/// not known; `leaves` says that the segment leaves this host, where nothing can have overtaken it yet.
 #[inline(always)]
-pub fn analyse(own: &mut Half, other: &mut Half, segment: &Segment, now: u32, first_rtt: u32) -> Class {
+pub fn analyse(
+    own: &mut Half,
+    other: &mut Half,
+    segment: &Segment,
+    now: u32,
+    first_rtt: u32,
+    leaves: bool,
+) -> Class {
     let plain = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) == 0;
     let seen = own.has(Half::SEEN);
     let at_next = seen && segment.seq == own.next_seq;
@@ -72,19 +80,40 @@ pub fn analyse(own: &mut Half, other: &mut Half, segment: &Segment, now: u32, fi
         segment.sequence_length() > 0 && !(segment.flags.has(Flags::RST) && segment.payload_bytes == 0);
     if keep_alive {
         Class::KeepAlive
-    } else if !carries || !below_next {
+    } else if !carries {
         Class::New
+    } else if !below_next {
+        already_acknowledged(own, other, segment)
     } else if segment.payload_bytes > 1 && segment.seq.wrapping_add(1) == own.next_seq && was_probed != 0 {
         // It carries on behind a probe: all but its first byte is new.
         Class::New
     } else {
-        repeated(own, other, segment, now, first_rtt)
+        repeated(own, other, segment, now, first_rtt, leaves)
     }
+}
+
+/// The class of a segment that does not begin below the next sequence number: new, unless the other side has
+/// acknowledged it already, which happens where the packets of the two directions are seen out of step.
+#[inline(always)]
+fn already_acknowledged(own: &mut Half, other: &Half, segment: &Segment) -> Class {
+    let end = segment.seq.wrapping_add(segment.payload_bytes);
+    if segment.payload_bytes > 0 && other.has(Half::ACK) && seq::before_or_at(end, other.last_ack) {
+        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(segment.wire_packets);
+        own.retransmissions = own.retransmissions.wrapping_add(segment.wire_packets);
+    }
+    Class::New
 }
 
 /// The class of a segment that begins below the next sequence number, and its counters.
 #[inline(always)]
-fn repeated(own: &mut Half, other: &Half, segment: &Segment, now: u32, first_rtt: u32) -> Class {
+fn repeated(
+    own: &mut Half,
+    other: &Half,
+    segment: &Segment,
+    now: u32,
+    first_rtt: u32,
+    leaves: bool,
+) -> Class {
     let end = segment.seq.wrapping_add(segment.sequence_length());
     let answered = other.has(Half::ACK);
     let acknowledged = answered && seq::before_or_at(end, other.last_ack);
@@ -96,9 +125,7 @@ fn repeated(own: &mut Half, other: &Half, segment: &Segment, now: u32, first_rtt
     } else {
         first_rtt
     };
-    let overtaken = now.wrapping_sub(own.next_time) < patience
-        && end != own.next_seq
-        && (acknowledged || in_hole(own, segment.seq, end));
+    let overtaken = now.wrapping_sub(own.next_time) < patience && end != own.next_seq;
     if asked_for {
         own.fast_retransmissions = own.fast_retransmissions.wrapping_add(segment.wire_packets);
     } else if overtaken {
@@ -144,16 +171,6 @@ fn note_ack(own: &mut Half, segment: &Segment) {
     if segment.ack != own.last_ack {
         own.duplicate_run = 0;
     }
-}
-
-/// Whether some of these bytes are in a hole.
-#[inline(always)]
-fn in_hole(own: &Half, start: u32, end: u32) -> bool {
-    let mut found = false;
-    for hole in &own.holes {
-        found |= seq::before(hole.start, end) && seq::before(start, hole.end);
-    }
-    found
 }
 
 /// Remembers a hole; the oldest one gives way when there is no room.

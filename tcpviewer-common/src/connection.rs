@@ -135,10 +135,12 @@ pub struct ConnectionRecord {
     pub first_seen_ns: u64,
     /// Newest report to user space.
     pub emitted_ns: u64,
-    /// Newest SYN without ACK.
+    /// Newest SYN without ACK before the connection was answered.
     pub syn_ns: u64,
     /// Newest SYN with ACK.
     pub syn_ack_ns: u64,
+    /// The first packet with ACK and without SYN after a SYN, from either side.
+    pub answered_ns: u64,
     /// The ACK that completed the handshake.
     pub established_ns: u64,
     /// Its end.
@@ -164,6 +166,7 @@ impl ConnectionRecord {
         emitted_ns: 0,
         syn_ns: 0,
         syn_ack_ns: 0,
+        answered_ns: 0,
         established_ns: 0,
         closed_ns: 0,
         flags: 0,

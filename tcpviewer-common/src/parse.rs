@@ -79,7 +79,17 @@ pub fn parse<P: PacketBytes>(packet: &P, link: Link) -> Result<Segment, Skip> {
     if payload.offset > MAX_OFFSET {
         return Err(Skip::Truncated);
     }
-    tcp(packet, packet.joined(payload.offset), payload)
+    // A packet that ends before its IP header says holds no more than what is there.
+    let end = if payload.end < packet.length() {
+        payload.end
+    } else {
+        packet.length()
+    };
+    tcp(
+        packet,
+        packet.joined(payload.offset),
+        IpPayload { end, ..payload },
+    )
 }
 
 /// What an IP header says of the TCP segment behind it.

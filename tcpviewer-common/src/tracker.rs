@@ -68,12 +68,12 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         return Outcome::default();
     }
     let now = RttTicks::from_ns(seen.now_ns);
-    let first_rtt = if record.established_ns > record.syn_ns && record.syn_ns != 0 {
-        RttTicks::from_ns(record.established_ns - record.syn_ns)
-    } else {
+    let first_rtt = if record.answered_ns == 0 {
         0
+    } else {
+        RttTicks::from_ns(record.answered_ns.saturating_sub(record.syn_ns))
     };
-    let class = analyse(own, other, segment, now, first_rtt);
+    let class = analyse(own, other, segment, now, first_rtt, seen.place.is_egress());
     advance(own, segment, now, class);
     let mut established = false;
     if segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST) {
@@ -83,13 +83,16 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     count(own, segment, seen.now_ns);
     control(own, other, segment);
 
-    if segment.flags.has(Flags::SYN) {
-        *(if segment.flags.has(Flags::ACK) {
-            &mut record.syn_ack_ns
-        } else {
-            &mut record.syn_ns
-        }) = seen.now_ns;
-    } else if established {
+    if segment.flags.opens() {
+        if record.answered_ns == 0 {
+            record.syn_ns = seen.now_ns;
+        }
+    } else if segment.flags.has(Flags::SYN) {
+        record.syn_ack_ns = seen.now_ns;
+    } else if segment.flags.has(Flags::ACK) && record.syn_ns != 0 && record.answered_ns == 0 {
+        record.answered_ns = seen.now_ns;
+    }
+    if established {
         record.established_ns = seen.now_ns;
     }
     let over = own.has(Half::RST) || own.has(Half::FIN_ACKED) && other.has(Half::FIN_ACKED);
@@ -135,7 +138,9 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
     }
     let is_news = !own.has(Half::SEEN)
         || seq::before(own.next_seq, segment.seq.wrapping_add(segment.sequence_length()))
-        || segment.flags.has(Flags::ACK) && seq::before(own.last_ack, segment.ack)
+        || segment.flags.has(Flags::ACK)
+            && !segment.flags.has(Flags::RST)
+            && seq::before(own.last_ack, segment.ack)
         || seen.now_ns.saturating_sub(own.last_seen_ns) >= HOME_SILENCE_NS;
     if is_news {
         own.place = seen.place.0;
@@ -272,7 +277,10 @@ fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) ->
             Some(_) | None => break,
         }
     }
-    if let Some(ticks) = sample {
+    // Packets that were recorded out of step give a time below zero, which is no RTT.
+    if let Some(ticks) = sample
+        && ticks < 1 << 31
+    {
         take_sample(other, ticks);
     }
     if other.has(Half::FIN) && seq::before_or_at(other.fin_end, ack) {

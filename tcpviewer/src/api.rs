@@ -22,6 +22,7 @@ use crate::{
     publish::{Board, PacketBoard},
 };
 
+pub(crate) use convert::connection;
 pub use server::{bind, serve};
 
 /// What the API serves.

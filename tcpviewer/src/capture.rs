@@ -8,6 +8,8 @@ pub mod followed;
 
 pub mod kernel;
 
+pub mod replay;
+
 use std::{io, sync::Arc, time::Duration};
 
 use thiserror::Error;

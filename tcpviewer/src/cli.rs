@@ -3,11 +3,13 @@
 pub mod run;
 pub mod list;
 pub mod watch;
+pub mod replay;
 pub mod status;
 pub mod client;
 mod mirror;
 mod view;
 mod table;
+mod csv;
 mod output;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +34,8 @@ pub enum Subcommands {
     List(list::ListArgs),
     /// Follow the connections as they change.
     Watch(watch::WatchArgs),
+    /// List the connections of a capture file; needs neither privileges nor a daemon.
+    Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.
     Status(status::StatusArgs),
 }

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser as _;
 use tcpviewer::{
-    cli::{Cli, ClientError, Subcommands, list, run, status, watch},
+    cli::{Cli, ClientError, Subcommands, list, replay, run, status, watch},
     config::ConfigError,
 };
 
@@ -19,16 +19,40 @@ async fn main() -> ExitCode {
         Subcommands::Run(args) => run::run(args).await,
         Subcommands::List(args) => list::list(args).await.map_err(Into::into),
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
+        Subcommands::Replay(args) => replay::replay(args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // With nowhere to write to, the exit status has to do.
-            writeln!(stderr(), "tcpviewer: {error:#}").ok();
+            writeln!(stderr(), "tcpviewer: {}", sentence(&error)).ok();
             exit_status(&error)
         }
     }
+}
+
+/// What went wrong and where. The stages' errors name their cause; what was put around them is told before.
+fn sentence(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |told, cause| {
+            if told.is_empty() {
+                cause
+            } else if told.to_lowercase().contains(
+                cause
+                    .split(" (os error")
+                    .next()
+                    .unwrap_or_default()
+                    .to_lowercase()
+                    .as_str(),
+            ) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
 }
 
 fn exit_status(error: &anyhow::Error) -> ExitCode {

@@ -27,7 +27,8 @@ pub struct Table {
     update_interval: Duration,
     keep_closed: Duration,
     revision: u64,
-    rows: HashMap<u64, Row>,
+    /// Boxed, so that the map's own memory stays small when it doubles.
+    rows: HashMap<u64, Box<Row>>,
     /// The newest connection on these endpoints, until its source gives it up; it may be listed no more.
     ids: HashMap<ConnectionKey, u64>,
     /// Connections with a rate above 0: the ones whose rate falls to 0 when they go quiet.
@@ -157,14 +158,14 @@ impl Table {
             self.totals.opened += 1;
             self.totals.open += 1;
             self.totals.listed += 1;
-            Row {
+            Box::new(Row {
                 key: sample.key,
                 record: ConnectionRecord::VACANT,
                 interface: Arc::clone(&sample.interface),
                 rates: Rates::default(),
                 closed: None,
                 sampled: now,
-            }
+            })
         });
         self.totals.subtract(&row.rates);
         row.rates

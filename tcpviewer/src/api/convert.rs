@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A connection.
-pub(super) fn connection(connection: &model::Connection) -> proto::Connection {
+pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
     proto::Connection {
         id: connection.id,
         revision: connection.revision,

@@ -172,7 +172,7 @@ fn innermost(error: &dyn std::error::Error) -> Option<String> {
 }
 
 /// Without the number of the error.
-fn io_reason(error: &io::Error) -> String {
+pub(super) fn io_reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error")
         .map_or(text.as_str(), |(text, _number)| text)

@@ -1,14 +1,13 @@
 //! `tcpviewer list`: all connections, once.
 
-use std::io::{IsTerminal as _, Write, stdout};
+use std::io::Write;
 
 use clap::Args;
-use terminal_size::{Width, terminal_size};
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
     output::{output, write_json},
-    table::{row, write_table},
+    table::{row, terminal_width, write_table},
 };
 use crate::proto::ListConnectionsRequest;
 
@@ -58,10 +57,4 @@ async fn write_list(args: &ClientArgs) -> Result<(), ClientError> {
         write_table(&mut output, &rows, terminal_width())?;
     }
     Ok(output.flush()?)
-}
-
-/// How wide the terminal is that the output goes to, if it goes to one.
-fn terminal_width() -> Option<usize> {
-    let (Width(width), _height) = terminal_size().filter(|_size| stdout().is_terminal())?;
-    Some(width.into())
 }

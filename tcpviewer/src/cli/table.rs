@@ -1,7 +1,9 @@
 //! Connections as a table for people: one row each, columns as wide as their content, addresses shortened where
 //! a terminal is too narrow.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write, stdout};
+
+use terminal_size::{Width, terminal_size};
 
 use super::output::{between, bytes, endpoint, microseconds, printable, state};
 use crate::proto;
@@ -52,6 +54,12 @@ pub(super) fn write_table(output: &mut impl Write, rows: &[Row], width: Option<u
         writeln!(output, "{line}")?;
     }
     Ok(())
+}
+
+/// How wide the terminal is that the output goes to, if it goes to one.
+pub(super) fn terminal_width() -> Option<usize> {
+    let (Width(width), _height) = terminal_size().filter(|_size| stdout().is_terminal())?;
+    Some(width.into())
 }
 
 /// The lines of a table, its head first.

@@ -109,7 +109,7 @@ fn handshake(record: &ConnectionRecord) -> Handshake {
         |from_ns: u64, to_ns: u64| (from_ns != 0 && to_ns >= from_ns).then(|| (to_ns - from_ns) / 1000);
     let once = |half: &connection::Half| !half.has(connection::Half::SYN_REPEATED);
     Handshake {
-        rtt_us: between(record.syn_ns, record.established_ns),
+        rtt_us: between(record.syn_ns, record.answered_ns),
         syn_to_syn_ack_us: once(sent)
             .then(|| between(record.syn_ns, record.syn_ack_ns))
             .flatten(),

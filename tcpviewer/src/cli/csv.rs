@@ -1,0 +1,150 @@
+//! Connections as comma-separated values (RFC 4180): a head and one line each, for spreadsheets and data frames. The
+//! values are those of the JSON form; what was not measured is empty.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use crate::proto;
+
+/// Writes the head.
+pub(super) fn write_head(output: &mut impl Write) -> io::Result<()> {
+    let columns = columns(&proto::Connection::default());
+    let names: Vec<_> = columns.iter().map(|(name, _value)| name.as_str()).collect();
+    write_line(output, &names)
+}
+
+/// Writes a connection.
+pub(super) fn write_record(output: &mut impl Write, connection: &proto::Connection) -> io::Result<()> {
+    let columns = columns(connection);
+    let values: Vec<_> = columns.iter().map(|(_name, value)| value.as_str()).collect();
+    write_line(output, &values)
+}
+
+/// The columns, with the values of a connection.
+fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
+    let handshake = connection.handshake.unwrap_or_default();
+    let shared = [
+        ("id", connection.id.to_string()),
+        ("source_address", address(connection.source.as_ref())),
+        ("source_port", port(connection.source.as_ref())),
+        ("destination_address", address(connection.destination.as_ref())),
+        ("destination_port", port(connection.destination.as_ref())),
+        ("orientation", connection.orientation().as_str_name().to_owned()),
+        ("state", connection.state().as_str_name().to_owned()),
+        ("close_reason", connection.close_reason().as_str_name().to_owned()),
+        ("interface", connection.interface.clone()),
+        ("first_seen", text(connection.first_seen)),
+        ("last_seen", text(connection.last_seen)),
+        ("closed_at", text(connection.closed_at)),
+        ("handshake_rtt_us", text(handshake.rtt_us)),
+        ("rtt_us", text(connection.rtt.map(|rtt| rtt.srtt_us))),
+    ];
+    shared
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .chain(half_columns("sent", &connection.sent.unwrap_or_default()))
+        .chain(half_columns("received", &connection.received.unwrap_or_default()))
+        .collect()
+}
+
+/// The columns of one direction; their names begin with its own.
+fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 16] {
+    [
+        ("packets", half.packets.to_string()),
+        ("wire_bytes", half.wire_bytes.to_string()),
+        ("payload_bytes", half.payload_bytes.to_string()),
+        ("retransmitted_bytes", half.retransmitted_bytes.to_string()),
+        ("retransmissions", half.retransmissions.to_string()),
+        ("fast_retransmissions", half.fast_retransmissions.to_string()),
+        (
+            "spurious_retransmissions",
+            half.spurious_retransmissions.to_string(),
+        ),
+        ("out_of_order", half.out_of_order.to_string()),
+        ("duplicate_acks", half.duplicate_acks.to_string()),
+        ("zero_windows", half.zero_windows.to_string()),
+        ("window_full", half.window_full.to_string()),
+        ("keep_alives", half.keep_alives.to_string()),
+        ("lost_segments", half.lost_segments.to_string()),
+        ("rtt_us", text(half.rtt.map(|rtt| rtt.srtt_us))),
+        ("rtt_min_us", text(half.rtt.map(|rtt| rtt.min_us))),
+        ("rtt_max_us", text(half.rtt.map(|rtt| rtt.max_us))),
+    ]
+    .map(|(name, value)| (format!("{direction}_{name}"), value))
+}
+
+fn address(end: Option<&proto::Endpoint>) -> String {
+    end.map(|end| end.address.clone()).unwrap_or_default()
+}
+
+fn port(end: Option<&proto::Endpoint>) -> String {
+    text(end.map(|end| end.port))
+}
+
+/// The value; nothing where there is none.
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn write_line(output: &mut impl Write, values: &[&str]) -> io::Result<()> {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            output.write_all(b",")?;
+        }
+        output.write_all(quoted(value).as_bytes())?;
+    }
+    output.write_all(b"\r\n")
+}
+
+/// The value in quotes where it needs them.
+fn quoted(value: &str) -> Cow<'_, str> {
+    if value.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", value.replace('"', "\"\"")).into()
+    } else {
+        value.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_would_break_a_line_are_quoted() {
+        for (value, expected) in [
+            ("eth0", "eth0"),
+            ("", ""),
+            ("a,b", "\"a,b\""),
+            ("say \"lo\"", "\"say \"\"lo\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+        ] {
+            assert_eq!(quoted(value), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_value_for_each_name_of_the_head() {
+        let connection = proto::Connection {
+            id: 7,
+            interface: "a,b".into(),
+            handshake: Some(proto::Handshake {
+                rtt_us: Some(0),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let mut written = Vec::new();
+
+        write_head(&mut written).unwrap();
+        write_record(&mut written, &connection).unwrap();
+
+        let written = String::from_utf8(written).unwrap();
+        let (head, line) = written.trim_end().split_once("\r\n").unwrap();
+        assert!(head.starts_with("id,source_address,source_port,"), "{head}");
+        assert!(line.starts_with("7,,,,,ORIENTATION_UNSPECIFIED,"), "{line}");
+        assert!(line.contains(",\"a,b\",,,,0,,0,"), "{line}");
+        assert_eq!(head.matches(',').count() + 1, line.matches(',').count());
+    }
+}
