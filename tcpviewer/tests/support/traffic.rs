@@ -45,6 +45,14 @@ impl Open {
             scope.spawn(|| read(&self.source, received));
         });
     }
+
+    /// Sends so many bytes and, when they have come, so many back.
+    pub(crate) fn exchange_in_turn(&self, sent: u64, received: u64) {
+        write(&self.source, sent);
+        read(&self.destination, sent);
+        write(&self.destination, received);
+        read(&self.source, received);
+    }
 }
 
 /// Exchanges on all connections at once; the amounts are the connection's number times these, plus one byte to
