@@ -131,7 +131,8 @@ fn find_or_create(context: &TcContext, key: &ConnectionKey) -> Option<*mut Conne
         return Some(slot);
     }
     // It may exist by now: then another CPU has just made it.
-    if CONNECTIONS.insert(key, &VACANT, u64::from(BPF_NOEXIST)).is_err() {
+    let vacant: &ConnectionSlot = &VACANT;
+    if CONNECTIONS.insert(key, vacant, u64::from(BPF_NOEXIST)).is_err() {
         aya_log_ebpf::debug!(context, "no new entry in the connection map");
     }
     CONNECTIONS.get_ptr_mut(key)

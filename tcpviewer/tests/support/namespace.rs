@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether the test may attach programs. Without root it says why the test does nothing; where root is
 /// required (`TCPVIEWER_REQUIRE_ROOT=1`, as in CI) it fails.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 pub(crate) fn has_root() -> bool {
     let root = procfs::process::Process::myself().unwrap().status().unwrap().euid == 0;
     let required = std::env::var("TCPVIEWER_REQUIRE_ROOT").is_ok_and(|value| value == "1");
