@@ -175,7 +175,7 @@ impl Rtt {
 /// Times of the three-way handshake; each is `None` when one of its packets was not seen or was repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Handshake {
-    /// SYN to the ACK that completes it, microseconds.
+    /// The newest SYN to the first packet after it with ACK and without SYN, microseconds.
     pub rtt_us: Option<u64>,
     /// SYN to SYN-ACK, microseconds.
     pub syn_to_syn_ack_us: Option<u64>,

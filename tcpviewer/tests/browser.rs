@@ -4,20 +4,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test stops at the first surprise"
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says why it is skipped"
 )]
 
-#[path = "support/namespace.rs"]
+#[path = "support/live.rs"]
 #[expect(dead_code, reason = "each file of tests uses its part")]
-mod namespace;
+mod support;
 
 use std::{path::Path, process::Command};
 
-use namespace::{Namespace, has_root};
+use support::{daemon::Daemon, namespaces::Namespace, require_root};
 
 #[test]
 fn a_browser_shows_connections_as_they_live() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
     let program = env!("CARGO_BIN_EXE_tcpviewer");
@@ -26,13 +27,13 @@ fn a_browser_shows_connections_as_they_live() {
         web.join("dist/index.html").exists(),
         "build the dashboard first: npm run build in web"
     );
-    let namespace = Namespace::new("web");
-    let _daemon = namespace.start(program, &["--interface", "lo", "--listen", "127.0.0.1:50100"]);
+    let namespace = Namespace::new();
+    let daemon = Daemon::start(&namespace, &["--interface", "lo", "--listen", "127.0.0.1:50100"]);
     let mut browser: Command = namespace.command("npm");
     let status = browser
         .args(["run", "--silent", "e2e"])
         .current_dir(web)
-        .env("TCPVIEWER_URL", "http://127.0.0.1:50100")
+        .env("TCPVIEWER_URL", &daemon.url)
         .env("TCPVIEWER_DAEMON", program)
         .status()
         .unwrap();

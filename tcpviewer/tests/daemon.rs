@@ -3,26 +3,35 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test stops at the first surprise"
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says why it is skipped"
 )]
 
-#[path = "support/namespace.rs"]
-mod namespace;
+#[path = "support/live.rs"]
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod support;
 
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write as _,
-    net::TcpListener,
-    process::{Command, Output},
-    time::{Duration, Instant},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Output},
+    thread,
 };
 
 use aya::{
     maps::loaded_maps,
     programs::{loaded_links, loaded_programs},
 };
-use namespace::{Namespace, RunningDaemon, has_root};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{
+    PATIENCE,
+    daemon::Daemon,
+    namespaces::{Namespace, output},
+    require_root, wait_for,
+};
+use tcpviewer::proto::{CloseReason, Connection};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpviewer");
 
@@ -66,7 +75,7 @@ fn a_wrong_setting_is_named_with_what_would_fit() {
 
 #[test]
 fn without_capabilities_it_names_those_it_lacks() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
     // The build folder may be closed to other users, so the program is copied where all can read.
@@ -97,7 +106,7 @@ fn without_capabilities_it_names_those_it_lacks() {
 
 #[test]
 fn an_interface_that_does_not_exist_is_named_beside_those_that_do() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
     let (status, text) = refused(&["--interface", "nosuch0", "--listen", "127.0.0.1:0"]);
@@ -122,94 +131,148 @@ fn a_port_that_is_taken_is_named_before_anything_is_attached() {
 
 #[test]
 fn a_full_disk_or_a_closed_stdout_does_not_stop_it() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
-    let namespace = Namespace::new("full");
+    let namespace = Namespace::new();
     for redirection in [">/dev/full 2>/dev/full", ">&- 2>&-"] {
-        let mut daemon = namespace.start_in_shell(PROGRAM, &["--interface", "lo"], redirection);
-        let status = namespace.wait_for_status(PROGRAM);
+        let line = format!("exec \"$0\" run --interface lo {redirection}");
+        let mut shell = namespace.command("sh");
+        let mut daemon = shell.args(["-c", &line, PROGRAM]).spawn().unwrap();
+        let status = wait_for(PATIENCE, "status of the daemon", || {
+            let answer = namespace.command(PROGRAM).arg("status").output().unwrap();
+            answer
+                .status
+                .success()
+                .then(|| String::from_utf8(answer.stdout).unwrap())
+        });
         assert!(status.contains("TCX"), "{redirection}: {status}");
-        assert_eq!(daemon.stop(), Some(0), "{redirection}");
+        assert_eq!(terminate(&mut daemon), Some(0), "{redirection}");
     }
 }
 
 #[test]
 fn a_killed_daemon_leaves_no_program_link_or_map_behind() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
-    let namespace = Namespace::new("kill");
-    let mut daemon = namespace.start(PROGRAM, &["--interface", "lo"]);
-    let held = KernelObjects::of(&daemon);
+    let namespace = Namespace::new();
+    let daemon = Daemon::start(&namespace, &["--interface", "lo"]);
+    let held = KernelObjects::of(daemon.id());
     assert!(
         held.programs.len() >= 2 && held.links.len() == 2 && held.maps.len() >= 5,
         "{held:?}"
     );
     assert!(held.is_present(&KernelObjects::loaded()));
-    daemon.kill();
+    // Its guard sends SIGKILL, which leaves a program no chance to clean up.
+    drop(daemon);
     // The kernel frees objects after a grace period.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while held.overlaps(&KernelObjects::loaded()) {
-        assert!(Instant::now() < deadline, "left behind: {held:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let disciplines = namespace.run("tc", &["qdisc", "show", "dev", "lo"]);
+    wait_for(PATIENCE, "end of what the daemon held in the kernel", || {
+        (!held.overlaps(&KernelObjects::loaded())).then_some(())
+    });
+    let disciplines = output(namespace.command("tc").args(["qdisc", "show", "dev", "lo"]));
     assert!(!disciplines.contains("clsact"), "{disciplines}");
 }
 
 #[test]
 fn two_daemons_on_one_interface_see_the_same() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
-    let namespace = Namespace::new("two");
-    let first = namespace.start(PROGRAM, &["--interface", "lo", "--listen", "127.0.0.1:50051"]);
-    let second = namespace.start(PROGRAM, &["--interface", "lo", "--listen", "127.0.0.1:50052"]);
-    let exchanged = namespace.exchange(100_000);
+    let namespace = Namespace::new();
+    let first = Daemon::start(&namespace, &["--interface", "lo", "--listen", "127.0.0.1:50051"]);
+    let second = Daemon::start(&namespace, &["--interface", "lo", "--listen", "127.0.0.1:50052"]);
+    let source = exchange(&namespace, 100_000);
     for daemon in [&first, &second] {
-        let row = namespace.wait_for_connection(PROGRAM, daemon, exchanged.source);
-        assert_eq!(row["sent"]["payload_bytes"], 100_000, "{row}");
-        assert_eq!(row["close_reason"], "CLOSE_REASON_FIN", "{row}");
+        let row = ended_connection(daemon, source);
+        assert_eq!(row.sent.unwrap_or_default().payload_bytes, 100_000);
+        assert_eq!(row.close_reason, i32::from(CloseReason::Fin));
     }
 }
 
 #[test]
 fn without_tcx_it_attaches_by_clsact_and_says_so() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
-    let namespace = Namespace::new("clsact");
-    let mut killed = namespace.start(PROGRAM, &["--interface", "lo", "--hook", "clsact"]);
-    killed.kill();
-    let mut daemon = namespace.start(PROGRAM, &["--interface", "lo", "--hook", "clsact"]);
-    let status = namespace.wait_for_status(PROGRAM);
-    assert!(status.contains("clsact in place of TCX"), "{status}");
-    let exchanged = namespace.exchange(10_000);
-    let row = namespace.wait_for_connection(PROGRAM, &daemon, exchanged.source);
-    assert_eq!(
-        row["sent"]["payload_bytes"], 10_000,
-        "counted once, though a killed daemon left filters: {row}"
+    let namespace = Namespace::new();
+    let arguments = ["--interface", "lo", "--hook", "clsact"];
+    drop(Daemon::start(&namespace, &arguments));
+    let daemon = Daemon::start(&namespace, &arguments);
+    let degradations = daemon.status().degradations;
+    assert!(
+        degradations
+            .iter()
+            .any(|named| named.reason.contains("clsact in place of TCX")),
+        "{degradations:?}"
     );
-    assert_eq!(daemon.stop(), Some(0));
+    let row = ended_connection(&daemon, exchange(&namespace, 10_000));
+    let sent = row.sent.unwrap_or_default();
+    assert_eq!(
+        sent.payload_bytes, 10_000,
+        "counted once, though a killed daemon left its filters"
+    );
+    daemon.stop();
     for direction in ["ingress", "egress"] {
-        let filters = namespace.run("tc", &["filter", "show", "dev", "lo", direction]);
+        let filters = output(
+            namespace
+                .command("tc")
+                .args(["filter", "show", "dev", "lo", direction]),
+        );
         assert_eq!(filters.trim(), "", "{direction} filters are gone with the daemon");
     }
 }
 
 #[test]
 fn a_kernel_that_hides_its_type_information_will_do() {
-    if !has_root() {
+    if !require_root() {
         return;
     }
-    let namespace = Namespace::new("nobtf");
-    let hidden = "mount --make-rprivate / && mount -t tmpfs none /sys/kernel/btf && exec";
-    let mut daemon = namespace.start_in_mount_namespace(PROGRAM, &["--interface", "lo"], hidden);
-    let exchanged = namespace.exchange(10_000);
-    let row = namespace.wait_for_connection(PROGRAM, &daemon, exchanged.source);
-    assert_eq!(row["sent"]["payload_bytes"], 10_000, "{row}");
-    assert_eq!(daemon.stop(), Some(0));
+    let namespace = Namespace::new();
+    let hidden =
+        "mount --make-rprivate / && mount -t tmpfs none /sys/kernel/btf && exec \"$0\" run --interface lo";
+    let mut command = namespace.command("unshare");
+    command.args(["--mount", "sh", "-c", hidden, PROGRAM]);
+    let daemon = Daemon::serving(&namespace, command);
+    let row = ended_connection(&daemon, exchange(&namespace, 10_000));
+    assert_eq!(row.sent.unwrap_or_default().payload_bytes, 10_000);
+    daemon.stop();
+}
+
+/// Ends a process as a service manager does; returns its exit status.
+fn terminate(child: &mut Child) -> Option<i32> {
+    kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+    child.wait().unwrap().code()
+}
+
+/// Sends so many bytes over a connection on the loopback of the namespace, to the end. Returns its source.
+fn exchange(namespace: &Namespace, bytes: usize) -> SocketAddr {
+    namespace.enter(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let receiver = thread::spawn(move || {
+            let mut received = Vec::new();
+            listener.accept().unwrap().0.read_to_end(&mut received).unwrap();
+            received.len()
+        });
+        stream.write_all(&vec![7; bytes]).unwrap();
+        let source = stream.local_addr().unwrap();
+        drop(stream);
+        assert_eq!(receiver.join().unwrap(), bytes);
+        source
+    })
+}
+
+/// The connection from `source`, once it is listed as ended.
+fn ended_connection(daemon: &Daemon<'_>, source: SocketAddr) -> Connection {
+    wait_for(PATIENCE, "the connection's end in the list", || {
+        daemon.list().into_iter().find(|row| {
+            let from = row.source.clone().unwrap_or_default();
+            row.closed_at.is_some()
+                && from.address == source.ip().to_string()
+                && from.port == u32::from(source.port())
+        })
+    })
 }
 
 /// Ids of what is in the kernel.
@@ -222,9 +285,9 @@ struct KernelObjects {
 
 impl KernelObjects {
     /// What a daemon holds, by its open descriptors.
-    fn of(daemon: &RunningDaemon) -> Self {
+    fn of(process: u32) -> Self {
         let mut held = Self::default();
-        for descriptor in fs::read_dir(format!("/proc/{}/fdinfo", daemon.pid())).unwrap() {
+        for descriptor in fs::read_dir(format!("/proc/{process}/fdinfo")).unwrap() {
             let Ok(text) = fs::read_to_string(descriptor.unwrap().path()) else {
                 continue;
             };

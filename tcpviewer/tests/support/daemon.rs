@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
 };
@@ -32,11 +32,15 @@ pub(crate) struct Daemon<'a> {
 impl<'a> Daemon<'a> {
     /// Starts it with these arguments of `tcpviewer run` and waits until it serves.
     pub(crate) fn start(namespace: &'a Namespace, arguments: &[&str]) -> Self {
+        let mut command = namespace.command(env!("CARGO_BIN_EXE_tcpviewer"));
+        command.arg("run").args(arguments);
+        Self::serving(namespace, command)
+    }
+
+    /// The daemon that this command becomes, once it serves.
+    pub(crate) fn serving(namespace: &'a Namespace, mut command: Command) -> Self {
         let log = NamedTempFile::new().unwrap();
-        let child = namespace
-            .command(env!("CARGO_BIN_EXE_tcpviewer"))
-            .arg("run")
-            .args(arguments)
+        let child = command
             .stdout(Stdio::piped())
             .stderr(log.reopen().unwrap())
             .spawn()

@@ -111,14 +111,15 @@ export const RttSchema: GenMessage<Rtt> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_connection, 1);
 
 /**
- * The three-way handshake, seen from this host. Each time is absent when one of
- * its two packets was not seen or the first of them was retransmitted.
+ * The three-way handshake, seen from this host. Each time is absent when one of its two packets was not
+ * seen; the two parts are absent also when the first of their packets was sent more than once.
  *
  * @generated from message tcpviewer.v1.Handshake
  */
 export type Handshake = Message<"tcpviewer.v1.Handshake"> & {
   /**
-   * SYN to the ACK that completes the handshake, microseconds (Wireshark: tcp.analysis.initial_rtt).
+   * The newest SYN to the first packet after it with ACK and without SYN, microseconds: in a handshake that
+   * succeeds, the ACK that completes it (Wireshark: tcp.analysis.initial_rtt).
    *
    * @generated from field: optional uint64 rtt_us = 1;
    */
