@@ -11,9 +11,9 @@ pub const TIMED_SEGMENTS: usize = 8;
 /// one counts as retransmitted.
 pub const HOLES: usize = 4;
 
-/// Size of the ring buffer for connection events, bytes: about 4,000 events, which is 100 ms of 40,000
-/// connections per second.
-pub const CONNECTION_RING_BYTES: u32 = 4 << 20;
+/// Size of the ring buffer for connection events, bytes: about 13,000 events, which is a quarter of a second of
+/// 25,000 connections per second.
+pub const CONNECTION_RING_BYTES: u32 = 8 << 20;
 
 /// Size of the ring buffer for packet events, bytes: about 47,000 packets.
 pub const PACKET_RING_BYTES: u32 = 4 << 20;

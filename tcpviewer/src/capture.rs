@@ -96,7 +96,7 @@ pub async fn run(
     let mut loss_check = interval(LOSS_CHECK);
     loss_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut empty_drains = 0;
-    let mut events_lost = 0;
+    let mut losses = Losses::default();
     loop {
         let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
         let next_check = followed
@@ -130,9 +130,7 @@ pub async fn run(
                 continue;
             }
             _ = loss_check.tick() => {
-                let lost = kernel.ledger()?.connection_events_lost;
-                if lost > events_lost {
-                    events_lost = lost;
+                if losses.are_over(kernel.ledger()?.connection_events_lost) {
                     find_unreported(&mut kernel, &mut followed, &outlets).await?;
                 }
                 continue;
@@ -140,6 +138,27 @@ pub async fn run(
         }
         let any = take_events(&mut kernel, &mut followed, &outlets).await?;
         empty_drains = if any { 0 } else { empty_drains + 1 };
+    }
+}
+
+/// Reports that were lost, as they are counted once per [`LOSS_CHECK`].
+#[derive(Default)]
+struct Losses {
+    newest: u64,
+    /// How many of them have been made up for.
+    mended: u64,
+}
+
+impl Losses {
+    /// Whether there were losses and they have ended. While they go on, reading the map through would only add to
+    /// the delay that causes them.
+    fn are_over(&mut self, lost: u64) -> bool {
+        let ended = lost == self.newest && lost > self.mended;
+        self.newest = lost;
+        if ended {
+            self.mended = lost;
+        }
+        ended
     }
 }
 
@@ -245,4 +264,17 @@ pub fn boot_ns() -> u64 {
 /// Time until a moment of boot time; none when it has passed.
 fn until(at_ns: u64) -> Duration {
     Duration::from_nanos(at_ns.saturating_sub(boot_ns()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_made_up_for_once_when_they_have_ended() {
+        let mut losses = Losses::default();
+        let counted = [0, 5, 9, 9, 9, 12, 12];
+        let mended: Vec<bool> = counted.into_iter().map(|lost| losses.are_over(lost)).collect();
+        assert_eq!(mended, [false, false, false, true, false, false, true]);
+    }
 }
