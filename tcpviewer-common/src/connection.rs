@@ -137,7 +137,7 @@ pub struct ConnectionRecord {
     pub emitted_ns: u64,
     /// Newest SYN without ACK before the connection was answered.
     pub syn_ns: u64,
-    /// Newest SYN with ACK.
+    /// Newest SYN with ACK before the handshake was over.
     pub syn_ack_ns: u64,
     /// The first packet with ACK and without SYN after a SYN, from either side.
     pub answered_ns: u64,

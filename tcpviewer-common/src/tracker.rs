@@ -88,7 +88,9 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
             record.syn_ns = seen.now_ns;
         }
     } else if segment.flags.has(Flags::SYN) {
-        record.syn_ack_ns = seen.now_ns;
+        if record.established_ns == 0 {
+            record.syn_ack_ns = seen.now_ns;
+        }
     } else if segment.flags.has(Flags::ACK)
         && record.syn_ns != 0
         && record.answered_ns == 0

@@ -127,6 +127,17 @@ fn a_handshake_is_followed_state_by_state_and_timed() {
 }
 
 #[test]
+fn a_handshake_that_is_over_keeps_its_times_when_a_late_copy_comes() {
+    let mut talk = Conversation::established();
+    let times = |record: &ConnectionRecord| (record.syn_ack_ns, record.established_ns);
+    let before = times(&talk.record);
+    talk.after_ms(30).client(100, 0, 0, Flags::SYN);
+    talk.server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    assert_eq!(times(&talk.record), before);
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+}
+
+#[test]
 fn closing_in_turn_ends_in_time_wait_and_closed() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 0, FIN);
