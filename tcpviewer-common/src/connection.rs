@@ -229,7 +229,7 @@ pub struct Half {
     pub fast_retransmissions: u32,
     /// Those of them that the other side had already acknowledged.
     pub spurious_retransmissions: u32,
-    /// Packets that fill a hole soon after it was seen: overtaken on the way, not sent twice.
+    /// Packets below the highest sequence number that come soon after it: taken for overtaken on the way.
     pub out_of_order: u32,
     /// ACKs that say again what the last one said, with nothing else to say.
     pub duplicate_acks: u32,

@@ -7,8 +7,8 @@ pub const DEFAULT_MAX_CONNECTIONS: u32 = 262_144;
 /// sender that keeps twenty super-packets in flight still gets a sample from about every second ACK.
 pub const TIMED_SEGMENTS: usize = 8;
 
-/// Holes in the sequence numbers of one half that are remembered, the newest ones. A segment that fills an older
-/// one counts as retransmitted.
+/// Holes in the sequence numbers of one half that are remembered, the newest ones. Of older
+/// ones only the number of bytes is kept.
 pub const HOLES: usize = 4;
 
 /// Size of the ring buffer for connection events, bytes: about 13,000 events, which is a quarter of a second of

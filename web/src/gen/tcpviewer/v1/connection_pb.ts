@@ -265,8 +265,9 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   spuriousRetransmissions: bigint;
 
   /**
-   * Packets that fill a hole within the handshake's RTT (3 ms where it is not known) of the newest packet:
-   * overtaken on the way, not sent twice (tcp.analysis.out_of_order).
+   * Packets below the highest sequence number that come within the handshake's RTT (3 ms where it is not
+   * known) of the packet that reached it: taken for overtaken on the way (tcp.analysis.out_of_order).
+   * Never on their way out of this host.
    *
    * @generated from field: uint64 out_of_order = 16;
    */
