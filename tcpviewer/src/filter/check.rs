@@ -1,0 +1,322 @@
+//! From words to fields and values. In: the syntax tree. Out: conditions on fields that exist, with values of
+//! their types; or the word that is wrong, and what would have been right.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use regex::{Regex, RegexBuilder};
+
+use super::{
+    error::Wrong,
+    field::{Field, Read, Subject, Unit, most_similar},
+    syntax::{Comparison, Syntax, Word},
+    value::{BYTES, COUNTS, RATES, TIMES, Units, Value, number, share},
+};
+
+/// A compiled regular expression takes at most this much memory, bytes.
+const MAX_PATTERN_BYTES: usize = 128 * 1024;
+/// Regular expressions in one filter.
+const MAX_PATTERNS: usize = 8;
+
+/// A filter or a part of it, checked.
+#[derive(Debug)]
+pub(super) enum Node<T: 'static> {
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
+    /// The field says yes.
+    Flag(&'static Field<T>),
+    /// The field has a value.
+    Has(&'static Field<T>),
+    /// A value of the field passes the test.
+    Test(&'static Field<T>, Test),
+}
+
+/// What is asked of a value.
+#[derive(Debug)]
+pub(super) enum Test {
+    Compare(Comparison, Value<Box<str>>),
+    In(Vec<Item>),
+    Contains(Box<str>),
+    Matches(Regex),
+}
+
+/// An element of a set.
+#[derive(Debug)]
+pub(super) enum Item {
+    One(Value<Box<str>>),
+    /// From one to the other, both included.
+    Range(Value<Box<str>>, Value<Box<str>>),
+    Network(IpNet),
+}
+
+impl<T: Subject> Node<T> {
+    /// Whether the answer may change by the passing of time alone.
+    pub(super) fn depends_on_time(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::depends_on_time),
+            Self::Not(part) => part.depends_on_time(),
+            Self::Flag(field) | Self::Has(field) | Self::Test(field, _) => field.depends_on_time(),
+        }
+    }
+}
+
+/// Finds the fields and reads the values.
+pub(super) fn check<T: Subject>(syntax: Syntax) -> Result<Node<T>, Wrong> {
+    Checker { patterns: 0 }.node(syntax)
+}
+
+/// The field with this name, or what is wrong with it.
+pub(super) fn field<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
+    Field::named(&name.text).ok_or_else(|| {
+        let meant = match Field::<T>::resembling(&name.text) {
+            Some(other) => format!("; did you mean `{other}`?"),
+            None => String::new(),
+        };
+        let problem = format!("{} have no field `{}`{meant}", T::NOUN, name.text);
+        Wrong::at(name.at.clone(), problem)
+    })
+}
+
+struct Checker {
+    patterns: usize,
+}
+
+impl Checker {
+    fn node<T: Subject>(&mut self, syntax: Syntax) -> Result<Node<T>, Wrong> {
+        Ok(match syntax {
+            Syntax::And(parts) => Node::And(self.nodes(parts)?),
+            Syntax::Or(parts) => Node::Or(self.nodes(parts)?),
+            Syntax::Not(part) => Node::Not(Box::new(self.node(*part)?)),
+            Syntax::Flag(name) => Node::Flag(flag(&name)?),
+            Syntax::Has(name) => Node::Has(measured(&name)?),
+            Syntax::Compare(name, comparison, value) => {
+                let field = measured(&name)?;
+                Node::Test(field, compare(field, &name, comparison, &value)?)
+            }
+            Syntax::In(name, values) => {
+                let field = measured(&name)?;
+                let items = values.iter().map(|value| item(field, value));
+                Node::Test(field, Test::In(items.collect::<Result<_, _>>()?))
+            }
+            Syntax::Contains(name, value) => {
+                Node::Test(named::<T>(&name, "contains")?, Test::Contains(value.text.into()))
+            }
+            Syntax::Matches(name, value) => Node::Test(
+                named::<T>(&name, "matches")?,
+                Test::Matches(self.pattern(&value)?),
+            ),
+        })
+    }
+
+    fn nodes<T: Subject>(&mut self, parts: Vec<Syntax>) -> Result<Vec<Node<T>>, Wrong> {
+        parts.into_iter().map(|part| self.node(part)).collect()
+    }
+
+    fn pattern(&mut self, word: &Word) -> Result<Regex, Wrong> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            let problem = format!("more than {MAX_PATTERNS} regular expressions in one filter");
+            return Err(Wrong::at(word.at.clone(), problem));
+        }
+        RegexBuilder::new(&word.text)
+            .size_limit(MAX_PATTERN_BYTES)
+            .dfa_size_limit(MAX_PATTERN_BYTES)
+            .build()
+            .map_err(|error| Wrong::at(word.at.clone(), pattern_problem(&error)))
+    }
+}
+
+fn pattern_problem(error: &regex::Error) -> String {
+    if matches!(error, regex::Error::CompiledTooBig(_)) {
+        return format!("the regular expression needs more than {MAX_PATTERN_BYTES} bytes");
+    }
+    // The library draws the expression as well; the reason is on the last line.
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default();
+    let reason = reason.trim_start_matches("error: ");
+    format!("expected a regular expression: {reason}")
+}
+
+/// A field that is a condition by itself.
+fn flag<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
+    let field = field(name)?;
+    if matches!(field.read, Read::Flag(_)) {
+        return Ok(field);
+    }
+    let problem = format!(
+        "`{0}` needs a comparison, as in {1}, or `has {0}`",
+        field.name,
+        example(field)
+    );
+    Err(Wrong::at(name.at.clone(), problem))
+}
+
+/// A field with values.
+fn measured<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
+    let field = field(name)?;
+    if matches!(field.read, Read::Flag(_)) {
+        let problem = format!("`{0}` is yes or no: write `{0}` or `not {0}`", field.name);
+        return Err(Wrong::at(name.at.clone(), problem));
+    }
+    Ok(field)
+}
+
+/// A field that is a name.
+fn named<T: Subject>(name: &Word, operator: &str) -> Result<&'static Field<T>, Wrong> {
+    let field = measured(name)?;
+    if matches!(field.read, Read::Name(_)) {
+        return Ok(field);
+    }
+    let problem = format!(
+        "`{operator}` is for names, and `{}` is a {}",
+        field.name,
+        field.kind()
+    );
+    Err(Wrong::at(name.at.clone(), problem))
+}
+
+fn example<T: Subject>(field: &Field<T>) -> String {
+    let name = field.name;
+    match &field.read {
+        Read::Flag(_) => format!("`{name}`"),
+        Read::Addresses(_) => format!("`{name} in 10.0.0.0/8`"),
+        Read::Ports(_) => format!("`{name} == 443`"),
+        Read::Number(Unit::Count, _) => format!("`{name} > 10`"),
+        Read::Number(Unit::Bytes, _) => format!("`{name} > 10MB`"),
+        Read::Number(Unit::BytesPerSecond, _) => format!("`{name} > 10MB/s`"),
+        Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => format!("`{name} > 50ms`"),
+        Read::Share(_) => format!("`{name} > 1%`"),
+        Read::Choice(words, _) => format!("`{name} == {}`", words.first().unwrap_or(&"")),
+        Read::Name(_) => format!("`{name} == \"eth0\"`"),
+    }
+}
+
+fn compare<T: Subject>(
+    field: &Field<T>,
+    name: &Word,
+    comparison: Comparison,
+    word: &Word,
+) -> Result<Test, Wrong> {
+    let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    let is_ordered = matches!(
+        field.read,
+        Read::Ports(_) | Read::Number(..) | Read::Elapsed(_) | Read::Share(_)
+    );
+    if !is_equality && !is_ordered {
+        let problem = format!(
+            "`{}` is a {} and has no order: use `==`, `!=` or `in`",
+            field.name,
+            field.kind()
+        );
+        return Err(Wrong::at(name.at.clone(), problem));
+    }
+    value(field, word).map(|value| Test::Compare(comparison, value))
+}
+
+/// An element of a set: a network, a range, or one value.
+fn item<T: Subject>(field: &Field<T>, word: &Word) -> Result<Item, Wrong> {
+    match &field.read {
+        Read::Addresses(_) if word.text.contains('/') => network(word).map(Item::Network),
+        Read::Ports(_) | Read::Number(..) | Read::Elapsed(_) => match word.text.split_once('-') {
+            Some((first, last)) => range(field, word, first, last),
+            None => value(field, word).map(Item::One),
+        },
+        Read::Addresses(_) | Read::Flag(_) | Read::Share(_) | Read::Choice(..) | Read::Name(_) => {
+            value(field, word).map(Item::One)
+        }
+    }
+}
+
+fn range<T: Subject>(field: &Field<T>, word: &Word, first: &str, last: &str) -> Result<Item, Wrong> {
+    let part = |text| value(field, &Word::standing_at(text, word));
+    let (first, last) = (part(first)?, part(last)?);
+    if first.compare(&last).is_some_and(|order| order.is_gt()) {
+        let problem = format!("the range `{}` ends before it begins", word.text);
+        return Err(Wrong::at(word.at.clone(), problem));
+    }
+    Ok(Item::Range(first, last))
+}
+
+fn network(word: &Word) -> Result<IpNet, Wrong> {
+    let network: IpNet = word
+        .text
+        .parse()
+        .map_err(|_error| wrong_value(word, "a network, such as `10.0.0.0/8`"))?;
+    if network != network.trunc() {
+        let problem = format!(
+            "`{}` has bits beyond its prefix; did you mean `{}`?",
+            word.text,
+            network.trunc()
+        );
+        return Err(Wrong::at(word.at.clone(), problem));
+    }
+    Ok(network)
+}
+
+fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, Wrong> {
+    let in_units = |units: Units, expected: &str| {
+        let number = number(&word.text, units).map(Value::Number);
+        number.ok_or_else(|| wrong_value(word, expected))
+    };
+    match &field.read {
+        // A yes or no has no value; it is refused before.
+        Read::Flag(_) => Err(wrong_value(word, "nothing")),
+        Read::Addresses(_) => address(word).map(Value::Address),
+        Read::Ports(_) => {
+            let port = word
+                .text
+                .parse::<u16>()
+                .ok()
+                .filter(|_| !word.text.starts_with('+'));
+            let expected = "a port, 0 to 65535; names are not looked up";
+            port.map(|port| Value::Number(port.into()))
+                .ok_or_else(|| wrong_value(word, expected))
+        }
+        Read::Number(Unit::Count, _) => in_units(COUNTS, "a number, such as `10` or `10k`"),
+        Read::Number(Unit::Bytes, _) => in_units(BYTES, "bytes, such as `10MB` or `64KiB`"),
+        Read::Number(Unit::BytesPerSecond, _) => {
+            in_units(RATES, "bytes per second, such as `10MB/s` or `80Mbit/s`")
+        }
+        Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => {
+            in_units(TIMES, "a time with its unit, such as `50ms` or `5m`")
+        }
+        Read::Share(_) => share(&word.text)
+            .map(Value::Share)
+            .ok_or_else(|| wrong_value(word, "a share, such as `1%` or `0.01`")),
+        Read::Choice(words, _) => choice(word, words).map(|word| Value::Text(word.into())),
+        Read::Name(_) => Ok(Value::Text(word.text.as_str().into())),
+    }
+}
+
+fn address(word: &Word) -> Result<IpAddr, Wrong> {
+    let address = word.text.parse::<IpAddr>();
+    address.map(|address| address.to_canonical()).map_err(|_error| {
+        let expected = if word.text.contains('/') {
+            "an address; for a network write `in`, as in `host in 10.0.0.0/8`"
+        } else {
+            "an address, such as `10.0.0.1` or `2001:db8::1`; names are not looked up"
+        };
+        wrong_value(word, expected)
+    })
+}
+
+/// One of the words, however its parts are joined: `TIME_WAIT` is `time-wait`.
+fn choice(word: &Word, words: &'static [&'static str]) -> Result<&'static str, Wrong> {
+    let letters = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let written = letters(&word.text);
+    let found = words.iter().copied().find(|name| letters(name) == written);
+    found.ok_or_else(|| {
+        let expected = match most_similar(&word.text, words.iter().copied()) {
+            Some(meant) => format!("one of {}; did you mean `{meant}`?", words.join(", ")),
+            None => format!("one of {}", words.join(", ")),
+        };
+        let problem = format!("`{}` is not {expected}", word.text);
+        Wrong::at(word.at.clone(), problem)
+    })
+}
+
+fn wrong_value(word: &Word, expected: &str) -> Wrong {
+    let problem = format!("expected {expected}, found `{}`", word.text);
+    Wrong::at(word.at.clone(), problem)
+}

@@ -1,0 +1,255 @@
+//! The fields of a connection.
+
+use std::{net::SocketAddr, time::SystemTime};
+
+use tcpviewer_common::state::TcpState;
+
+use super::field::{
+    Field,
+    Read::{Addresses, Choice, Elapsed, Flag, Name, Number, Ports, Share},
+    Subject,
+    Unit::{Bytes, BytesPerSecond, Count, Microseconds},
+};
+use crate::model::{CloseReason, Connection, LocalEnd, Orientation};
+
+const STATES: &[&str] = &[
+    "closed",
+    "listen",
+    "syn-sent",
+    "syn-received",
+    "established",
+    "fin-wait-1",
+    "fin-wait-2",
+    "close-wait",
+    "closing",
+    "last-ack",
+    "time-wait",
+];
+const CLOSE_REASONS: &[&str] = &[
+    "fin",
+    "reset-by-source",
+    "reset-by-destination",
+    "refused",
+    "idle-timeout",
+    "handshake-timeout",
+    "replaced",
+];
+const ORIENTATIONS: &[&str] = &["handshake", "ports"];
+const LOCAL_ENDS: &[&str] = &["source", "destination", "both", "neither"];
+
+impl Subject for Connection {
+    const NOUN: &'static str = "connections";
+    const FIELDS: &'static [&'static [Field<Self>]] = &[SHARED, COUNTERS, HALVES, RTTS];
+}
+
+/// A table of fields, one to a line: name, how it is read, meaning.
+macro_rules! fields {
+    ($($name:literal, $read:expr, $about:literal;)*) => {
+        &[$(Field { name: $name, about: $about, read: $read }),*]
+    };
+}
+
+/// A table of counters, one to a line: both directions together, and each on its own.
+macro_rules! counters {
+    ($($name:literal, $unit:expr, $member:ident, $about:literal;)*) => {
+        &[$(
+            Field {
+                name: $name,
+                about: concat!($about, ", both directions"),
+                read: Number($unit, |c| Some(c.sent.$member.saturating_add(c.received.$member))),
+            },
+            Field {
+                name: concat!("sent.", $name),
+                about: concat!($about, ", source to destination"),
+                read: Number($unit, |c| Some(c.sent.$member)),
+            },
+            Field {
+                name: concat!("received.", $name),
+                about: concat!($about, ", destination to source"),
+                read: Number($unit, |c| Some(c.received.$member)),
+            },
+        )*]
+    };
+}
+
+/// A table of what only a direction has and may be absent, one to a line.
+macro_rules! halves {
+    ($($name:literal, $unit:expr, $member:ident, $about:literal;)*) => {
+        &[$(
+            Field {
+                name: concat!("sent.", $name),
+                about: concat!($about, ", source to destination"),
+                read: Number($unit, |c| c.sent.$member.map(u64::from)),
+            },
+            Field {
+                name: concat!("received.", $name),
+                about: concat!($about, ", destination to source"),
+                read: Number($unit, |c| c.received.$member.map(u64::from)),
+            },
+        )*]
+    };
+}
+
+/// A table of round-trip times, one to a line: of the connection, and of each direction's data.
+macro_rules! rtts {
+    ($($name:literal, $unit:expr, $member:ident, $about:literal;)*) => {
+        &[$(
+            Field {
+                name: $name,
+                about: concat!($about, ", this host to the far end"),
+                read: Number($unit, |c| c.rtt().map(|rtt| rtt.$member.into())),
+            },
+            Field {
+                name: concat!("sent.", $name),
+                about: concat!($about, ", this host to the destination"),
+                read: Number($unit, |c| c.sent.rtt.map(|rtt| rtt.$member.into())),
+            },
+            Field {
+                name: concat!("received.", $name),
+                about: concat!($about, ", this host to the source"),
+                read: Number($unit, |c| c.received.rtt.map(|rtt| rtt.$member.into())),
+            },
+        )*]
+    };
+}
+
+const SHARED: &[Field<Connection>] = fields! {
+    "id", Number(Count, |c| Some(c.id)), "number of the connection within one run of the daemon";
+    "host", Addresses(|c| [Some(c.source.ip()), Some(c.destination.ip())]), "address of either end";
+    "port", Ports(|c| [Some(c.source.port()), Some(c.destination.port())]), "port of either end";
+    "source.host", Addresses(|c| [Some(c.source.ip()), None]), "address of the end that opened the connection";
+    "source.port", Ports(|c| [Some(c.source.port()), None]), "port of the end that opened the connection";
+    "destination.host", Addresses(|c| [Some(c.destination.ip()), None]), "address of the end that was connected to";
+    "destination.port", Ports(|c| [Some(c.destination.port()), None]), "port of the end that was connected to";
+    "local.host", Addresses(|c| [local(c).map(|end| end.ip()), None]), "address of this host's end; absent where it has both or neither";
+    "local.port", Ports(|c| [local(c).map(|end| end.port()), None]), "port of this host's end; absent where it has both or neither";
+    "remote.host", Addresses(|c| [remote(c).map(|end| end.ip()), None]), "address of the far end; absent where this host has both ends or neither";
+    "remote.port", Ports(|c| [remote(c).map(|end| end.port()), None]), "port of the far end; absent where this host has both ends or neither";
+    "local_end", Choice(LOCAL_ENDS, local_end), "which end is this host's; absent until enough packets were seen";
+    "orientation", Choice(ORIENTATIONS, orientation), "how source and destination were told apart";
+    "ip", Flag(|c| c.source.is_ipv4()), "runs over IPv4";
+    "ip6", Flag(|c| c.source.is_ipv6()), "runs over IPv6";
+    "tcp", Flag(|_| true), "is TCP, as every connection is";
+    "interface", Name(|c| &c.interface), "interface on which the connection is counted";
+    "state", Choice(STATES, |c| state(c.state())), "state of this host's end, of the source where neither or both are local; absent where no packet told it";
+    "source.state", Choice(STATES, |c| state(c.source_state)), "state of the source's end";
+    "destination.state", Choice(STATES, |c| state(c.destination_state)), "state of the destination's end";
+    "open", Flag(|c| c.closed.is_none()), "has not ended";
+    "closed", Flag(|c| c.closed.is_some()), "has ended";
+    "close_reason", Choice(CLOSE_REASONS, close_reason), "how it ended; absent while it lives";
+    "age", Elapsed(|c, now| since(c.first_seen, c.closed.map_or(now, |closed| closed.at))), "time since the first packet, until the end where it has ended";
+    "idle", Elapsed(|c, now| since(c.last_seen, now)), "time since the newest packet";
+    "retransmission_rate", Share(|c| share(c.sent.retransmissions.saturating_add(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";
+    "sent.retransmission_rate", Share(|c| share(c.sent.retransmissions, c.sent.packets)), "retransmissions in all packets, source to destination; absent without packets";
+    "received.retransmission_rate", Share(|c| share(c.received.retransmissions, c.received.packets)), "retransmissions in all packets, destination to source; absent without packets";
+    "handshake.rtt", Number(Microseconds, |c| c.handshake.rtt_us), "the newest SYN to the first ACK after it; absent when not seen";
+    "handshake.syn_to_syn_ack", Number(Microseconds, |c| c.handshake.syn_to_syn_ack_us), "SYN to SYN-ACK; absent when not seen";
+    "handshake.syn_ack_to_ack", Number(Microseconds, |c| c.handshake.syn_ack_to_ack_us), "SYN-ACK to ACK; absent when not seen";
+};
+
+const COUNTERS: &[Field<Connection>] = counters! {
+    "rate", BytesPerSecond, payload_bytes_per_second, "TCP payload per second over the last update interval";
+    "packet_rate", Count, packets_per_second, "packets per second over the last update interval";
+    "bytes", Bytes, payload_bytes, "TCP payload on the wire, retransmitted included";
+    "wire_bytes", Bytes, wire_bytes, "bytes of all packets, link-layer headers included";
+    "packets", Count, packets, "packets on the wire";
+    "retransmitted_bytes", Bytes, retransmitted_bytes, "TCP payload seen before";
+    "retransmissions", Count, retransmissions, "packets at or below what was already sent";
+    "fast_retransmissions", Count, fast_retransmissions, "retransmissions that duplicate ACKs asked for";
+    "spurious_retransmissions", Count, spurious_retransmissions, "retransmissions of what was already acknowledged";
+    "out_of_order", Count, out_of_order, "packets that were overtaken on the way";
+    "duplicate_acks", Count, duplicate_acks, "ACKs that say again what the last one said";
+    "zero_windows", Count, zero_windows, "packets that offer no receive window";
+    "window_full", Count, window_full, "packets that use up the window of the other side";
+    "keep_alives", Count, keep_alives, "probes of a silent connection";
+    "lost_segments", Count, lost_segments, "packets that begin beyond the next sequence number";
+};
+
+const HALVES: &[Field<Connection>] = halves! {
+    "window", Bytes, window_bytes, "receive window offered last; absent until one was";
+    "mss", Bytes, mss_bytes, "maximum segment size of the SYN; absent when not seen";
+    "window_scale", Count, window_scale, "window scale of the SYN, shift count; absent when not seen";
+    "last_seq", Count, last_seq, "sequence number of the newest packet; absent until one was seen";
+    "last_ack", Count, last_ack, "acknowledgement number of the newest packet with ACK; absent until one was seen";
+};
+
+const RTTS: &[Field<Connection>] = rtts! {
+    "rtt", Microseconds, srtt_us, "smoothed round-trip time; absent without a sample";
+    "rtt.deviation", Microseconds, rttvar_us, "mean deviation of the round-trip time; absent without a sample";
+    "rtt.min", Microseconds, min_us, "smallest round-trip time; absent without a sample";
+    "rtt.max", Microseconds, max_us, "largest round-trip time; absent without a sample";
+    "rtt.last", Microseconds, last_us, "newest round-trip time; absent without a sample";
+    "rtt.samples", Count, samples, "number of round-trip times; absent without a sample";
+};
+
+fn local(connection: &Connection) -> Option<SocketAddr> {
+    match connection.local_end? {
+        LocalEnd::Source => Some(connection.source),
+        LocalEnd::Destination => Some(connection.destination),
+        LocalEnd::Both | LocalEnd::Neither => None,
+    }
+}
+
+fn remote(connection: &Connection) -> Option<SocketAddr> {
+    match connection.local_end? {
+        LocalEnd::Source => Some(connection.destination),
+        LocalEnd::Destination => Some(connection.source),
+        LocalEnd::Both | LocalEnd::Neither => None,
+    }
+}
+
+fn local_end(connection: &Connection) -> Option<&'static str> {
+    Some(match connection.local_end? {
+        LocalEnd::Source => "source",
+        LocalEnd::Destination => "destination",
+        LocalEnd::Both => "both",
+        LocalEnd::Neither => "neither",
+    })
+}
+
+fn orientation(connection: &Connection) -> Option<&'static str> {
+    Some(match connection.orientation {
+        Orientation::Handshake => "handshake",
+        Orientation::Ports => "ports",
+    })
+}
+
+/// The numbers of the states are those of RFC 9293's order, without what is not known.
+fn state(state: TcpState) -> Option<&'static str> {
+    STATES.get((state as usize).checked_sub(1)?).copied()
+}
+
+fn close_reason(connection: &Connection) -> Option<&'static str> {
+    Some(match connection.closed?.reason {
+        CloseReason::Fin => "fin",
+        CloseReason::ResetBySource => "reset-by-source",
+        CloseReason::ResetByDestination => "reset-by-destination",
+        CloseReason::Refused => "refused",
+        CloseReason::IdleTimeout => "idle-timeout",
+        CloseReason::HandshakeTimeout => "handshake-timeout",
+        CloseReason::Replaced => "replaced",
+    })
+}
+
+fn since(start: SystemTime, end: SystemTime) -> std::time::Duration {
+    end.duration_since(start).unwrap_or_default()
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_states_are_their_names() {
+        for number in 1..=11 {
+            let of_number = TcpState::from_u8(number);
+            let letters = |name: &str| name.to_ascii_lowercase().replace('-', "");
+            assert_eq!(state(of_number).map(letters), Some(letters(of_number.name())));
+        }
+        assert_eq!(state(TcpState::Unknown), None);
+    }
+}
