@@ -8,6 +8,7 @@ mod routes;
 mod page;
 mod service;
 mod streams;
+mod selection;
 mod connections;
 mod packets;
 mod status;

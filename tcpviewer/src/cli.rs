@@ -5,7 +5,9 @@ pub mod list;
 pub mod watch;
 pub mod replay;
 pub mod status;
+pub mod filter;
 pub mod client;
+pub mod selection;
 mod mirror;
 mod view;
 mod table;
@@ -38,4 +40,6 @@ pub enum Subcommands {
     Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.
     Status(status::StatusArgs),
+    /// Show how a filter is read, and which fields there are.
+    Filter(filter::FilterArgs),
 }

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser as _;
 use tcpviewer::{
-    cli::{Cli, ClientError, Subcommands, list, replay, run, status, watch},
+    cli::{Cli, ClientError, Subcommands, filter, list, replay, run, status, watch},
     config::ConfigError,
 };
 
@@ -21,6 +21,7 @@ async fn main() -> ExitCode {
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
+        Subcommands::Filter(args) => filter::filter(args).map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,9 @@
 //! whenever it gets to it. Nothing queues per reader, so a slow one costs nothing and holds up nobody.
 
 mod connections;
+mod selection;
 mod packets;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
-pub use packets::{PacketBatch, PacketBoard, PacketCursor};
+pub use packets::{PacketBatch, PacketBoard, PacketCursor, PacketSelection};
+pub use selection::{Look, Reader, Selection, Step, Top};

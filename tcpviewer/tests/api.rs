@@ -26,6 +26,7 @@ use tonic_health::pb::{
 fn resume(instance: u64, revision: u64) -> WatchConnectionsRequest {
     WatchConnectionsRequest {
         resume: Some(ResumePoint { instance, revision }),
+        ..Default::default()
     }
 }
 
@@ -171,6 +172,7 @@ async fn a_thousand_clients_that_vanish_leave_nothing_behind() {
                     let request = WatchPacketsRequest {
                         last: 10,
                         connection_id: (number % 4 == 1).then_some(7),
+                        ..Default::default()
                     };
                     client
                         .watch_packets(request)
@@ -226,6 +228,7 @@ async fn pages_hold_every_connection_once_by_rising_id() {
             .list_connections(ListConnectionsRequest {
                 page_size,
                 page_token,
+                ..Default::default()
             })
             .await
             .map(tonic::Response::into_inner)
@@ -251,6 +254,200 @@ async fn pages_hold_every_connection_once_by_rising_id() {
             (Code::InvalidArgument, problem)
         );
     }
+}
+
+#[tokio::test]
+async fn a_watcher_with_a_filter_gets_what_passes_it_and_removals_of_what_no_longer_does() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    let mut client = daemon.client().await;
+    let filtered = |resume| WatchConnectionsRequest {
+        resume,
+        filter: "not closed and id in {2-5}".into(),
+        ..Default::default()
+    };
+
+    let mut stream = watch(&mut client, filtered(None)).await;
+    assert_eq!(ids(&snapshot(&mut stream).await.connections), [2, 3]);
+    assert_eq!(snapshot_end(&mut stream).await.connections, Some(2));
+    daemon.change([1, 4]);
+    assert_eq!(ids(&changes(&mut stream).await.connections), [4]);
+    daemon.close([3]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((ids(&changed.connections), changed.removed), (vec![], vec![3]));
+    daemon.remove([1, 2]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((changed.revision, changed.removed), (8, vec![2]));
+
+    let point = ResumePoint {
+        instance: INSTANCE,
+        revision: 8,
+    };
+    let mut stream = watch(&mut client, filtered(Some(point))).await;
+    let again = snapshot(&mut stream).await;
+    assert_eq!(
+        (again.first, again.reason(), ids(&again.connections)),
+        (true, SnapshotReason::Selection, vec![4])
+    );
+}
+
+#[tokio::test]
+async fn a_watcher_of_the_first_in_an_order_is_told_who_leaves_them() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=5);
+    let request = WatchConnectionsRequest {
+        filter: "port 443".into(),
+        order_by: "id desc".into(),
+        limit: 2,
+        ..Default::default()
+    };
+
+    let mut stream = watch(&mut daemon.client().await, request).await;
+    assert_eq!(ids(&snapshot(&mut stream).await.connections), [5, 4]);
+    assert_eq!(snapshot_end(&mut stream).await.connections, Some(2));
+    daemon.change([1, 6]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((ids(&changed.connections), changed.removed), (vec![6], vec![4]));
+    daemon.remove([5]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((ids(&changed.connections), changed.removed), (vec![4], vec![5]));
+}
+
+#[tokio::test]
+async fn a_list_has_what_passes_the_filter_in_the_order_asked_for() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=12_000);
+    let mut client = daemon.client().await;
+    let mut list = async |filter: &str, order_by: &str, page_token: &str| {
+        let request = ListConnectionsRequest {
+            page_size: 3,
+            page_token: page_token.into(),
+            filter: filter.into(),
+            order_by: order_by.into(),
+        };
+        client
+            .list_connections(request)
+            .await
+            .map(tonic::Response::into_inner)
+    };
+
+    let wanted = "id in {7, 8, 9, 11000, 12000} and rtt < 50ms";
+    let first = list(wanted, "", "").await.unwrap();
+    let second = list(wanted, "", &first.next_page_token).await.unwrap();
+    assert_eq!(ids(&first.connections), [7, 8, 9]);
+    assert_eq!(
+        (ids(&second.connections), second.next_page_token.as_str()),
+        (vec![11_000, 12_000], "")
+    );
+    let last = list(wanted, "id desc", "").await.unwrap();
+    assert_eq!(
+        (ids(&last.connections), last.next_page_token.as_str()),
+        (vec![12_000, 11_000, 9], "")
+    );
+    let refused = list(wanted, "id desc", &first.next_page_token).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_wrong_filter_is_an_invalid_argument_with_the_column_and_what_was_expected() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1]);
+    let mut client = daemon.client().await;
+    for (filter, order_by, limit, problem) in [
+        (
+            "prot == 443",
+            "",
+            0,
+            "filter: column 1: connections have no field `prot`; did you mean `port`?",
+        ),
+        (
+            "port == 443 and rtt > 50",
+            "",
+            0,
+            "filter: column 23: expected a time with its unit, such as `50ms` or `5m`, found `50`",
+        ),
+        (
+            "",
+            "rat desc",
+            3,
+            "order_by: column 1: connections have no field `rat`; did you mean `rate`?",
+        ),
+        (
+            "",
+            "rate desc",
+            0,
+            "order_by goes with limit: changes come in no order, the client sorts what it holds",
+        ),
+        (
+            "",
+            "",
+            3,
+            "limit goes with order_by, such as `rate desc`, which says what comes first",
+        ),
+        ("", "rate", 10_001, "limit 10001 is above the limit of 10000"),
+    ] {
+        let request = WatchConnectionsRequest {
+            filter: filter.into(),
+            order_by: order_by.into(),
+            limit,
+            ..Default::default()
+        };
+        let refused = client.watch_connections(request).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (Code::InvalidArgument, problem)
+        );
+    }
+    let packets = WatchPacketsRequest {
+        filter: "syn and rtt > 5ms".into(),
+        ..Default::default()
+    };
+    let refused = client.watch_packets(packets).await.unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "filter: column 9: packets have no field `rtt`; did you mean `rst`?"
+    );
+    let long = ListConnectionsRequest {
+        filter: "(".repeat(4096),
+        ..Default::default()
+    };
+    let refused = client.list_connections(long).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (
+            Code::InvalidArgument,
+            "filter: column 33: more than 32 parentheses within each other"
+        )
+    );
+    daemon.wait_for_streams(0).await;
+}
+
+#[tokio::test]
+async fn packets_are_picked_by_their_filter() {
+    let daemon = Daemon::start().await;
+    let request = WatchPacketsRequest {
+        filter: "seq_number > 5 and syn".into(),
+        ..Default::default()
+    };
+    let mut stream = daemon
+        .client()
+        .await
+        .watch_packets(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap().packets, []);
+    daemon.wait_for_packets_watched(&[true]).await;
+
+    daemon
+        .packets
+        .push((1..=8).map(|seq| packet(1, seq)).collect(), 0);
+
+    let picked = stream.message().await.unwrap().unwrap().packets;
+    assert_eq!(
+        picked.iter().map(|packet| packet.seq).collect::<Vec<_>>(),
+        [6, 7, 8]
+    );
 }
 
 #[tokio::test]
@@ -283,7 +480,11 @@ async fn packets_flow_while_they_are_watched() {
     let mut client = daemon.client().await;
     let mut follow = async |last, connection_id| {
         client
-            .watch_packets(WatchPacketsRequest { last, connection_id })
+            .watch_packets(WatchPacketsRequest {
+                last,
+                connection_id,
+                ..Default::default()
+            })
             .await
             .map(tonic::Response::into_inner)
     };

@@ -125,6 +125,129 @@ async fn watch_follows_changes_and_finds_a_daemon_that_came_back() {
 }
 
 #[tokio::test]
+async fn list_shows_what_passes_the_filter_in_the_order_asked_for() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=20);
+    let list = async |arguments: &[&str]| {
+        let arguments = [&["list", "--output", "json"], arguments].concat();
+        let output = run(command(&daemon.url(), &arguments)).await;
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+            .lines()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["id"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(
+        list(&["--filter", "dst port 443 and id in {3-5}"]).await,
+        [3, 4, 5]
+    );
+    assert_eq!(
+        list(&["--filter", "id > 10", "--order-by", "id desc", "--limit", "3"]).await,
+        [20, 19, 18]
+    );
+    assert_eq!(list(&["--filter", "port 80"]).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn watch_tells_of_a_connection_that_no_longer_passes_the_filter() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1, 2]);
+    let mut program = command(&daemon.url(), &["watch", "--output", "json", "--filter", "open"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let reader = std::thread::spawn(move || {
+        while let Some(Ok(line)) = lines.next() {
+            sender
+                .send(serde_json::from_str::<Value>(&line).unwrap())
+                .unwrap();
+        }
+    });
+    let mut next = async || {
+        tokio::time::timeout(support::PATIENCE, received.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+
+    assert_eq!(next().await["id"], 1);
+    assert_eq!(next().await["id"], 2);
+    daemon.close([1]);
+    assert_eq!(next().await, serde_json::json!({ "removed": 1 }));
+    daemon.change([1]);
+    assert_eq!(next().await["id"], 1);
+
+    program.kill().unwrap();
+    program.wait().unwrap();
+    reader.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_filter_is_wrong_usage_and_is_pointed_at() {
+    let nobody = "http://127.0.0.1:1";
+    let wrong = "port == 443 and prot == 80";
+    for arguments in [
+        &["list", "--filter", wrong][..],
+        &["watch", "--filter", wrong],
+        &["replay", "-", "--filter", wrong],
+        &["filter", "explain", wrong],
+    ] {
+        let refused = run(command(nobody, arguments)).await;
+        let told = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            told.contains("column 17: connections have no field `prot`; did you mean `port`?"),
+            "{told}"
+        );
+        assert!(
+            told.contains(&format!("\n{wrong}\n{}^^^^\n", " ".repeat(16))),
+            "{told}"
+        );
+    }
+    for arguments in [
+        &["list", "--limit", "5"][..],
+        &["watch", "--order-by", "rate desc"],
+        &["list", "--order-by", "rat", "--limit", "5"],
+        &["list", "--order-by", "rate", "--limit", "0"],
+        &["list", "--filter", ""],
+    ] {
+        let refused = run(command(nobody, arguments)).await;
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn filter_explains_without_a_daemon() {
+    let nobody = "http://127.0.0.1:1";
+
+    let explained = run(command(nobody, &["filter", "explain", "dst port 80 or 8080"])).await;
+    let fields = run(command(nobody, &["filter", "fields", "packets"])).await;
+
+    assert_eq!(
+        (explained.status.code(), fields.status.code()),
+        (Some(0), Some(0))
+    );
+    let explained = text(&explained.stdout);
+    assert!(
+        explained.starts_with("connections: destination.port == 80 or destination.port == 8080\n"),
+        "{explained}"
+    );
+    assert!(
+        explained.contains("nothing of it runs in the kernel"),
+        "{explained}"
+    );
+    assert!(text(&fields.stdout).contains("| `syn` | yes or no | has SYN |\n"));
+}
+
+#[tokio::test]
 async fn the_exit_status_tells_what_went_wrong() {
     let mut daemon = Daemon::start().await;
     daemon.change(1..=10);

@@ -5,25 +5,32 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::BoxStream;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until, timeout_at},
+};
 use tonic::Status;
 
 use super::{
-    convert,
+    convert, selection,
     streams::{Source, Streams},
 };
 use crate::{
+    filter::Filter,
+    model::Connection,
     proto::{
         GetConnectionRequest, GetConnectionResponse, ListConnectionsRequest, ListConnectionsResponse,
         WatchConnectionsRequest, WatchConnectionsResponse,
     },
-    publish::{Board, Cursor, Event, ResumePoint},
+    publish::{Board, Event, Look, Reader, ResumePoint, Selection, Step, Top},
 };
 
 /// Connections of a page when the request does not say.
 const DEFAULT_PAGE_SIZE: u32 = 1_000;
 /// Connections of a page at most.
 const MAX_PAGE_SIZE: u32 = 10_000;
+/// Connections that a list looks at in one go, before others get their turn.
+const CHUNK: usize = 10_000;
 /// Connections in one message of a stream: some 200 KiB.
 const BATCH: usize = 500;
 /// Time between two messages with changes, unless one did not hold them all.
@@ -32,7 +39,7 @@ const GAP: Duration = Duration::from_millis(20);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// `ListConnections`.
-pub(super) fn list(
+pub(super) async fn list(
     board: &Board,
     request: &ListConnectionsRequest,
 ) -> Result<ListConnectionsResponse, Status> {
@@ -44,11 +51,26 @@ pub(super) fn list(
         }
         size => size,
     };
-    let after = after_page(board, &request.page_token)?;
-    let (page, more) = board.page(after, page_size as usize);
-    let next_page_token = match page.last() {
-        Some(last) if more => page_token(board, last.id),
-        Some(_) | None => String::new(),
+    let filter = selection::filter(&request.filter)?;
+    let (page, next_page_token) = match selection::order(&request.order_by)? {
+        Some(_order) if !request.page_token.is_empty() => {
+            return Err(Status::invalid_argument(
+                "page_token: with order_by there is one page only, of at most page_size connections",
+            ));
+        }
+        Some(order) => {
+            let limit = page_size as usize;
+            let top = Some(Top { order, limit });
+            (first_ones(board, Selection { filter, top }).await, String::new())
+        }
+        None => {
+            let after = after_page(board, &request.page_token)?;
+            let (page, last) = page(board, after, page_size as usize, filter).await;
+            (
+                page,
+                last.map_or_else(String::new, |last| page_token(board, last)),
+            )
+        }
     };
     let connections = page
         .iter()
@@ -58,6 +80,51 @@ pub(super) fn list(
         connections,
         next_page_token,
     })
+}
+
+/// The connections that come first in an order.
+async fn first_ones(board: &Board, selection: Selection) -> Vec<Arc<Connection>> {
+    let mut look = Look::new(board);
+    let now = SystemTime::now();
+    while !look.step(board, &selection, now) {
+        yield_now().await;
+    }
+    look.found()
+}
+
+/// A page by rising id, and the last id that it covers if there may be more.
+async fn page(
+    board: &Board,
+    mut after: Option<u64>,
+    page_size: usize,
+    filter: Option<Filter<Connection>>,
+) -> (Vec<Arc<Connection>>, Option<u64>) {
+    let now = SystemTime::now();
+    let Some(filter) = filter else {
+        let (page, more) = board.page(after, page_size);
+        let last = page.last().map(|last| last.id).filter(|_last| more);
+        return (page, last);
+    };
+    let mut page = Vec::new();
+    loop {
+        let (chunk, more) = board.page(after, CHUNK);
+        after = chunk.last().map(|last| last.id);
+        for connection in chunk {
+            if !filter.matches(&connection, now) {
+                continue;
+            }
+            let id = connection.id;
+            page.push(connection);
+            if page.len() == page_size {
+                let last = (more || after != Some(id)).then_some(id);
+                return (page, last);
+            }
+        }
+        if !more {
+            return (page, None);
+        }
+        yield_now().await;
+    }
 }
 
 /// `GetConnection`.
@@ -83,12 +150,12 @@ pub(super) fn watch(
         instance: point.instance,
         revision: point.revision,
     });
-    let cursor = board
-        .cursor(resume)
+    let selection = selection::selection(&request.filter, &request.order_by, request.limit)?;
+    let reader = Reader::new(board, selection, resume)
         .map_err(|ahead| Status::invalid_argument(format!("resume.revision: {ahead}")))?;
     let source = Changes {
         instance: board.instance(),
-        cursor,
+        reader,
         not_before: Instant::now(),
     };
     Ok(streams.open()?.run(source))
@@ -121,7 +188,7 @@ fn after_page(board: &Board, token: &str) -> Result<Option<u64>, Status> {
 /// The messages of one `WatchConnections`.
 struct Changes {
     instance: u64,
-    cursor: Cursor,
+    reader: Reader,
     not_before: Instant,
 }
 
@@ -132,14 +199,21 @@ impl Source for Changes {
         let sign_of_life = Instant::now() + SIGN_OF_LIFE;
         sleep_until(self.not_before).await;
         loop {
-            if let Some(event) = self.cursor.next(BATCH) {
-                if matches!(event, Event::Changes { more: false, .. }) {
-                    self.not_before = Instant::now() + GAP;
+            match self.reader.next(BATCH, SystemTime::now()) {
+                Step::Event(event) => {
+                    if matches!(event, Event::Changes { more: false, .. }) {
+                        self.not_before = Instant::now() + GAP;
+                    }
+                    return convert::event(self.instance, event, SystemTime::now());
                 }
-                return convert::event(self.instance, event, SystemTime::now());
+                Step::Busy => {
+                    yield_now().await;
+                    continue;
+                }
+                Step::Done => {}
             }
-            if timeout_at(sign_of_life, self.cursor.changed()).await.is_err() {
-                let revision = self.cursor.revision();
+            if timeout_at(sign_of_life, self.reader.changed()).await.is_err() {
+                let revision = self.reader.revision();
                 let nothing = Event::Changes {
                     revision,
                     connections: vec![],

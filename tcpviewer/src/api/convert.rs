@@ -229,6 +229,7 @@ fn snapshot_reason(reason: SnapshotReason) -> proto::SnapshotReason {
         SnapshotReason::Initial => proto::SnapshotReason::Initial,
         SnapshotReason::OtherInstance => proto::SnapshotReason::OtherInstance,
         SnapshotReason::RevisionGone => proto::SnapshotReason::RevisionGone,
+        SnapshotReason::Selection => proto::SnapshotReason::Selection,
     }
 }
 

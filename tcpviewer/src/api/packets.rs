@@ -8,12 +8,12 @@ use tonic::Status;
 
 use super::{
     connections::not_listed,
-    convert,
+    convert, selection,
     streams::{Source, Streams},
 };
 use crate::{
     proto::{WatchPacketsRequest, WatchPacketsResponse},
-    publish::{Board, PacketBoard, PacketCursor},
+    publish::{Board, PacketBoard, PacketCursor, PacketSelection},
 };
 
 /// Packets at hand that can be asked for.
@@ -41,8 +41,12 @@ pub(super) fn watch(
     {
         return Err(not_listed(id));
     }
+    let selection = PacketSelection {
+        connection_id: request.connection_id,
+        filter: selection::filter(&request.filter)?,
+    };
     let open = streams.open()?;
-    let cursor = packets.cursor(request.last as usize, request.connection_id);
+    let cursor = packets.cursor(request.last as usize, selection);
     Ok(open.run(Packets {
         cursor,
         not_before: Instant::now(),

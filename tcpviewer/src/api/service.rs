@@ -59,7 +59,9 @@ impl TcpViewerService for Service {
         &self,
         request: Request<ListConnectionsRequest>,
     ) -> Result<Response<ListConnectionsResponse>, Status> {
-        connections::list(&self.board, request.get_ref()).map(Response::new)
+        connections::list(&self.board, request.get_ref())
+            .await
+            .map(Response::new)
     }
 
     async fn get_connection(

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
     output::{output, write_json},
+    selection::SelectionArgs,
     table::{row, terminal_width, write_table},
 };
 use crate::proto::ListConnectionsRequest;
@@ -20,14 +21,17 @@ pub struct ListArgs {
     /// Where to ask and how to answer.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// Which connections.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Runs `tcpviewer list`.
 pub async fn list(args: ListArgs) -> Result<(), ClientError> {
-    unless_output_is_closed(write_list(&args.client).await)
+    unless_output_is_closed(write_list(&args.client, &args.selection).await)
 }
 
-async fn write_list(args: &ClientArgs) -> Result<(), ClientError> {
+async fn write_list(args: &ClientArgs, selection: &SelectionArgs) -> Result<(), ClientError> {
     let mut client = connect(args).await?;
     let mut output = output();
     let mut rows = Vec::new();
@@ -35,8 +39,10 @@ async fn write_list(args: &ClientArgs) -> Result<(), ClientError> {
     let now = std::time::SystemTime::now().into();
     loop {
         let request = ListConnectionsRequest {
-            page_size: PAGE_SIZE,
+            page_size: selection.limit.unwrap_or(PAGE_SIZE),
             page_token,
+            filter: selection.filter.clone().unwrap_or_default(),
+            order_by: selection.order_by.clone().unwrap_or_default(),
         };
         let page = client.list_connections(request).await;
         let page = page

@@ -65,7 +65,7 @@ impl Mirror {
 
     /// A snapshot begins. Within one run of the daemon ids stay what they are; of another run they say nothing.
     fn begin(&mut self, reason: SnapshotReason) -> Vec<u64> {
-        if reason == SnapshotReason::RevisionGone {
+        if [SnapshotReason::RevisionGone, SnapshotReason::Selection].contains(&reason) {
             self.missing = self.revisions.keys().copied().collect();
             return Vec::new();
         }

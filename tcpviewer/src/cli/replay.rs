@@ -18,11 +18,13 @@ use super::{
     client::{ClientError, io_reason, unless_output_is_closed},
     csv::{write_head, write_record},
     output::{output, write_json},
+    selection::connection_filter,
     table::{row, terminal_width, write_table},
 };
 use crate::{
     api,
     capture::replay::{self, BrokenOff, Replay, ReplayError},
+    filter::Filter,
     model::{Clock, Connection, Ledger},
     table::Table,
 };
@@ -39,6 +41,9 @@ pub struct ReplayArgs {
     /// How to write the connections.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = ReplayForm::Table)]
     pub output: ReplayForm,
+    /// Only connections for which this holds at the end of the capture, such as `port == 443 and rtt > 50ms`.
+    #[arg(long, value_name = "EXPR", value_parser = connection_filter)]
+    pub filter: Option<Arc<Filter<Connection>>>,
 }
 
 /// How `tcpviewer replay` writes the connections.
@@ -57,7 +62,10 @@ pub fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let capture = read(&args.file).with_context(|| format!("replay {}", args.file.display()))?;
     let notes = notes(&args.file, &capture);
     let end = Clock::new(SystemTime::UNIX_EPOCH).at(capture.newest_ns);
-    let connections = listed(capture);
+    let mut connections = listed(capture);
+    if let Some(filter) = &args.filter {
+        connections.retain(|connection| filter.matches(connection, end));
+    }
     unless_output_is_closed(write_connections(args.output, &connections, end))?;
     for note in notes {
         // Whoever closed the standard error does not want to know.

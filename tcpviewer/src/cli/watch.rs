@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     client::{Client, ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
     mirror::Mirror,
+    selection::SelectionArgs,
     view::{JsonView, LineView, ScreenView, View},
 };
 use crate::proto::{WatchConnectionsRequest, watch_connections_response::Event};
@@ -35,14 +36,16 @@ pub struct WatchArgs {
     /// Where to ask and how to answer.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// Which connections.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Runs `tcpviewer watch` until it is interrupted.
 pub async fn watch(args: WatchArgs) -> Result<(), ClientError> {
-    let args = args.client;
     // Nobody there at the start is an error; later it is worth waiting for.
-    let client = connect(&args).await?;
-    let outcome = match args.output {
+    let client = connect(&args.client).await?;
+    let outcome = match args.client.output {
         OutputForm::Json => follow(&args, client, JsonView::new()).await,
         OutputForm::Table if stdout().is_terminal() => {
             let view = ScreenView::new()?;
@@ -69,19 +72,22 @@ async fn interrupted() -> io::Result<()> {
 }
 
 /// Follows the stream, and the next one when it breaks.
-async fn follow(args: &ClientArgs, mut client: Client, mut view: impl View) -> Result<(), ClientError> {
+async fn follow(args: &WatchArgs, mut client: Client, mut view: impl View) -> Result<(), ClientError> {
     let mut mirror = Mirror::default();
     let mut pause = FIRST_PAUSE;
     loop {
-        let lost = match stream(&mut client, &mut mirror, &mut view, &mut pause).await {
+        let lost = match stream(&args.selection, &mut client, &mut mirror, &mut view, &mut pause).await {
             Err(ClientError::Lost { reason, .. }) => reason,
             outcome => return outcome,
         };
-        view.note(&format!("lost {}: {lost}; connecting again", args.server_name()))?;
+        view.note(&format!(
+            "lost {}: {lost}; connecting again",
+            args.client.server_name()
+        ))?;
         client = loop {
             sleep(pause).await;
             pause = LAST_PAUSE.min(pause * 2);
-            match connect(args).await {
+            match connect(&args.client).await {
                 Ok(client) => break client,
                 Err(ClientError::Unreachable { .. }) => {}
                 Err(error) => return Err(error),
@@ -92,6 +98,7 @@ async fn follow(args: &ClientArgs, mut client: Client, mut view: impl View) -> R
 
 /// Follows one stream to its end, which is always an error.
 async fn stream(
+    selection: &SelectionArgs,
     client: &mut Client,
     mirror: &mut Mirror,
     view: &mut impl View,
@@ -99,7 +106,12 @@ async fn stream(
 ) -> Result<(), ClientError> {
     let failed = |status| ClientError::call("watch the connections", &status);
     let resume = mirror.resume();
-    let request = WatchConnectionsRequest { resume };
+    let request = WatchConnectionsRequest {
+        resume,
+        filter: selection.filter.clone().unwrap_or_default(),
+        order_by: selection.order_by.clone().unwrap_or_default(),
+        limit: selection.limit.unwrap_or_default(),
+    };
     let mut messages = client
         .watch_connections(request)
         .await

@@ -16,7 +16,7 @@ use crate::model::{Connection, Delta, Removal, Totals};
 const REMEMBERED_REMOVALS: usize = 131_072;
 
 /// Removals in one event for each connection that may be in it: an id is that much smaller.
-const REMOVALS_PER_CONNECTION: usize = 16;
+pub(super) const REMOVALS_PER_CONNECTION: usize = 16;
 
 /// The published table: written by one task, read by any number of cursors.
 #[derive(Debug)]
@@ -122,7 +122,6 @@ impl Board {
 
     /// A new reader: from `resume` if that place is still known, else from a snapshot.
     pub fn cursor(self: &Arc<Self>, resume: Option<ResumePoint>) -> Result<Cursor, RevisionAhead> {
-        let newest = self.newest.subscribe();
         let listed = self.read();
         let place = match resume {
             None => listed.snapshot(SnapshotReason::Initial),
@@ -140,11 +139,47 @@ impl Board {
             },
         };
         drop(listed);
-        Ok(Cursor {
+        Ok(self.cursor_at(place))
+    }
+
+    /// A new reader that begins with a snapshot wherever it was before: what it holds of the table is not known.
+    pub(super) fn cursor_from_snapshot(
+        self: &Arc<Self>,
+        resume: Option<ResumePoint>,
+    ) -> Result<Cursor, RevisionAhead> {
+        let reason = self.snapshot_reason(resume)?;
+        let place = self.read().snapshot(reason);
+        Ok(self.cursor_at(place))
+    }
+
+    /// Why a reader that cannot resume gets a snapshot.
+    pub(super) fn snapshot_reason(
+        &self,
+        resume: Option<ResumePoint>,
+    ) -> Result<SnapshotReason, RevisionAhead> {
+        let newest = self.read().revision;
+        match resume {
+            None => Ok(SnapshotReason::Initial),
+            Some(point) if point.instance != self.instance => Ok(SnapshotReason::OtherInstance),
+            Some(point) if point.revision > newest => Err(RevisionAhead {
+                asked: point.revision,
+                newest,
+            }),
+            Some(_) => Ok(SnapshotReason::Selection),
+        }
+    }
+
+    /// Follows the newest revision.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    fn cursor_at(self: &Arc<Self>, place: Place) -> Cursor {
+        Cursor {
             board: Arc::clone(self),
-            newest,
+            newest: self.subscribe(),
             place,
-        })
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Listed> {
@@ -200,6 +235,8 @@ pub enum SnapshotReason {
     OtherInstance,
     /// Removals since the resume point are no longer known.
     RevisionGone,
+    /// The reader wants a part of the table, and what it holds of that is not known.
+    Selection,
 }
 
 /// What a cursor yields.

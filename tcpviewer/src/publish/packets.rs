@@ -13,7 +13,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::model::{Command, Packet};
+use crate::{
+    filter::Filter,
+    model::{Command, Packet},
+};
 
 /// Packets that are kept for readers.
 const CAPACITY: usize = 16_384;
@@ -53,6 +56,26 @@ struct Filtered {
     lost: u64,
 }
 
+/// Which packets a reader wants.
+#[derive(Debug, Default)]
+pub struct PacketSelection {
+    /// Only those of this connection.
+    pub connection_id: Option<u64>,
+    /// Only those that pass the filter.
+    pub filter: Option<Filter<Packet>>,
+}
+
+impl PacketSelection {
+    fn matches(&self, packet: &Packet) -> bool {
+        self.connection_id.is_none_or(|id| id == packet.connection_id)
+            && self
+                .filter
+                .as_ref()
+                // No field of a packet changes as time passes.
+                .is_none_or(|filter| filter.matches(packet, packet.timestamp))
+    }
+}
+
 impl PacketBoard {
     /// An empty ring, off until somebody reads.
     pub fn new() -> Self {
@@ -86,11 +109,12 @@ impl PacketBoard {
         self.newest.send_replace(next);
     }
 
-    /// A new reader that starts with the last `last` packets: of one connection, or of all.
-    pub fn cursor(self: &Arc<Self>, last: usize, connection_id: Option<u64>) -> PacketCursor {
+    /// A new reader that starts with the last `last` packets of those it wants.
+    pub fn cursor(self: &Arc<Self>, last: usize, selection: PacketSelection) -> PacketCursor {
+        let connection_id = selection.connection_id;
         let newest = self.newest.subscribe();
         let mut ring = self.lock();
-        let next = ring.place_of_last(last, connection_id);
+        let next = ring.place_of_last(last, &selection);
         ring.last_reader += 1;
         let reader = ring.last_reader;
         if let Some(id) = connection_id {
@@ -107,7 +131,7 @@ impl PacketBoard {
             board: Arc::clone(self),
             newest,
             reader,
-            connection_id,
+            selection,
             next,
             lost_at_start,
             lost: 0,
@@ -179,7 +203,7 @@ impl Ring {
         self.next - self.packets.len() as u64
     }
 
-    fn place_of_last(&self, last: usize, connection_id: Option<u64>) -> u64 {
+    fn place_of_last(&self, last: usize, selection: &PacketSelection) -> u64 {
         let mut remaining = last;
         let mut place = self.next;
         let mut sequence = self.next;
@@ -188,7 +212,7 @@ impl Ring {
                 break;
             }
             sequence -= 1;
-            if connection_id.is_none_or(|id| id == packet.connection_id) {
+            if selection.matches(packet) {
                 remaining -= 1;
                 place = sequence;
             }
@@ -211,7 +235,8 @@ pub struct PacketBatch {
     pub packets: Vec<Arc<Packet>>,
     /// Packets that the kernel could not hand over.
     pub lost_in_kernel: u64,
-    /// Packets that were overwritten before the reader took them.
+    /// Packets that were overwritten before the reader took them, whether they would have passed its filter or
+    /// not.
     pub lost_in_stream: u64,
 }
 
@@ -221,7 +246,7 @@ pub struct PacketCursor {
     board: Arc<PacketBoard>,
     newest: watch::Receiver<u64>,
     reader: u64,
-    connection_id: Option<u64>,
+    selection: PacketSelection,
     next: u64,
     lost_at_start: u64,
     lost: u64,
@@ -232,7 +257,7 @@ impl PacketCursor {
     pub fn next(&mut self, limit: usize) -> PacketBatch {
         let mut ring = self.board.lock();
         let oldest = ring.oldest();
-        if self.connection_id.is_none() {
+        if self.selection.connection_id.is_none() {
             self.lost += oldest.saturating_sub(self.next);
         }
         self.next = self.next.max(oldest);
@@ -242,11 +267,11 @@ impl PacketCursor {
                 break;
             }
             self.next += 1;
-            if self.connection_id.is_none_or(|id| id == packet.connection_id) {
+            if self.selection.matches(packet) {
                 packets.push(Arc::clone(packet));
             }
         }
-        if let Some(filtered) = ring.filtered(self.connection_id, self.reader) {
+        if let Some(filtered) = ring.filtered(self.selection.connection_id, self.reader) {
             filtered.next = self.next;
             self.lost = filtered.lost;
         }
@@ -266,7 +291,7 @@ impl PacketCursor {
 
 impl Drop for PacketCursor {
     fn drop(&mut self) {
-        if let Some(id) = self.connection_id {
+        if let Some(id) = self.selection.connection_id {
             let mut ring = self.board.lock();
             let readers = ring.filtered.entry(id).or_default();
             readers.retain(|filtered| filtered.reader != self.reader);

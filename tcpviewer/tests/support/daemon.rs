@@ -89,7 +89,7 @@ impl<'a> Daemon<'a> {
     pub(crate) fn list(&self) -> Vec<Connection> {
         let request = ListConnectionsRequest {
             page_size: 10_000,
-            page_token: String::new(),
+            ..Default::default()
         };
         self.call(async |mut client| {
             client

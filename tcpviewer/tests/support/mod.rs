@@ -9,8 +9,8 @@ use std::{
 use tcpviewer::{
     api::{self, ApiContext, ApiError},
     model::{
-        Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface, Ledger, LocalEnd,
-        Orientation, Packet, Removal, Rtt, Status, Totals,
+        CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
+        Ledger, LocalEnd, Orientation, Packet, Removal, Rtt, Status, Totals,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -116,6 +116,26 @@ impl Daemon {
             changed,
             removed: vec![],
             totals: Totals::default(),
+        });
+    }
+
+    /// Publishes that these connections have ended.
+    pub(crate) fn close(&mut self, ids: impl IntoIterator<Item = u64>) {
+        let closed = Closed {
+            at: SystemTime::now(),
+            reason: CloseReason::Fin,
+        };
+        let changed = ids.into_iter().map(|id| {
+            self.revision += 1;
+            Arc::new(Connection {
+                closed: Some(closed),
+                ..connection(id, self.revision)
+            })
+        });
+        let changed: Vec<_> = changed.collect();
+        self.board.apply(Delta {
+            changed,
+            ..Delta::default()
         });
     }
 

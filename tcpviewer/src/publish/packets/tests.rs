@@ -8,6 +8,13 @@ use std::{
 use super::*;
 use crate::model::Direction;
 
+fn of(connection_id: Option<u64>) -> PacketSelection {
+    PacketSelection {
+        connection_id,
+        filter: None,
+    }
+}
+
 fn packet(connection_id: u64, seq: u32) -> Packet {
     let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 443));
     Packet {
@@ -51,7 +58,7 @@ fn a_reader_starts_with_the_last_packets_it_asks_for() {
         (100, Some(0), vec![0, 2, 4, 6]),
         (5, Some(9), vec![]),
     ] {
-        let batch = board.cursor(last, connection_id).next(100);
+        let batch = board.cursor(last, of(connection_id)).next(100);
         assert_eq!(numbers(&batch), expected, "last {last} of {connection_id:?}");
         assert_eq!(batch.lost_in_stream, 0);
     }
@@ -60,8 +67,8 @@ fn a_reader_starts_with_the_last_packets_it_asks_for() {
 #[test]
 fn what_is_overwritten_before_it_was_read_is_counted_for_each_reader() {
     let board = board(10);
-    let mut all = board.cursor(0, None);
-    let mut odd = board.cursor(0, Some(1));
+    let mut all = board.cursor(0, of(None));
+    let mut odd = board.cursor(0, of(Some(1)));
     board.push((0..4).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
     assert_eq!(numbers(&all.next(2)), [0, 1]);
     assert_eq!(numbers(&odd.next(1)), [1]);
@@ -77,7 +84,7 @@ fn what_is_overwritten_before_it_was_read_is_counted_for_each_reader() {
 fn the_kernels_losses_count_from_the_start_of_the_stream() {
     let board = board(10);
     board.push(vec![packet(1, 1)], 70);
-    let mut cursor = board.cursor(0, None);
+    let mut cursor = board.cursor(0, of(None));
 
     board.push(vec![packet(1, 2)], 75);
 
@@ -89,9 +96,9 @@ fn a_reader_that_leaves_is_forgotten() {
     let board = board(10);
 
     drop([
-        board.cursor(0, Some(1)),
-        board.cursor(0, Some(1)),
-        board.cursor(0, None),
+        board.cursor(0, of(Some(1))),
+        board.cursor(0, of(Some(1))),
+        board.cursor(0, of(None)),
     ]);
 
     assert!(board.lock().filtered.is_empty());
@@ -106,12 +113,12 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     let switch = tokio::spawn(async move { switch.follow_readers(commands).await });
     board.push(vec![packet(1, 1)], 0);
 
-    let first = board.cursor(10, None);
+    let first = board.cursor(10, of(None));
     assert!(matches!(received.recv().await, Some(Command::WatchPackets(true))));
     board.push(vec![packet(1, 2)], 0);
     drop(first);
     tokio::time::sleep(LINGER / 2).await;
-    let mut second = board.cursor(10, None);
+    let mut second = board.cursor(10, of(None));
     tokio::time::sleep(LINGER * 3).await;
     assert!(received.try_recv().is_err(), "a quick reconnect does not switch");
     assert_eq!(
@@ -127,7 +134,7 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     ));
     assert!(board.lock().packets.is_empty());
     drop(received);
-    let _third = board.cursor(10, None);
+    let _third = board.cursor(10, of(None));
     switch.await.unwrap();
 }
 
@@ -142,7 +149,7 @@ fn whatever_the_pace_every_packet_is_read_or_counted_as_lost() {
     };
     let board = board(50);
     let mut readers: Vec<_> = [None, Some(0), Some(1), Some(1)]
-        .map(|connection_id| (board.cursor(0, connection_id), 0, connection_id))
+        .map(|connection_id| (board.cursor(0, of(connection_id)), 0, connection_id))
         .into();
     let mut pushed = [0_u64; 3];
     for _step in 0..5_000 {
@@ -168,4 +175,25 @@ fn whatever_the_pace_every_packet_is_read_or_counted_as_lost() {
         );
         assert!(rest.lost_in_stream > 0);
     }
+}
+
+#[test]
+fn a_filter_picks_packets_and_the_last_ones_are_those_that_pass_it() {
+    let board = board(100);
+    board.push((1..=6).map(|seq| packet(1, seq)).collect(), 0);
+    let selection = |connection_id, filter| PacketSelection {
+        connection_id,
+        filter: Some(Filter::parse(filter).unwrap()),
+    };
+    let sequence = |cursor: &mut PacketCursor| {
+        let batch = cursor.next(100);
+        batch.packets.iter().map(|packet| packet.seq).collect::<Vec<_>>()
+    };
+
+    let mut large = board.cursor(2, selection(None, "seq_number in {2-5}"));
+    assert_eq!(sequence(&mut large), [4, 5]);
+    let mut of_two = board.cursor(10, selection(Some(2), "seq_number in {2-8}"));
+    board.push((7..=9).map(|seq| packet(u64::from(seq % 3), seq)).collect(), 0);
+    assert_eq!(sequence(&mut large), [] as [u32; 0]);
+    assert_eq!(sequence(&mut of_two), [8]);
 }

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIkQKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludCJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJbCgtTbmFwc2hvdEVuZBIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBIYCgtjb25uZWN0aW9ucxgDIAEoBEgAiAEBQg4KDF9jb25uZWN0aW9ucyKaAQoHQ2hhbmdlcxIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBItCgtjb25uZWN0aW9ucxgDIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEg8KB3JlbW92ZWQYBCADKAQSKwoHc2VudF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirAEKGFdhdGNoQ29ubmVjdGlvbnNSZXNwb25zZRIqCghzbmFwc2hvdBgBIAEoCzIWLnRjcHZpZXdlci52MS5TbmFwc2hvdEgAEjEKDHNuYXBzaG90X2VuZBgCIAEoCzIZLnRjcHZpZXdlci52MS5TbmFwc2hvdEVuZEgAEigKB2NoYW5nZXMYAyABKAsyFS50Y3B2aWV3ZXIudjEuQ2hhbmdlc0gAQgcKBWV2ZW50Ij8KFkxpc3RDb25uZWN0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJRChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIhIKEEdldFN0YXR1c1JlcXVlc3QiyQQKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0qlQEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAzLYAwoQVGNwVmlld2VyU2VydmljZRJjChBXYXRjaENvbm5lY3Rpb25zEiUudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0GiYudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXNwb25zZTABEl4KD0xpc3RDb25uZWN0aW9ucxIkLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiUudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlElgKDUdldENvbm5lY3Rpb24SIi50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlcXVlc3QaIy50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlc3BvbnNlElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIhIKEEdldFN0YXR1c1JlcXVlc3QiyQQKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0qtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQy2AMKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -59,11 +59,37 @@ export type WatchConnectionsRequest = Message<"tcpviewer.v1.WatchConnectionsRequ
   /**
    * Continue here in place of a new snapshot. When the daemon no longer has that
    * place (it restarted, or too much has changed since), a snapshot comes all the same
-   * and says why.
+   * and says why. A stream with a filter or a limit always begins with a snapshot.
    *
    * @generated from field: tcpviewer.v1.ResumePoint resume = 1;
    */
   resume?: ResumePoint | undefined;
+
+  /**
+   * Only connections for which this holds, such as `port == 443 and rtt > 50ms`; empty: all. The language
+   * is described in tcpviewer/docs/filter.md. A connection for which it holds no longer is sent as removed.
+   * INVALID_ARGUMENT names the column of what is wrong with it, counted from 1, and what was expected.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * A field of the filter language, with ` desc` behind it where the largest comes first: with limit, the
+   * order of which the first are sent. What was not measured comes last. The client sorts what it holds:
+   * changes come in no order. Empty: no order.
+   *
+   * @generated from field: string order_by = 3;
+   */
+  orderBy: string;
+
+  /**
+   * Only this many, the first in the order of order_by, kept up to date: a connection that is no longer
+   * among them is sent as removed. Goes with order_by only. 0: all; INVALID_ARGUMENT above 10,000.
+   *
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
 };
 
 /**
@@ -74,7 +100,7 @@ export const WatchConnectionsRequestSchema: GenMessage<WatchConnectionsRequest> 
   messageDesc(file_tcpviewer_v1_service, 1);
 
 /**
- * A part of the table. The first part replaces everything the client holds.
+ * A part of the table, or of what was asked for of it. The first part replaces everything the client holds.
  *
  * @generated from message tcpviewer.v1.Snapshot
  */
@@ -94,7 +120,7 @@ export type Snapshot = Message<"tcpviewer.v1.Snapshot"> & {
   reason: SnapshotReason;
 
   /**
-   * Connections, in the order of their revisions.
+   * Connections: in the order of order_by where there is one, of their revisions where nothing is asked for.
    *
    * @generated from field: repeated tcpviewer.v1.Connection connections = 3;
    */
@@ -172,7 +198,7 @@ export type Changes = Message<"tcpviewer.v1.Changes"> & {
   connections: Connection[];
 
   /**
-   * Ids of connections that are no longer listed.
+   * Ids of connections that are no longer listed, or no longer what was asked for.
    *
    * @generated from field: repeated uint64 removed = 4;
    */
@@ -257,6 +283,22 @@ export type ListConnectionsRequest = Message<"tcpviewer.v1.ListConnectionsReques
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Only connections for which this holds, as in WatchConnectionsRequest. The same on every page.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * A field of the filter language, with ` desc` behind it where the largest comes first; what was not
+   * measured comes last. Then the answer is the first page_size connections in this order and there is
+   * no next page: the order changes between two calls. Empty: by rising id.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
 };
 
 /**
@@ -273,14 +315,14 @@ export const ListConnectionsRequestSchema: GenMessage<ListConnectionsRequest> = 
  */
 export type ListConnectionsResponse = Message<"tcpviewer.v1.ListConnectionsResponse"> & {
   /**
-   * The connections, by rising id.
+   * The connections, by rising id or as order_by says.
    *
    * @generated from field: repeated tcpviewer.v1.Connection connections = 1;
    */
   connections: Connection[];
 
   /**
-   * For the next page; empty on the last.
+   * For the next page; empty on the last. With a filter, the last page may be empty.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -355,6 +397,15 @@ export type WatchPacketsRequest = Message<"tcpviewer.v1.WatchPacketsRequest"> & 
    * @generated from field: optional uint64 connection_id = 2;
    */
   connectionId?: bigint | undefined;
+
+  /**
+   * Only packets for which this holds, such as `syn and not ack`; empty: all. The language is described in
+   * tcpviewer/docs/filter.md. INVALID_ARGUMENT names the column of what is wrong with it, counted from 1,
+   * and what was expected.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
 };
 
 /**
@@ -385,7 +436,8 @@ export type WatchPacketsResponse = Message<"tcpviewer.v1.WatchPacketsResponse"> 
   lostInKernel: bigint;
 
   /**
-   * Packets that this stream skipped since it began: the client did not read in time.
+   * Packets that this stream skipped since it began: the client did not read in time. Counted before
+   * the filter is asked.
    *
    * @generated from field: uint64 lost_in_stream = 3;
    */
@@ -566,6 +618,13 @@ export enum SnapshotReason {
    * @generated from enum value: SNAPSHOT_REASON_REVISION_GONE = 3;
    */
   REVISION_GONE = 3,
+
+  /**
+   * The client resumes a stream with a filter or a limit: what it was sent is not remembered.
+   *
+   * @generated from enum value: SNAPSHOT_REASON_SELECTION = 4;
+   */
+  SELECTION = 4,
 }
 
 /**
@@ -597,7 +656,7 @@ export const TcpViewerService: GenService<{
     output: typeof WatchConnectionsResponseSchema;
   },
   /**
-   * Lists connections, page by page, in the order of their ids.
+   * Lists connections, page by page, in the order of their ids; or the first ones in another order.
    *
    * @generated from rpc tcpviewer.v1.TcpViewerService.ListConnections
    */
