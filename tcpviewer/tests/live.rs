@@ -14,6 +14,7 @@ mod support;
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use support::{
     daemon::{Daemon, assert_no_loss},
     iperf::{self, COOKIE_BYTES},
@@ -136,6 +137,49 @@ fn two_hundred_http_requests_are_seen_with_all_their_bytes() {
         (200, 200, 0)
     );
     assert_no_loss(&status.ledger.unwrap());
+    daemon.stop();
+}
+
+#[test]
+fn a_filtered_watch_is_told_when_a_connection_no_longer_passes() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let watches = PROTOCOLS.map(|protocol| {
+        let request = json!({ "filter": "state == established and net 10.77.0.0/16 and bytes > 1kB" });
+        Watch::start_with(&daemon, protocol, &request)
+    });
+    let stays = Open::new(&pair.left, &pair.right, Pair::RIGHT);
+    let small = Open::new(&pair.left, &pair.right, Pair::RIGHT);
+    let goes = Open::new(&pair.left, &pair.right, Pair::RIGHT);
+    let (stays_ends, small_ends, goes_ends) = (stays.ends(), small.ends(), goes.ends());
+
+    small.exchange(10, 10);
+    stays.exchange(1_000, 1_000);
+    goes.exchange(1_000, 1_000);
+    for watch in &watches {
+        watch.connections(&[stays_ends, goes_ends], |_number, _connection| true);
+    }
+    drop(goes);
+    for watch in &watches {
+        watch.wait_until_gone(&[goes_ends, small_ends]);
+        watch.connections(&[stays_ends], |_number, _connection| true);
+    }
+
+    // The daemon still lists it: it is the filter that took it away.
+    let listed = daemon.list();
+    assert_eq!(listed.len(), 3);
+    assert_eq!(
+        listed
+            .iter()
+            .filter(|connection| connection.closed_at.is_some())
+            .count(),
+        1
+    );
+    drop(watches);
     daemon.stop();
 }
 

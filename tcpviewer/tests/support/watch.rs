@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Value, json};
 use tempfile::NamedTempFile;
 
 use super::{PATIENCE, daemon::Daemon};
@@ -77,6 +77,11 @@ pub(crate) struct Watch {
 impl Watch {
     /// Opens a stream and waits for the end of the snapshot.
     pub(crate) fn start(daemon: &Daemon<'_>, protocol: Protocol) -> Self {
+        Self::start_with(daemon, protocol, &json!({}))
+    }
+
+    /// Opens a stream with this request and waits for the end of the snapshot.
+    pub(crate) fn start_with(daemon: &Daemon<'_>, protocol: Protocol, request: &Value) -> Self {
         let errors = NamedTempFile::new().unwrap();
         let mut command = daemon.namespace.command(buf());
         command.arg("curl");
@@ -88,6 +93,7 @@ impl Watch {
                 .arg(repository().join("proto")),
         };
         let mut child = command
+            .args(["--data", &request.to_string()])
             .arg(format!("{}/tcpviewer.v1.TcpViewerService/WatchConnections", daemon.url))
             // The program is a script that starts another; they are ended together.
             .process_group(0)
@@ -131,6 +137,12 @@ impl Watch {
         };
         self.look_until(as_expected)
             .unwrap_or_else(|| self.wait_for("all connections", all))
+    }
+
+    /// Waits until none of these connections is listed.
+    pub(crate) fn wait_until_gone(&self, ends: &[(SocketAddr, SocketAddr)]) {
+        let gone = |table: &Table| ends.iter().all(|ends| table.find(ends).is_none()).then_some(());
+        self.wait_for("end of the connections", gone);
     }
 
     fn wait_for<T>(&self, what: &str, look: impl Fn(&Table) -> Option<T>) -> T {
