@@ -537,6 +537,23 @@ fn the_table_and_the_csv_have_a_line_for_each_connection() {
 }
 
 #[test]
+fn a_filter_keeps_the_connections_for_which_it_holds_at_the_end() {
+    let kept = |filter: &str| {
+        let output = replay(EXCHANGE, &["--output", "json", "--filter", filter]);
+        lines(&output.stdout)
+            .iter()
+            .map(|connection| connection["id"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(kept("ip6 and close_reason == fin"), [3]);
+    assert_eq!(kept("dst port 8080 or 8081 and has rtt"), [1, 3]);
+    assert_eq!(kept("close_reason == refused and not has rtt"), [2, 4]);
+    assert_eq!(kept("received.bytes > 2kB and rtt < 50us"), [1]);
+    assert_eq!(kept("open"), [] as [u64; 0]);
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/exchange.pcapng");
     let run = |output: Stdio| {

@@ -130,7 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_after_a_gap_tells_only_what_differs() {
+    fn a_snapshot_after_a_gap_or_of_a_part_tells_only_what_differs() {
+        for reason in [SnapshotReason::RevisionGone, SnapshotReason::Selection] {
+            tells_only_what_differs(reason);
+        }
+    }
+
+    fn tells_only_what_differs(reason: SnapshotReason) {
         let mut mirror = Mirror::default();
         apply(
             &mut mirror,
@@ -149,10 +155,7 @@ mod tests {
         );
 
         let again = vec![connection(1, 1), connection(2, 7), connection(5, 8)];
-        assert_eq!(
-            apply(&mut mirror, snapshot(SnapshotReason::RevisionGone, again)),
-            (vec![2, 5], vec![])
-        );
+        assert_eq!(apply(&mut mirror, snapshot(reason, again)), (vec![2, 5], vec![]));
         assert_eq!(
             apply(&mut mirror, changes(9, vec![connection(4, 9)], vec![])),
             (vec![4], vec![3])

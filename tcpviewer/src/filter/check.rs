@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 
 use super::{
-    error::Wrong,
+    error::{Wrong, shown},
     field::{Field, Read, Subject, Unit, most_similar},
     syntax::{Comparison, Syntax, Word},
     value::{BYTES, COUNTS, RATES, TIMES, Units, Value, number, share},
@@ -73,7 +73,7 @@ pub(super) fn field<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong>
             Some(other) => format!("; did you mean `{other}`?"),
             None => String::new(),
         };
-        let problem = format!("{} have no field `{}`{meant}", T::NOUN, name.text);
+        let problem = format!("{} have no field `{}`{meant}", T::NOUN, shown(&name.text));
         Wrong::at(name.at.clone(), problem)
     })
 }
@@ -232,7 +232,7 @@ fn range<T: Subject>(field: &Field<T>, word: &Word, first: &str, last: &str) -> 
     let part = |text| value(field, &Word::standing_at(text, word));
     let (first, last) = (part(first)?, part(last)?);
     if first.compare(&last).is_some_and(|order| order.is_gt()) {
-        let problem = format!("the range `{}` ends before it begins", word.text);
+        let problem = format!("the range `{}` ends before it begins", shown(&word.text));
         return Err(Wrong::at(word.at.clone(), problem));
     }
     Ok(Item::Range(first, last))
@@ -311,12 +311,12 @@ fn choice(word: &Word, words: &'static [&'static str]) -> Result<&'static str, W
             Some(meant) => format!("one of {}; did you mean `{meant}`?", words.join(", ")),
             None => format!("one of {}", words.join(", ")),
         };
-        let problem = format!("`{}` is not {expected}", word.text);
+        let problem = format!("`{}` is not {expected}", shown(&word.text));
         Wrong::at(word.at.clone(), problem)
     })
 }
 
 fn wrong_value(word: &Word, expected: &str) -> Wrong {
-    let problem = format!("expected {expected}, found `{}`", word.text);
+    let problem = format!("expected {expected}, found `{}`", shown(&word.text));
     Wrong::at(word.at.clone(), problem)
 }

@@ -7,6 +7,9 @@ use winnow::{
     stream::{Location, Stream},
 };
 
+/// Characters of a word that a message shows.
+const MAX_SHOWN: usize = 48;
+
 /// Why a text is no filter: the place, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {problem}")]
@@ -31,6 +34,19 @@ impl FilterError {
         let space = " ".repeat(self.column - 1);
         format!("{}\n{space}{}", shown.trim_end(), "^".repeat(self.width))
     }
+}
+
+/// A word of the text as messages show it: in one line, and not all of a long one.
+pub(super) fn shown(word: &str) -> String {
+    let mut shown: String = word
+        .chars()
+        .take(MAX_SHOWN)
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect();
+    if word.chars().nth(MAX_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// An error while the place is still in bytes of the text.

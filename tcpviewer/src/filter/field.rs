@@ -135,8 +135,14 @@ impl<T: Subject> Field<T> {
     }
 }
 
+/// A name that is longer than this was not meant.
+const MAX_NAME: usize = 64;
+
 /// The name that was most likely meant.
 pub(super) fn most_similar<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > MAX_NAME {
+        return None;
+    }
     let written = written.to_ascii_lowercase();
     let similarity = |name: &str| strsim::normalized_damerau_levenshtein(&written, name);
     names

@@ -11,7 +11,7 @@ use winnow::{
 };
 
 use super::{
-    error::Wrong,
+    error::{Wrong, shown},
     short::{self, Qualifiers},
     syntax::{Comparison, Syntax, Word},
 };
@@ -328,7 +328,7 @@ pub(super) fn expected(input: &mut Input<'_>, problem: &str) -> ErrMode<Wrong> {
 pub(super) fn expected_word(found: &Word, problem: &str) -> ErrMode<Wrong> {
     ErrMode::Cut(Wrong::at(
         found.at.clone(),
-        format!("{problem}, found `{}`", found.text),
+        format!("{problem}, found `{}`", shown(&found.text)),
     ))
 }
 

@@ -6,7 +6,7 @@ use std::{cmp::Ordering, time::SystemTime};
 use super::{
     FilterError,
     check::field,
-    error::Wrong,
+    error::{Wrong, shown},
     field::{Field, Read, Subject},
     syntax::Word,
     value::Value,
@@ -105,7 +105,7 @@ impl Eq for OrderKey {}
 fn one_field(word: &Word) -> Wrong {
     let problem = format!(
         "expected `asc`, `desc` or the end, found `{}`: an order has one field",
-        word.text
+        shown(&word.text)
     );
     Wrong::at(word.at.clone(), problem)
 }

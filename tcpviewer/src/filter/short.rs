@@ -11,7 +11,7 @@ use winnow::{
 };
 
 use super::{
-    error::Wrong,
+    error::{Wrong, shown},
     grammar::{Input, Parsed, close, expected, expected_word, is, keyword, symbol, word},
     syntax::{Comparison, Syntax, Word},
 };
@@ -226,7 +226,7 @@ fn network(value: &Word) -> Parsed<Word> {
     if text.parse::<ipnet::IpNet>().is_err() {
         let problem = format!(
             "expected a network, as in `net 10.0.0.0/8`, found `{}`",
-            value.text
+            shown(&value.text)
         );
         return Err(winnow::error::ErrMode::Cut(Wrong::at(value.at.clone(), problem)));
     }

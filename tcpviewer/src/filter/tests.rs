@@ -372,6 +372,9 @@ fn a_filter_beyond_the_limits_is_refused_and_never_overflows_the_stack() {
         &["interface ~ x"; 9].join(" or "),
         "more than 8 regular expressions",
     );
+    let long_name = "x".repeat(4096);
+    let expected = format!("column 1: connections have no field `{}…`", &long_name[..48]);
+    check(&long_name, &expected);
     let deep = format!("{}closed{}", "(".repeat(32), ")".repeat(32));
     assert_eq!(read::<Connection>(&deep), "closed");
     let nots = format!("{}closed", "!".repeat(4089));

@@ -388,7 +388,12 @@ impl Look {
             Some(top) => {
                 for connection in matching {
                     let key = top.order.key(&connection, now);
-                    self.best.push(Ranked { key, connection });
+                    let ranked = Ranked { key, connection };
+                    let is_full = self.best.len() >= top.limit;
+                    if is_full && self.best.peek().is_none_or(|last| ranked >= *last) {
+                        continue;
+                    }
+                    self.best.push(ranked);
                     if self.best.len() > top.limit {
                         self.best.pop();
                     }
