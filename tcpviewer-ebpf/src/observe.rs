@@ -4,7 +4,7 @@
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_spin_lock, bpf_spin_unlock},
+    helpers::{bpf_get_smp_processor_id, bpf_spin_lock, bpf_spin_unlock},
     programs::TcContext,
 };
 use tcpviewer_common::{
@@ -17,6 +17,7 @@ use tcpviewer_common::{
 };
 
 use crate::{
+    clock,
     maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report,
@@ -100,8 +101,7 @@ fn track(
     let seen = Sighting {
         side,
         place,
-        // SAFETY: a helper without preconditions.
-        now_ns: unsafe { bpf_ktime_get_boot_ns() },
+        now_ns: clock::now_ns(context),
         new_id: next_id(ledger, settings),
     };
     if segment.flags.opens() {

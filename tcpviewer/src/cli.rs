@@ -6,6 +6,8 @@ pub mod watch;
 pub mod replay;
 pub mod status;
 pub mod client;
+mod signals;
+mod stoppable;
 mod mirror;
 mod view;
 mod table;

@@ -263,7 +263,12 @@ fn selector(name: &str) -> Result<InterfaceSelector, ConfigError> {
     Ok(InterfaceSelector::Name(name.to_owned()))
 }
 
-fn max_connections(given: Option<u32>) -> Result<u32, ConfigError> {
+/// How many connections there may be, if that many fit.
+///
+/// # Errors
+///
+/// When it is too few or too many.
+pub fn max_connections(given: Option<u32>) -> Result<u32, ConfigError> {
     let number = given.unwrap_or(DEFAULT_MAX_CONNECTIONS);
     if (16..=16_777_216).contains(&number) {
         return Ok(number);

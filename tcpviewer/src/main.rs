@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
         Subcommands::Run(args) => run::run(args).await,
         Subcommands::List(args) => list::list(args).await.map_err(Into::into),
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
-        Subcommands::Replay(args) => replay::replay(args),
+        Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
     };
     match outcome {

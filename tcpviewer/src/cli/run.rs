@@ -3,9 +3,9 @@
 use std::io::{Write as _, stdout};
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use super::signals::Signals;
 use crate::{
     config::{Config, ConfigArgs, LogFormat},
     daemon,
@@ -26,7 +26,7 @@ pub struct RunArgs {
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::resolve(args.config)?;
     log_to_stderr(config.log_format);
-    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::new()?;
     let ready = |address| {
         tracing::info!(%address, "serving");
         // A closed or full stdout is no reason not to serve.
@@ -35,14 +35,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
             tracing::warn!(%error, "cannot write the address to stdout");
         }
     };
-    daemon::run(config, ready, either(terminate, interrupt)).await
-}
-
-async fn either(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    daemon::run(config, ready, signals.next()).await
 }
 
 /// The log goes to stderr; what cannot be written there is dropped, for there is nowhere left to say so.
