@@ -126,15 +126,28 @@ fn repeated(
         first_rtt
     };
     let overtaken = !leaves && now.wrapping_sub(own.next_time) < patience && end != own.next_seq;
+    let packets = repeated_packets(own, segment);
     if asked_for {
-        own.fast_retransmissions = own.fast_retransmissions.wrapping_add(segment.wire_packets);
+        own.fast_retransmissions = own.fast_retransmissions.wrapping_add(packets);
     } else if overtaken {
-        own.out_of_order = own.out_of_order.wrapping_add(segment.wire_packets);
+        own.out_of_order = own.out_of_order.wrapping_add(packets);
         return Class::OutOfOrder;
     } else if acknowledged && segment.payload_bytes > 0 {
-        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(segment.wire_packets);
+        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(packets);
     }
     Class::Retransmission
+}
+
+/// Of a segment that begins below the next sequence number, the packets that do: all, or a part of what was handed
+/// over as one.
+#[inline(always)]
+pub(crate) fn repeated_packets(own: &Half, segment: &Segment) -> u32 {
+    let length = segment.sequence_length();
+    if seq::before_or_at(segment.seq.wrapping_add(length), own.next_seq) {
+        return segment.wire_packets;
+    }
+    let overlap = own.next_seq.wrapping_sub(segment.seq);
+    (overlap as u64 * segment.wire_packets as u64).div_ceil(length.max(1) as u64) as u32
 }
 
 /// Whether the segment ends exactly at the edge of the window that the other side offered.

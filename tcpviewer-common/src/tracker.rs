@@ -3,7 +3,7 @@
 //! record's lock held, so it calls nothing, allocates nothing and has no loop without a bound.
 
 use crate::{
-    analysis::{Class, analyse, close, dig, fill},
+    analysis::{Class, analyse, close, dig, fill, repeated_packets},
     connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, TimedSegment},
     limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
     segment::{Flags, Segment},
@@ -206,8 +206,7 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
 fn repeat(own: &mut Half, segment: &Segment, class: Class) {
     let length = segment.sequence_length();
     let end = segment.seq.wrapping_add(length);
-    let whole = seq::before_or_at(end, own.next_seq);
-    let overlap = if whole {
+    let overlap = if seq::before_or_at(end, own.next_seq) {
         length
     } else {
         own.next_seq.wrapping_sub(segment.seq)
@@ -220,11 +219,7 @@ fn repeat(own: &mut Half, segment: &Segment, class: Class) {
         segment.payload_bytes
     } as u64;
     if class == Class::Retransmission {
-        own.retransmissions = own.retransmissions.wrapping_add(if whole {
-            segment.wire_packets
-        } else {
-            (overlap as u64 * segment.wire_packets as u64).div_ceil(length.max(1) as u64) as u32
-        });
+        own.retransmissions = own.retransmissions.wrapping_add(repeated_packets(own, segment));
     }
     forget_timed(own, segment.seq);
 }

@@ -147,7 +147,7 @@ impl Kernel {
         for name in ["ethernet_in", "bare_in"] {
             kernel.program(name).load().unwrap();
         }
-        // A page less what the kernel keeps beside it; newer kernels take more.
+        // About a page less what the kernel keeps beside the packet.
         kernel.longest = (1_500..=65_535)
             .rev()
             .step_by(64)
@@ -283,7 +283,8 @@ impl Compared {
 
     fn tell(&self) {
         println!(
-            "{} captures, {} of them whole: {} packets, {} connections, identical in every field; left out: {:?}",
+            "{} captures, {} of them whole: {} packets, {} connections, identical in every field; \
+             packets left out: {:?}",
             self.captures, self.whole, self.packets, self.connections, self.left_out
         );
     }

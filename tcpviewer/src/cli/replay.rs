@@ -84,8 +84,13 @@ pub async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
 /// Reads the capture to its end and writes its connections, then what they do not tell.
 fn list(args: &ReplayArgs, mut input: Stoppable, max_connections: u32) -> anyhow::Result<()> {
     let name = args.file.display();
-    let mut capture =
-        replay::replay(&mut input, max_connections).map_err(|error| refusal(&args.file, error))?;
+    let mut capture = replay::replay(&mut input, max_connections).map_err(|error| {
+        if input.was_stopped() {
+            anyhow::anyhow!("replay {name}: stopped before it began")
+        } else {
+            refusal(&args.file, error)
+        }
+    })?;
     let broken_off = capture.broken_off.take();
     let mut notes = Vec::new();
     if input.was_stopped() {
