@@ -243,7 +243,8 @@ fn syn_options<P: PacketBytes>(packet: &P, start: usize, end: usize) -> SynOptio
         let Some(&[kind, length]) = packet.bytes::<2>(offset) else {
             break;
         };
-        if offset + 1 >= end || kind == 0 || kind > 1 && length < 2 {
+        // An option that says it reaches into the payload says nothing else.
+        if offset + 1 >= end || kind == 0 || kind > 1 && (length < 2 || offset + usize::from(length) > end) {
             break;
         }
         match (kind, length) {

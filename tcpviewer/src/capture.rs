@@ -10,6 +10,8 @@ pub mod kernel;
 
 pub mod replay;
 
+pub mod playback;
+
 use std::{io, sync::Arc, time::Duration};
 
 use thiserror::Error;
@@ -24,7 +26,7 @@ use self::{
 };
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample},
+    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample, SampleBatch},
 };
 
 /// Rings are drained this often while they have content.
@@ -71,7 +73,7 @@ pub struct CaptureStatus {
 /// Where results go.
 pub struct Outlets {
     /// Samples, to the table.
-    pub samples: mpsc::Sender<Vec<Sample>>,
+    pub samples: mpsc::Sender<SampleBatch>,
     /// Packets, to whoever watches.
     pub packets: mpsc::Sender<PacketBatch>,
 }
@@ -248,8 +250,12 @@ async fn find_unreported(
     Ok(())
 }
 
-async fn hand_on(outlets: &Outlets, batch: Vec<Sample>) {
-    if !batch.is_empty() {
+async fn hand_on(outlets: &Outlets, samples: Vec<Sample>) {
+    if !samples.is_empty() {
+        let batch = SampleBatch {
+            at: Instant::now(),
+            samples,
+        };
         // The receiver is gone only when the daemon stops.
         outlets.samples.send(batch).await.ok();
     }

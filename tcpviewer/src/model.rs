@@ -14,7 +14,7 @@ use tcpviewer_common::{
     segment::Address,
     state::TcpState,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -222,6 +222,15 @@ pub struct Sample {
     pub interface: Arc<str>,
     /// Whether nothing more will come of it: its source follows it no longer.
     pub is_last: bool,
+}
+
+/// Samples on their way to the table.
+#[derive(Clone, Debug)]
+pub struct SampleBatch {
+    /// When they were made, by the clock that the table goes by.
+    pub at: Instant,
+    /// The samples, in the order they were made.
+    pub samples: Vec<Sample>,
 }
 
 /// Packets on their way to whoever watches.
@@ -451,6 +460,8 @@ pub struct Identity {
     pub host_name: String,
     /// Release of the running kernel; empty for a capture file.
     pub kernel_release: String,
+    /// The capture file that is played; empty where the source is the kernel.
+    pub capture_file: String,
     /// When the daemon started.
     pub started_at: SystemTime,
     /// A changing connection is published at most once per this interval.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use self::rates::Rates;
-use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, Totals};
+use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, SampleBatch, Totals};
 
 /// The table.
 pub struct Table {
@@ -53,17 +53,23 @@ struct Row {
 }
 
 /// Keeps the table until the samples end. Sends a delta whenever something changed, at most one per batch and
-/// tick.
-pub async fn run(mut table: Table, mut samples: mpsc::Receiver<Vec<Sample>>, deltas: mpsc::Sender<Delta>) {
-    let mut tick = interval(table.update_interval);
+/// tick. Between ticks the given time passes, whatever it is by the clock that `now` reads.
+pub async fn run(
+    mut table: Table,
+    between_ticks: Duration,
+    now: impl Fn() -> Instant,
+    mut samples: mpsc::Receiver<SampleBatch>,
+    deltas: mpsc::Sender<Delta>,
+) {
+    let mut tick = interval(between_ticks);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             batch = samples.recv() => match batch {
-                Some(batch) => table.take(batch, Instant::now()),
+                Some(SampleBatch { at, samples }) => table.take(samples, at),
                 None => return,
             },
-            now = tick.tick() => table.tick(now),
+            _ = tick.tick() => table.tick(now()),
         }
         if let Some(delta) = table.delta()
             && deltas.send(delta).await.is_err()

@@ -132,6 +132,7 @@ pub(super) fn status(
         }),
         degradations: status.degradations.into_iter().map(degradation).collect(),
         streams,
+        capture_file: identity.capture_file.clone(),
     }
 }
 

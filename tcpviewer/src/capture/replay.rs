@@ -141,6 +141,11 @@ impl<R: Read> Capture<R> {
         &self.names
     }
 
+    /// How many packets were read.
+    pub const fn packets(&self) -> u64 {
+        self.packets
+    }
+
     /// Where the capture broke off, if it did.
     pub fn broken_off(&self) -> Option<&BrokenOff> {
         self.broken_off.as_ref()

@@ -2,6 +2,8 @@
 //! file through the tracker of the kernel and the table of the daemon; the answer is written by the code of
 //! `list`.
 
+mod serve;
+
 use std::{
     io::{Write, stderr},
     path::{Path, PathBuf},
@@ -45,6 +47,12 @@ pub struct ReplayArgs {
     /// Connections held at most; packets of further ones are counted as not tracked [default: 262144]
     #[arg(long, value_name = "NUMBER")]
     pub max_connections: Option<u32>,
+    /// Play the capture and serve it, as `run` serves this host, until Ctrl-C
+    #[arg(long, conflicts_with = "output")]
+    pub serve: bool,
+    /// How the capture is served.
+    #[command(flatten)]
+    pub serving: serve::ServeArgs,
 }
 
 /// How `tcpviewer replay` writes the connections.
@@ -66,8 +74,15 @@ pub enum ReplayForm {
 pub async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let max_connections = config::max_connections(args.max_connections)?;
+    let serving = args
+        .serve
+        .then(|| args.serving.resolve(&args.file, max_connections))
+        .transpose()?;
     let (input, stop) = stoppable::open(&args.file)
         .map_err(|error| anyhow::anyhow!("replay {}: open: {}", args.file.display(), io_reason(&error)))?;
+    if let Some(serving) = serving {
+        return serve::serve(serving, input, stop, signals).await;
+    }
     let (done, mut answer) = oneshot::channel();
     // Reading waits for whoever writes into a pipe, so it has a thread of its own.
     thread::spawn(move || done.send(list(&args, input, max_connections)));
@@ -127,7 +142,7 @@ fn list(args: &ReplayArgs, mut input: Stoppable, max_connections: u32) -> anyhow
 }
 
 /// Why a capture is not replayed at all.
-pub(super) fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
+fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
     let reason = match error {
         ReplayError::Read(error) => format!("read: {}", io_reason(&error)),
         other @ ReplayError::NotACapture(_) => other.to_string(),
@@ -171,7 +186,7 @@ fn write_connections(
 }
 
 /// Where the capture broke off, unless it is the reading that failed: that is an error.
-pub(super) fn broken_off_note(file: &Path, packets: u64, end: &BrokenOff) -> Option<String> {
+fn broken_off_note(file: &Path, packets: u64, end: &BrokenOff) -> Option<String> {
     let what = match &end.fault {
         Fault::Cut => "cut off".to_owned(),
         Fault::Damaged(damage) => format!("damaged ({damage})"),

@@ -1,6 +1,9 @@
 //! `tcpviewer run`: the daemon, from its configuration to the signal that stops it.
 
-use std::io::{Write as _, stdout};
+use std::{
+    io::{Write as _, stdout},
+    net::SocketAddr,
+};
 
 use clap::Args;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -27,19 +30,21 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::resolve(args.config)?;
     log_to_stderr(config.log_format);
     let mut signals = Signals::new()?;
-    let ready = |address| {
-        tracing::info!(%address, "serving");
-        // A closed or full stdout is no reason not to serve.
-        let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
-        if let Err(error) = line {
-            tracing::warn!(%error, "cannot write the address to stdout");
-        }
-    };
-    daemon::run(config, ready, signals.next()).await
+    daemon::run(config, tell_address, signals.next()).await
+}
+
+/// Says where the API and the dashboard are.
+pub(super) fn tell_address(address: SocketAddr) {
+    tracing::info!(%address, "serving");
+    // A closed or full stdout is no reason not to serve.
+    let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
+    if let Err(error) = line {
+        tracing::warn!(%error, "cannot write the address to stdout");
+    }
 }
 
 /// The log goes to stderr; what cannot be written there is dropped, for there is nowhere left to say so.
-fn log_to_stderr(format: LogFormat) {
+pub(super) fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("TCPVIEWER_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
     let layer = fmt::layer()
         .with_writer(std::io::stderr)

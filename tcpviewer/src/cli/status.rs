@@ -40,13 +40,13 @@ async fn write_status(args: &ClientArgs) -> Result<(), ClientError> {
 fn write_text(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
     let counts = status.connections.unwrap_or_default();
     let rates = status.rates.unwrap_or_default();
-    let kernel = match status.kernel_release.as_str() {
-        "" => "a capture file".to_owned(),
-        release => format!("Linux {}", printable(release)),
+    let source = match status.capture_file.as_str() {
+        "" => format!("Linux {}", printable(&status.kernel_release)),
+        file => format!("capture {}", printable(file)),
     };
     writeln!(
         output,
-        "tcpviewer {} on {} ({kernel}), up {}",
+        "tcpviewer {} on {} ({source}), up {}",
         printable(&status.version),
         printable(&status.host_name),
         between(status.started_at, status.now)

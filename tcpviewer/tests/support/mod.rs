@@ -68,6 +68,7 @@ impl Daemon {
             instance,
             host_name: "testhost".into(),
             kernel_release: "6.18.0".into(),
+            capture_file: String::new(),
             started_at: SystemTime::now(),
             update_interval: Duration::from_millis(250),
             keep_closed: Duration::from_secs(30),

@@ -127,6 +127,24 @@ impl Connections {
         })
     }
 
+    /// A connection as it is now.
+    pub fn sample(&self, key: &ConnectionKey, names: &InterfaceNames) -> Option<Sample> {
+        self.live.get(key).map(|record| sample((*key, *record), names))
+    }
+
+    /// The connections whose endpoints newer ones have taken over, after the first so many of them.
+    pub fn replaced_since(&self, count: usize, names: &InterfaceNames) -> impl Iterator<Item = Sample> {
+        self.replaced
+            .iter()
+            .skip(count)
+            .map(|entry| sample(*entry, names))
+    }
+
+    /// How many of those there are.
+    pub const fn replaced(&self) -> usize {
+        self.replaced.len()
+    }
+
     /// How many connections are held.
     pub fn len(&self) -> usize {
         self.live.len() + self.replaced.len()
@@ -161,12 +179,7 @@ impl Connections {
         let samples = self
             .records()
             .into_iter()
-            .map(|(key, record)| Sample {
-                key,
-                interface: convert::interface(&record, names),
-                record,
-                is_last: false,
-            })
+            .map(|entry| sample(entry, names))
             .collect();
         Replay {
             samples,
@@ -176,5 +189,14 @@ impl Connections {
             packets,
             broken_off,
         }
+    }
+}
+
+fn sample((key, record): (ConnectionKey, ConnectionRecord), names: &InterfaceNames) -> Sample {
+    Sample {
+        key,
+        interface: convert::interface(&record, names),
+        record,
+        is_last: false,
     }
 }
