@@ -12,7 +12,11 @@ pub mod replay;
 
 pub mod playback;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use thiserror::Error;
 use tokio::{
@@ -68,6 +72,8 @@ pub struct CaptureStatus {
     pub tracked: u64,
     /// Memory of the kernel maps, bytes.
     pub kernel_map_bytes: Option<u64>,
+    /// The time in the capture that is played.
+    pub capture_time: Option<SystemTime>,
 }
 
 /// Where results go.
@@ -115,6 +121,7 @@ pub async fn run(
                         ledger: kernel.ledger()?,
                         tracked: followed.len() as u64,
                         kernel_map_bytes: kernel.map_bytes(),
+                        capture_time: None,
                     };
                     // Who asked may have gone; then nobody misses the answer.
                     reply.send(status).ok();

@@ -201,6 +201,7 @@ async fn carry_back(
                     tracked: capture.tracked,
                     capacity,
                     kernel_map_bytes: capture.kernel_map_bytes,
+                    capture_time: capture.capture_time,
                     degradations: attach.degradations,
                 };
                 reply.send(status).ok();

@@ -447,6 +447,8 @@ pub struct Status {
     pub capacity: u64,
     /// Memory of the kernel maps, bytes; `None` where the kernel does not say.
     pub kernel_map_bytes: Option<u64>,
+    /// The time in the capture that is played; `None` where none is, and before its first packet.
+    pub capture_time: Option<SystemTime>,
     /// What does not work here, or in a lesser way.
     pub degradations: Vec<Degradation>,
 }

@@ -1,9 +1,4 @@
 //! The fuzzer's target for the reader of captures over its corpus, without the fuzzer.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops at the first surprise and shows which file it was at"
-)]
 
 #[path = "../../tcpviewer-common/fuzz/bodies/replay.rs"]
 mod replay;

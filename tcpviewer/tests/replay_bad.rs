@@ -1,10 +1,6 @@
 //! `tcpviewer replay` with captures as nobody wants them: endless, huge, silent, unreadable. It says what is wrong,
 //! reports what it could read, and its memory stays bounded.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[path = "support/captures.rs"]
 #[expect(dead_code, reason = "each file of tests uses its part")]

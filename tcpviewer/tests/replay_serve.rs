@@ -1,9 +1,5 @@
 //! `tcpviewer replay --serve`: a capture through the stages of the daemon, read back by a client.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[path = "support/captures.rs"]
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -188,6 +184,9 @@ async fn what_is_served_in_the_end_is_what_replay_lists() {
         ("-", "")
     );
     assert!(status.interfaces.is_empty());
+    let newest = exchange().iter().map(|frame| frame.time_ns).max().unwrap();
+    let capture_time = SystemTime::try_from(status.capture_time.unwrap()).unwrap();
+    assert!(capture_time >= SystemTime::UNIX_EPOCH + Duration::from_nanos(newest));
     let ledger = status.ledger.unwrap();
     assert_eq!((ledger.packets_seen, ledger.packets_tracked), (24, 24));
     let text = String::from_utf8(output(&["status", "--server", &served.url]).await).unwrap();

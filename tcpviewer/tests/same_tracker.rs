@@ -6,6 +6,7 @@
 //! programs is left out on both sides and told with its count: see [`Obstacle`].
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test stops at the first surprise and says what it left out"
 )]

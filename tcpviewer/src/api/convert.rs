@@ -133,6 +133,7 @@ pub(super) fn status(
         degradations: status.degradations.into_iter().map(degradation).collect(),
         streams,
         capture_file: identity.capture_file.clone(),
+        capture_time: status.capture_time.map(Into::into),
     }
 }
 

@@ -80,7 +80,11 @@ impl CaptureTime {
 
     /// The time now.
     pub fn now(&self) -> Instant {
-        self.start + Duration::from_nanos(self.elapsed_ns.load(Ordering::Relaxed))
+        self.start + Duration::from_nanos(self.elapsed_ns())
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        self.elapsed_ns.load(Ordering::Relaxed)
     }
 
     /// Moves on to so much after the first packet; never back.
@@ -250,10 +254,15 @@ impl Player {
         match request {
             Request::WatchPackets(on) => self.watched = on.then(Vec::new),
             Request::Status(reply) => {
+                let Playback { time, clock, .. } = &self.playback;
+                let capture_time = self
+                    .begun
+                    .map(|(_, start_ns)| clock.at(start_ns.saturating_add(time.elapsed_ns())));
                 let status = CaptureStatus {
                     ledger: self.playback.connections.ledger(),
                     tracked: self.playback.connections.len() as u64,
                     kernel_map_bytes: None,
+                    capture_time,
                 };
                 // Who asked may have gone; then nobody misses the answer.
                 reply.send(status).ok();

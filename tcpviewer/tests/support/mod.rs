@@ -253,6 +253,7 @@ pub(crate) fn status() -> Status {
         tracked: 3,
         capacity: 100,
         kernel_map_bytes: None,
+        capture_time: None,
         degradations: vec![],
     }
 }

@@ -143,9 +143,9 @@ function Ends({ connection }: { connection: Connection }): ReactElement {
 }
 
 function Life({ connection }: { connection: Connection }): ReactElement {
-  const { live, clock } = useStores();
+  const { live, clock, status } = useStores();
   useChanges(clock);
-  const nowMs = live.daemonNowMs(clock.nowMs);
+  const nowMs = status.ageAtMs(live.daemonNowMs(clock.nowMs));
   const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
   return (
     <section>

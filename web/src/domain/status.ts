@@ -35,6 +35,10 @@ export interface Status {
   readonly instance: bigint;
   readonly hostName: string;
   readonly kernelRelease: string;
+  /** The capture file that is played; empty where the source is the kernel. */
+  readonly captureFile: string;
+  /** The time in that capture. */
+  readonly captureTimeMs: number | undefined;
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly updateIntervalMs: number;

@@ -17,6 +17,8 @@ export function toStatus(message: GetStatusResponse): Status {
     instance: message.instance,
     hostName: message.hostName,
     kernelRelease: message.kernelRelease,
+    captureFile: message.captureFile,
+    captureTimeMs: toMilliseconds(message.captureTime),
     startedAtMs: toMilliseconds(message.startedAt) ?? 0,
     nowMs: toMilliseconds(message.now) ?? 0,
     updateIntervalMs: toMilliseconds(message.updateInterval) ?? 0,

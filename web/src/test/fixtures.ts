@@ -87,6 +87,8 @@ export function status(values: Partial<Status> = {}): Status {
     instance: 7n,
     hostName: 'test-host',
     kernelRelease: '6.18.0',
+    captureFile: '',
+    captureTimeMs: undefined,
     startedAtMs: START_MS,
     nowMs: START_MS,
     updateIntervalMs: 250,
