@@ -8,7 +8,7 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
-    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, TimedSegment},
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, SocketSample, TimedSegment},
     event::{ConnectionEvent, PacketEvent, Settings},
     ledger::LedgerCounters,
 };
@@ -19,9 +19,16 @@ const _: () = {
     // No hidden padding: the size is the sum of the fields.
     assert!(
         size_of::<Half>()
-            == 5 * 8 + 26 * 4 + 2 * 2 + 4 + 4 * size_of::<Hole>() + 8 * size_of::<TimedSegment>()
+            == 6 * 8
+                + size_of::<SocketSample>()
+                + 32 * 4
+                + 2 * 2
+                + 4
+                + 4 * size_of::<Hole>()
+                + 8 * size_of::<TimedSegment>()
     );
-    assert!(size_of::<ConnectionRecord>() == 8 * 8 + 8 + 2 * size_of::<Half>());
+    assert!(size_of::<SocketSample>() == 8 + 12 * 4);
+    assert!(size_of::<ConnectionRecord>() == 9 * 8 + 8 + 2 * size_of::<Half>());
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);

@@ -21,6 +21,9 @@ pub const PACKET_RING_BYTES: u32 = 4 << 20;
 /// A half that was silent at its home for this long may be taken over by another place that sees it.
 pub const HOME_SILENCE_NS: u64 = 1_000_000_000;
 
+/// The socket that sends is looked at no more often than this.
+pub const SOCKET_PAUSE_NS: u64 = 10_000_000;
+
 /// An opened or closed connection wakes the reader at most once per this time and CPU.
 pub const URGENT_WAKEUP_NS: u64 = 5_000_000;
 

@@ -6,6 +6,7 @@ mod maps;
 mod observe;
 mod packet;
 mod report;
+mod socket;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use tcpviewer_common::parse::Link;

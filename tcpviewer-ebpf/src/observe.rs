@@ -20,6 +20,7 @@ use crate::{
     maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report,
+    socket::{self, TcpSocket},
 };
 
 /// More than the longest chain of headers that is followed.
@@ -107,7 +108,12 @@ fn track(
     if segment.flags.opens() {
         replace(&key, slot, segment, seen, ledger);
     }
-    let (outcome, due, id) = change(slot, segment, seen, settings.update_interval_ns);
+    let socket = if place.is_egress() && socket::is_due(slot, segment, seen) {
+        TcpSocket::of(context)
+    } else {
+        None
+    };
+    let (outcome, due, id) = change(slot, segment, seen, socket, settings.update_interval_ns);
     if !outcome.counted {
         ledger.packets_seen_elsewhere += 1;
         return;
@@ -177,6 +183,7 @@ fn change(
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: Sighting,
+    socket: Option<TcpSocket>,
     update_interval_ns: u64,
 ) -> (Outcome, bool, u64) {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
@@ -184,6 +191,9 @@ fn change(
         bpf_spin_lock(&raw mut (*slot).lock as *mut _);
         let record = &mut (*slot).record;
         let outcome = tracker::observe(record, segment, seen);
+        if let Some(socket) = socket {
+            tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
+        }
         let due = record.is_due(seen.now_ns, update_interval_ns);
         let id = record.id;
         bpf_spin_unlock(&raw mut (*slot).lock as *mut _);

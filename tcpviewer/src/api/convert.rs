@@ -43,6 +43,7 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
                 close_reason(closed.reason)
             })
             .into(),
+        ecn: connection.ecn,
     }
 }
 
@@ -188,12 +189,16 @@ fn half(half: &model::Half) -> proto::Half {
         retransmissions: half.retransmissions,
         fast_retransmissions: half.fast_retransmissions,
         spurious_retransmissions: half.spurious_retransmissions,
+        syn_retransmissions: half.syn_retransmissions,
         out_of_order: half.out_of_order,
         duplicate_acks: half.duplicate_acks,
         zero_windows: half.zero_windows,
         window_full: half.window_full,
         keep_alives: half.keep_alives,
         lost_segments: half.lost_segments,
+        resets: half.resets,
+        ecn_marked: half.ecn_marked,
+        ecn_echoed: half.ecn_echoed,
         payload_bytes_per_second: half.payload_bytes_per_second,
         packets_per_second: half.packets_per_second,
         last_seq: half.last_seq,
@@ -202,11 +207,49 @@ fn half(half: &model::Half) -> proto::Half {
         mss_bytes: half.mss_bytes,
         window_scale: half.window_scale,
         rtt: half.rtt.map(rtt),
+        sack_permitted: half.sack_permitted,
+        timestamps: half.timestamps,
+        fast_open: half.fast_open,
+        in_flight_bytes: half.in_flight_bytes,
+        usable_window_bytes: half.usable_window_bytes,
+        response: half.response.map(response),
+        socket: half.socket.map(socket),
+    }
+}
+
+fn response(response: model::Response) -> proto::Response {
+    proto::Response {
+        count: response.count,
+        last_us: response.last_us,
+        mean_us: response.mean_us,
+        max_us: response.max_us,
+    }
+}
+
+fn socket(socket: model::Socket) -> proto::Socket {
+    proto::Socket {
+        sampled_at: Some(socket.sampled_at.into()),
+        srtt_us: socket.srtt_us,
+        min_rtt_us: socket.min_rtt_us,
+        congestion_window: socket.congestion_window,
+        slow_start_threshold: socket.slow_start_threshold,
+        mss_bytes: socket.mss_bytes,
+        in_flight: socket.in_flight,
+        retransmitted: socket.retransmitted,
+        lost: socket.lost,
+        sacked: socket.sacked,
+        retransmissions: socket.retransmissions,
+        delivery_rate_bytes_per_second: socket.delivery_rate_bytes_per_second,
     }
 }
 
 fn rtt(rtt: model::Rtt) -> proto::Rtt {
     proto::Rtt {
+        source: match rtt.source {
+            model::RttSource::Wire => proto::RttSource::Wire,
+            model::RttSource::Socket => proto::RttSource::Socket,
+        }
+        .into(),
         srtt_us: rtt.srtt_us,
         rttvar_us: rtt.rttvar_us,
         min_us: rtt.min_us,
