@@ -11,7 +11,7 @@ use super::status::Cost;
 use crate::{
     model,
     proto::{self, watch_connections_response},
-    publish::{Event, PacketBatch, SnapshotReason},
+    publish::{Event, Group, GroupBy, PacketBatch, RttDistribution, SnapshotReason, Stats},
 };
 
 /// A connection.
@@ -306,6 +306,77 @@ fn flags(bits: u8) -> Vec<i32> {
         .filter(|bit| bits & (1 << bit) != 0)
         .map(|bit| bit + 1)
         .collect()
+}
+
+/// One message of `WatchStats`.
+pub(super) fn stats(
+    stats: Stats,
+    counts: Option<model::Ledger>,
+    at: SystemTime,
+) -> proto::WatchStatsResponse {
+    let states = stats
+        .states
+        .into_iter()
+        .map(|(each, connections)| proto::StateCount {
+            state: state(each),
+            connections,
+        });
+    let stats = proto::Stats {
+        at: Some(at.into()),
+        connections: stats.connections,
+        states: states.collect(),
+        payload_bytes_per_second: stats.payload_bytes_per_second,
+        packets_per_second: stats.packets_per_second,
+        rtt: stats.rtt.map(rtt_distribution),
+        groups: stats
+            .groups
+            .into_iter()
+            .map(|(by, groups, more)| proto::GroupList {
+                by: group_by(by).into(),
+                groups: groups.into_iter().map(group).collect(),
+                more,
+            })
+            .collect(),
+        ledger: counts.map(ledger),
+    };
+    proto::WatchStatsResponse { stats: Some(stats) }
+}
+
+fn rtt_distribution(rtt: RttDistribution) -> proto::RttDistribution {
+    let bucket = |(below_us, connections)| proto::RttBucket {
+        below_us,
+        connections,
+    };
+    proto::RttDistribution {
+        connections: rtt.connections,
+        p50_us: rtt.p50_us,
+        p90_us: rtt.p90_us,
+        p99_us: rtt.p99_us,
+        max_us: rtt.max_us,
+        buckets: rtt.buckets.into_iter().map(bucket).collect(),
+    }
+}
+
+fn group_by(by: GroupBy) -> proto::GroupBy {
+    match by {
+        GroupBy::Peer => proto::GroupBy::Peer,
+        GroupBy::Port => proto::GroupBy::Port,
+        GroupBy::Interface => proto::GroupBy::Interface,
+        GroupBy::State => proto::GroupBy::State,
+    }
+}
+
+fn group(group: Group) -> proto::Group {
+    proto::Group {
+        name: group.name,
+        connections: group.connections,
+        sent_payload_bytes_per_second: group.sent_payload_bytes_per_second,
+        received_payload_bytes_per_second: group.received_payload_bytes_per_second,
+        packets_per_second: group.packets_per_second,
+        payload_bytes: group.payload_bytes,
+        retransmissions: group.retransmissions,
+        rtt_us: group.rtt_us,
+    }
 }
 
 fn interface(interface: model::Interface) -> proto::InterfaceStatus {
