@@ -1,6 +1,6 @@
 //! What tests with real traffic are made of, in the order a test needs it: rights, network namespaces, a line
-//! that the test controls, the real
-//! daemon in one of them, a client that is not ours, traffic, and what the kernel says about it.
+//! that the test controls, a lossy one (what it decides, what it does, what it did), the real daemon in one of the
+//! namespaces, a client that is not ours, traffic, and what the kernel says about it.
 
 pub(crate) mod namespaces;
 
