@@ -199,8 +199,9 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
         own.next_time = now;
     }
     match class {
-        Class::Probe | Class::KeepAlive => return,
-        Class::OutOfOrder | Class::Retransmission => repeat(own, segment, class),
+        Class::Probe => return,
+        Class::KeepAlive if length == 0 => return,
+        Class::KeepAlive | Class::OutOfOrder | Class::Retransmission => repeat(own, segment, class),
         Class::New => {
             let starts_new = !seq::before(segment.seq, own.next_seq);
             if starts_new && segment.seq != own.next_seq && !segment.flags.has(Flags::RST) {

@@ -26,10 +26,10 @@ use support::{
     kernel::{Socket, Traffic, socket, sockets, traffic},
     namespaces::{Namespace, Pair, output},
     own_machine,
-    relay::{Kind, Relay, Way},
+    relay::{Departure, Kind, Relay, Way},
     require_root, share_machine,
     traffic::{Open, exchange_all, storm},
-    wait_for,
+    wait_for, wait_for_quiet,
     watch::{Connection, Half, Protocol, Watch},
 };
 use tcpviewer::proto::{Endpoint, Ledger};
@@ -120,8 +120,8 @@ fn the_smoothed_rtt_of_questions_and_answers_is_that_of_the_kernel() {
     let _machine = own_machine();
     let pair = Pair::new();
     let _relay = Relay::start(&pair, "slow0", Kind::Tun, 1, |_way, packet| {
-        thread::sleep(DELAY);
-        Some(packet)
+        let due = Instant::now() + DELAY;
+        [Departure { due, packet }]
     });
     let daemon = Daemon::start(&pair.left, &["--interface", "slow0"]);
     let open = Open::new(&pair.left, &pair.right, Ipv4Addr::new(10, 77, 1, 2));
@@ -339,20 +339,6 @@ fn segments(namespace: &Namespace, (source, destination): (SocketAddr, SocketAdd
 /// What each side's application sent.
 fn counts(connection: &Connection) -> (u64, u64) {
     (connection.sent.net_bytes(), connection.received.net_bytes())
-}
-
-/// The value once it has stopped changing: delayed ACKs come within 200 ms, a lost one's repair is a change.
-fn wait_for_quiet<T: PartialEq>(mut look: impl FnMut() -> T) -> T {
-    let (mut last, mut since) = (look(), Instant::now());
-    wait_for(support::PATIENCE, "quiet", || {
-        let now = look();
-        if now != last {
-            last = now;
-            since = Instant::now();
-        }
-        (since.elapsed() > Duration::from_millis(500)).then_some(())
-    });
-    last
 }
 
 /// Keeps a namespace from sending anything of its own: no neighbour discovery, no multicast reports.

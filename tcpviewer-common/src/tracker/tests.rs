@@ -344,9 +344,46 @@ fn a_hole_that_was_acknowledged_is_not_waited_for() {
 fn a_keep_alive_is_no_retransmission() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
+    talk.server(501, 201, 0, Flags::ACK);
     talk.client(200, 501, 0, Flags::ACK);
     talk.client(200, 501, 1, Flags::ACK);
-    assert_eq!(talk.record.halves[0].retransmissions, 0);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.keep_alives, sent.retransmissions), (2, 0));
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes),
+        (101, 1),
+        "its byte is none of the application's"
+    );
+}
+
+#[test]
+fn a_late_byte_that_looks_like_a_keep_alive_is_seen_for_the_first_time() {
+    let mut talk = Conversation::established();
+    talk.place = Place::new(3, false);
+    talk.client(101, 501, 100, DATA);
+    // The ACK for something else overtakes the byte before it.
+    talk.client(202, 601, 0, Flags::ACK);
+    talk.client(201, 501, 1, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (101, 0));
+}
+
+#[test]
+fn a_byte_that_leaves_again_before_it_was_acknowledged_is_a_retransmission() {
+    let counts = |place| {
+        let mut talk = Conversation::established();
+        talk.place = place;
+        talk.client(101, 501, 1, DATA);
+        talk.after_ms(50).client(101, 501, 1, DATA);
+        let sent = talk.record.halves[0];
+        (sent.retransmissions, sent.keep_alives, sent.retransmitted_bytes)
+    };
+    assert_eq!(counts(Place::new(2, true)), (1, 0, 1));
+    assert_eq!(
+        counts(Place::new(3, false)),
+        (0, 1, 1),
+        "elsewhere as Wireshark has it"
+    );
 }
 
 #[test]

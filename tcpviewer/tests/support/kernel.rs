@@ -15,6 +15,10 @@ pub(crate) struct Socket {
     pub(crate) segments_in: u64,
     /// Segments sent again.
     pub(crate) retransmissions: u64,
+    /// Payload bytes of those.
+    pub(crate) retransmitted_bytes: u64,
+    /// Segments sent and not acknowledged yet.
+    pub(crate) unacknowledged: u64,
     pub(crate) rtt_us: f64,
     /// Segments; `None` where `ss` does not say.
     pub(crate) congestion_window: Option<u32>,
@@ -48,6 +52,8 @@ fn parse(line: &str) -> Option<((SocketAddr, SocketAddr), Socket)> {
             "cwnd" => socket.congestion_window = value.parse().ok(),
             "ssthresh" => socket.slow_start_threshold = value.parse().ok(),
             "mss" => socket.mss_bytes = value.parse().unwrap(),
+            "bytes_retrans" => socket.retransmitted_bytes = value.parse().unwrap(),
+            "unacked" => socket.unacknowledged = value.parse().unwrap(),
             "rtt" => socket.rtt_us = value.split_once('/').unwrap().0.parse::<f64>().unwrap() * 1000.0,
             _ => {}
         }

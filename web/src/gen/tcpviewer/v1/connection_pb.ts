@@ -445,7 +445,8 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   windowFull: bigint;
 
   /**
-   * Packets of one or no byte just below the next sequence number (tcp.analysis.keep_alive).
+   * Packets of one or no byte just below the next sequence number (tcp.analysis.keep_alive). On its way out of
+   * this host, a byte that was not acknowledged is a retransmission.
    *
    * @generated from field: uint64 keep_alives = 20;
    */
