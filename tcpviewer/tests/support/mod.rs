@@ -42,7 +42,7 @@ pub(crate) struct Daemon {
     pub(crate) packets: Arc<PacketBoard>,
     /// What the API told the daemon about watched packets, in order.
     pub(crate) packets_watched: Arc<Mutex<Vec<bool>>>,
-    revision: u64,
+    pub(crate) revision: u64,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ApiError>>>,
 }
