@@ -10,6 +10,7 @@ use core::mem::{align_of, offset_of, size_of};
 use crate::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, SocketSample, TimedSegment},
     event::{ConnectionEvent, PacketEvent, Settings},
+    half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
 };
 
@@ -34,8 +35,10 @@ const _: () = {
     assert!(offset_of!(ConnectionSlot, record) == 8);
     assert!(size_of::<ConnectionEvent>() == 40 + size_of::<ConnectionRecord>());
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
-    assert!(size_of::<Settings>() == 16);
-    assert!(size_of::<LedgerCounters>() == 16 * 8);
+    assert!(size_of::<Settings>() == 24);
+    assert!(size_of::<LedgerCounters>() == 19 * 8);
+    assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
+    assert!(size_of::<HalfOpenCursor>() == 16);
 };
 
 /// A type of which every bit pattern is a value and no byte is padding.
@@ -70,5 +73,7 @@ plain!(
     ConnectionEvent,
     PacketEvent,
     Settings,
-    LedgerCounters
+    LedgerCounters,
+    HalfOpen,
+    HalfOpenCursor,
 );

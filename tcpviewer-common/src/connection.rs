@@ -161,8 +161,12 @@ impl ConnectionRecord {
     pub const BY_HANDSHAKE: u32 = 1;
     /// The source is the higher endpoint of the key.
     pub const SOURCE_IS_HIGH: u32 = 2;
+    /// It began while half-open connections came by the thousand, and is not reported before it is confirmed.
+    pub const WITHHELD: u32 = 1 << 2;
+    /// It was half-open and gave its place to a newer one: the record is on its way out of the map.
+    pub const GIVEN_UP: u32 = 1 << 3;
     /// The newest payload came from the higher endpoint.
-    pub const PAYLOAD_FROM_HIGH: u32 = 4;
+    pub const PAYLOAD_FROM_HIGH: u32 = 1 << 4;
 
     /// A record that has not begun.
     pub const VACANT: Self = Self {
@@ -206,6 +210,12 @@ impl ConnectionRecord {
         } else {
             high.last_seen_ns
         }
+    }
+
+    /// Whether all bits of `flags` are set.
+    #[inline(always)]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.flags & flags == flags
     }
 
     /// Whether the last report is an update interval ago.

@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+mod half_open;
 mod maps;
 mod observe;
 mod packet;

@@ -71,7 +71,12 @@ pub async fn run(
             .await
             .map_err(Into::into)
     });
-    let live = Table::new(clock, config.update_interval, config.keep_closed);
+    let live = Table::new(
+        clock,
+        config.update_interval,
+        config.keep_closed,
+        config.attach.max_connections as usize,
+    );
     stages.spawn(async move {
         table::run(live, samples_in, deltas).await;
         Ok(())

@@ -306,6 +306,8 @@ pub enum CloseReason {
     HandshakeTimeout,
     /// A new connection began on the same endpoints.
     Replaced,
+    /// It was half-open, and its place in the map was needed for a newer one.
+    GivenUp,
 }
 
 /// What a source learned of one connection: its record and the words that go with it.
@@ -319,6 +321,23 @@ pub struct Sample {
     pub interface: Arc<str>,
     /// Whether nothing more will come of it: its source follows it no longer.
     pub is_last: bool,
+}
+
+impl Sample {
+    /// Word of a connection that left the kernel's map while nobody looked: its record is vacant.
+    pub fn gone(key: ConnectionKey) -> Self {
+        Self {
+            key,
+            record: ConnectionRecord::VACANT,
+            interface: "".into(),
+            is_last: true,
+        }
+    }
+
+    /// Whether the connection left the map while nobody looked, so that nothing but its end is known.
+    pub const fn is_gone(&self) -> bool {
+        self.record.id == 0
+    }
 }
 
 /// Packets on their way to whoever watches.
@@ -412,6 +431,8 @@ pub struct Totals {
     pub opened: u64,
     /// Connections ended since the start.
     pub closed: u64,
+    /// Ended connections that left the list before their time, because it was full.
+    pub dropped: u64,
     /// Packets on the wire per second.
     pub packets_per_second: u64,
     /// TCP payload bytes per second.
@@ -512,6 +533,10 @@ pub struct Ledger {
     pub packets_seen_elsewhere: u64,
     /// Packets of new connections for which the map had no room.
     pub packets_table_full: u64,
+    /// Half-open connections that gave their record to a newer one.
+    pub connections_given_up: u64,
+    /// Connections whose beginning was not reported, because half-open ones had to be given up at that time.
+    pub connections_withheld: u64,
     /// Connection events for which the ring buffer had no room.
     pub connection_events_lost: u64,
     /// Packet events for which the ring buffer had no room.

@@ -119,6 +119,7 @@ pub(super) fn status(
             open: totals.open,
             opened_total: totals.opened,
             closed_total: totals.closed,
+            dropped_total: totals.dropped,
         }),
         rates: Some(proto::TrafficRates {
             packets_per_second: totals.packets_per_second,
@@ -177,6 +178,7 @@ fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
         model::CloseReason::IdleTimeout => proto::CloseReason::IdleTimeout,
         model::CloseReason::HandshakeTimeout => proto::CloseReason::HandshakeTimeout,
         model::CloseReason::Replaced => proto::CloseReason::Replaced,
+        model::CloseReason::GivenUp => proto::CloseReason::GivenUp,
     }
 }
 
@@ -408,6 +410,8 @@ fn ledger(ledger: model::Ledger) -> proto::Ledger {
         packet_events_lost: ledger.packet_events_lost,
         packet_events: ledger.packet_events,
         connection_events: ledger.connection_events,
+        connections_given_up: ledger.connections_given_up,
+        connections_withheld: ledger.connections_withheld,
     }
 }
 

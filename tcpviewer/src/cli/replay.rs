@@ -82,7 +82,12 @@ fn read(file: &Path) -> anyhow::Result<Replay> {
 /// The connections as the table lists them, in order of their first packets.
 fn listed(capture: Replay) -> Vec<Arc<Connection>> {
     let now = Instant::now();
-    let mut table = Table::new(Clock::new(SystemTime::UNIX_EPOCH), RATE_INTERVAL, Duration::MAX);
+    let mut table = Table::new(
+        Clock::new(SystemTime::UNIX_EPOCH),
+        RATE_INTERVAL,
+        Duration::MAX,
+        usize::MAX,
+    );
     table.take(capture.samples, now);
     table.delta().unwrap_or_default().changed
 }

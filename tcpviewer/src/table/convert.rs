@@ -57,6 +57,8 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
         Some(CloseReason::ResetBySource)
     } else if record.closed_ns != 0 {
         Some(CloseReason::Fin)
+    } else if record.has(ConnectionRecord::GIVEN_UP) {
+        Some(CloseReason::GivenUp)
     } else if is_last {
         let answered = received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN);
         Some(if answered {

@@ -17,7 +17,8 @@ export type CloseReason =
   | 'refused'
   | 'idle-timeout'
   | 'handshake-timeout'
-  | 'replaced';
+  | 'replaced'
+  | 'given-up';
 
 export type RttSource = 'unknown' | 'wire' | 'socket';
 
@@ -165,6 +166,7 @@ export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   'idle-timeout': 'no packet for too long: taken for dead',
   'handshake-timeout': 'the SYN was never answered',
   replaced: 'a new connection began on the same endpoints',
+  'given-up': 'half-open, and its place was needed for a newer one',
 };
 
 /** Both directions together. */

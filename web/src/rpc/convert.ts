@@ -55,6 +55,7 @@ const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
   [wire.CloseReason.IDLE_TIMEOUT]: 'idle-timeout',
   [wire.CloseReason.HANDSHAKE_TIMEOUT]: 'handshake-timeout',
   [wire.CloseReason.REPLACED]: 'replaced',
+  [wire.CloseReason.GIVEN_UP]: 'given-up',
 };
 
 const RTT_SOURCES: Record<wire.RttSource, RttSource> = {

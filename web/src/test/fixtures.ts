@@ -118,6 +118,8 @@ export function status(values: Partial<Status> = {}): Status {
       packetEventsLost: 0,
       packetEvents: 0,
       connectionEvents: 0,
+      connectionsGivenUp: 0,
+      connectionsWithheld: 0,
     },
     connections: { tracked: 0, capacity: 0, listed: 0, open: 0, openedTotal: 0, closedTotal: 0 },
     rates: { packetsPerSecond: 0, payloadBytesPerSecond: 0, openedPerSecond: 0 },
