@@ -20,6 +20,8 @@ pub(crate) mod traffic;
 
 pub(crate) mod iperf;
 
+pub(crate) mod flood;
+
 pub(crate) mod kernel;
 
 use std::{

@@ -184,7 +184,7 @@ fn wait_for_packet(device: &File, patience: Option<Duration>) -> bool {
 }
 
 /// Makes a device where the calling thread is.
-fn open(name: &str, kind: Kind) -> io::Result<File> {
+pub(crate) fn open(name: &str, kind: Kind) -> io::Result<File> {
     let device = File::options().read(true).write(true).open("/dev/net/tun")?;
     // SAFETY: a structure of integers, pointers and arrays of them, for which zero is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
