@@ -419,8 +419,17 @@ fn a_packet_seen_at_two_places_counts_once_and_the_earlier_place_is_home() {
 #[test]
 fn a_home_that_fell_silent_is_taken_over() {
     let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
     talk.place = Place::new(3, false);
-    assert!(talk.after_ms(1_000).client(101, 501, 0, Flags::ACK).counted);
+    assert!(
+        !talk.after_ms(100).client(101, 501, 100, DATA).counted,
+        "it may still be on its way from home"
+    );
+    assert!(
+        talk.after_ms(100).client(101, 501, 100, DATA).counted,
+        "sent again after a timeout, on another path"
+    );
+    assert_eq!(talk.record.halves[0].retransmissions, 1);
 }
 
 #[test]
