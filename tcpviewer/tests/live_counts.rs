@@ -23,7 +23,7 @@ use std::{
 use support::{
     daemon::{Daemon, assert_no_loss},
     iperf,
-    kernel::{Socket, Traffic, socket, sockets, traffic},
+    kernel::{Socket, Traffic, segments, socket, sockets, traffic},
     namespaces::{Namespace, Pair, output},
     own_machine,
     relay::{Departure, Kind, Relay, Way},
@@ -318,22 +318,6 @@ fn compare_with_sockets(pair: &Pair, check: impl Fn(&[Connection])) {
     drop(watch);
     assert_no_loss(&daemon.status().ledger.unwrap());
     daemon.stop();
-}
-
-/// Packets of a connection, sent and received, as its socket in this namespace counted them.
-///
-/// A socket that accepts is made by the ACK that completes the handshake. Its count of what came in starts at one,
-/// for the SYN, but the SYN-ACK is not among those it sent: that belongs to the request that waited at the
-/// listener (Linux, net/ipv4/tcp_minisocks.c, tcp_create_openreq_child).
-fn segments(namespace: &Namespace, (source, destination): (SocketAddr, SocketAddr)) -> (u64, u64) {
-    let is_source = namespace.enter(|| std::net::UdpSocket::bind((source.ip(), 0)).is_ok());
-    if is_source {
-        let socket = socket(namespace, (source, destination));
-        (socket.segments_out, socket.segments_in)
-    } else {
-        let socket = socket(namespace, (destination, source));
-        (socket.segments_in, socket.segments_out + 1)
-    }
 }
 
 /// What each side's application sent.

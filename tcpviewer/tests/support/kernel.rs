@@ -1,6 +1,6 @@
 //! What the kernel itself says: of a socket by `ss`, of an interface by its counters.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 use serde_json::Value;
 
@@ -69,6 +69,22 @@ pub(crate) fn socket(namespace: &Namespace, ends: (SocketAddr, SocketAddr)) -> S
         .unwrap_or_else(|| panic!("no {ends:?} in {all:?}"))
         .1
         .clone()
+}
+
+/// Packets of a connection, sent and received, as its socket in this namespace counted them.
+///
+/// A socket that accepts is made by the ACK that completes the handshake. Its count of what came in starts at one,
+/// for the SYN, but the SYN-ACK is not among those it sent: that belongs to the request that waited at the
+/// listener (Linux, net/ipv4/tcp_minisocks.c, tcp_create_openreq_child).
+pub(crate) fn segments(namespace: &Namespace, (source, destination): (SocketAddr, SocketAddr)) -> (u64, u64) {
+    let is_source = namespace.enter(|| UdpSocket::bind((source.ip(), 0)).is_ok());
+    if is_source {
+        let socket = socket(namespace, (source, destination));
+        (socket.segments_out, socket.segments_in)
+    } else {
+        let socket = socket(namespace, (destination, source));
+        (socket.segments_in, socket.segments_out + 1)
+    }
 }
 
 /// Packets and bytes of an interface.
