@@ -148,10 +148,10 @@ impl Call {
     fn by_socket(&self, sockets: &HashMap<(SocketAddr, SocketAddr), Socket>) -> Count {
         let (source, destination) = self.open.ends();
         let (packets_sent, packets_received) = if self.is_outgoing {
-            let socket = sockets[&(source, destination)];
+            let socket = &sockets[&(source, destination)];
             (socket.segments_out, socket.segments_in)
         } else {
-            let socket = sockets[&(destination, source)];
+            let socket = &sockets[&(destination, source)];
             (socket.segments_in, socket.segments_out + 1)
         };
         Count {

@@ -1,12 +1,7 @@
 //! A client that is cut off again and again while the table changes, and resumes each time where it was: what it
 //! has built in the end is the server's table.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test stops at the first surprise and tells its figures"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
@@ -129,7 +124,6 @@ async fn a_client_cut_off_200_times_holds_the_servers_table_each_time() {
 
     stop.store(true, Ordering::Relaxed);
     changing.await.unwrap();
-    println!("snapshots: {:?}", mirror.snapshots);
     assert!(
         mirror
             .snapshots
