@@ -3,9 +3,10 @@
 //! were before the segment. Out: the half's counters and the [`Class`] of the segment. Sequence numbers are
 //! moved by `tracker`.
 //!
-//! One exception: a packet on its way out of this host is never out of order. Wireshark cannot know where a
-//! capture was made and takes a quick retransmission for an overtaken packet; here it is known, and the count
-//! is the kernel's own.
+//! Two exceptions, for a packet on its way out of this host. It is never out of order: Wireshark cannot know
+//! where a capture was made and takes a quick retransmission for an overtaken packet; here it is known, and the
+//! count is the kernel's own. And a byte that nobody has acknowledged is no keep-alive but sent again: those are
+//! sent over a silent connection (RFC 9293, section 3.8.4).
 
 use crate::{
     connection::{Half, Hole},
@@ -62,8 +63,14 @@ pub fn analyse(
     if seen && seq::before(own.next_seq, segment.seq) && !segment.flags.has(Flags::RST) {
         own.lost_segments = own.lost_segments.wrapping_add(1);
     }
-    let keep_alive =
-        plain && seen && segment.payload_bytes <= 1 && segment.seq.wrapping_add(1) == own.next_seq;
+    let awaited = leaves
+        && segment.payload_bytes > 0
+        && !(other.has(Half::ACK) && seq::before_or_at(own.next_seq, other.last_ack));
+    let keep_alive = plain
+        && seen
+        && segment.payload_bytes <= 1
+        && segment.seq.wrapping_add(1) == own.next_seq
+        && !awaited;
     if keep_alive {
         own.flags |= Half::KEEP_ALIVE;
         own.keep_alives = own.keep_alives.wrapping_add(1);

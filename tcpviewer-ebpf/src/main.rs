@@ -3,10 +3,12 @@
 #![no_main]
 
 mod clock;
+mod half_open;
 mod maps;
 mod observe;
 mod packet;
 mod report;
+mod socket;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use tcpviewer_common::parse::Link;

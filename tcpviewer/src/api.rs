@@ -10,6 +10,7 @@ mod service;
 mod streams;
 mod connections;
 mod packets;
+mod stats;
 mod status;
 mod convert;
 

@@ -58,7 +58,12 @@ pub async fn run(
         ..identity(config.update_interval, config.keep_closed)?
     };
     let mut stages = JoinSet::new();
-    let live = Table::new(clock, config.update_interval, config.keep_closed);
+    let live = Table::new(
+        clock,
+        config.update_interval,
+        config.keep_closed,
+        config.attach.max_connections as usize,
+    );
     let (outlets, boards) = publish(
         &mut stages,
         identity.instance,

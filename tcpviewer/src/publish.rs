@@ -4,6 +4,8 @@
 
 mod connections;
 mod packets;
+mod stats;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
 pub use packets::{PacketBatch, PacketBoard, PacketCursor};
+pub use stats::{Group, GroupBy, RttDistribution, Stats};

@@ -44,7 +44,9 @@ use tcpviewer_common::{
     abi::Plain as _,
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
     event::{ConnectionEvent, Settings},
+    half_open::places,
     ledger::LedgerCounters,
+    limits::DEFAULT_MAX_CONNECTIONS,
     parse::{Captured, Link, Skip, parse},
 };
 
@@ -133,6 +135,8 @@ impl Kernel {
             update_interval_ns: u64::MAX,
             watch_packets: 0,
             possible_cpus: u32::try_from(nr_cpus().unwrap()).unwrap(),
+            half_open_mask: places(DEFAULT_MAX_CONNECTIONS) - 1,
+            padding: 0,
         };
         let mut map = |name| ebpf.take_map(name).unwrap();
         let mut array: Array<_, Settings> = Array::try_from(map("SETTINGS")).unwrap();

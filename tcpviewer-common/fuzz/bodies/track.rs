@@ -3,7 +3,7 @@
 use tcpviewer_common::{
     connection::{ConnectionRecord, Half, Place, Side},
     limits::TIMED_SEGMENTS,
-    segment::{Flags, Segment, SynOptions, mapped},
+    segment::{Ecn, Flags, Segment, SynOptions, mapped},
     tracker::{Outcome, Sighting, observe, replaces},
 };
 
@@ -59,9 +59,11 @@ fn decode(bytes: &[u8; 12], start: u32) -> (Segment, Side, Place, u64) {
         wire_packets: 1,
         window: u16::from_le_bytes([w0, w1]),
         flags: Flags(flags),
+        ecn: Ecn(p0 & 3),
         options: SynOptions {
             mss_bytes: u16::from_le_bytes([w0, w1]),
             window_scale_plus_1: w0 & 15,
+            flags: w1 & 7,
         },
     };
     if how & 2 != 0 {

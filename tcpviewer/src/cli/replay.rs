@@ -153,7 +153,12 @@ fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
 /// The connections as the table lists them, in order of their first packets.
 fn listed(capture: Replay) -> Vec<Arc<Connection>> {
     let now = Instant::now();
-    let mut table = Table::new(Clock::new(SystemTime::UNIX_EPOCH), RATE_INTERVAL, Duration::MAX);
+    let mut table = Table::new(
+        Clock::new(SystemTime::UNIX_EPOCH),
+        RATE_INTERVAL,
+        Duration::MAX,
+        usize::MAX,
+    );
     table.take(capture.samples, now);
     table.delta().unwrap_or_default().changed
 }

@@ -56,6 +56,13 @@ fn write_text(output: &mut impl Write, status: &GetStatusResponse) -> io::Result
         "connections   {} open, {} listed; {} of {} tracked; {} opened and {} closed since the start",
         counts.open, counts.listed, counts.tracked, counts.capacity, counts.opened_total, counts.closed_total
     )?;
+    if counts.dropped_total > 0 {
+        writeln!(
+            output,
+            "              {} left the full list before their time",
+            counts.dropped_total
+        )?;
+    }
     writeln!(
         output,
         "traffic       {} packets/s, {}/s, {:.1} connections/s",
@@ -135,6 +142,13 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
     ];
     for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(output, "              {count} {reason}")?;
+    }
+    if ledger.connections_given_up > 0 {
+        writeln!(
+            output,
+            "half-open     {} given up for newer ones; {} were to be listed once confirmed",
+            ledger.connections_given_up, ledger.connections_withheld
+        )?;
     }
     writeln!(
         output,

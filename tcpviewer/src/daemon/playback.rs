@@ -68,7 +68,13 @@ pub async fn run<R: Read + Send + 'static>(
     };
 
     let mut stages = JoinSet::new();
-    let live = Table::new(clock, config.speed.covers(UPDATE_INTERVAL), config.keep_closed);
+    // The capture itself is bounded.
+    let live = Table::new(
+        clock,
+        config.speed.covers(UPDATE_INTERVAL),
+        config.keep_closed,
+        usize::MAX,
+    );
     let time_of_table = Arc::clone(&time);
     let now = move || time_of_table.now();
     let (outlets, boards) = publish(&mut stages, identity.instance, live, UPDATE_INTERVAL, now);

@@ -22,6 +22,10 @@ export interface Ledger {
   readonly packetEventsLost: number;
   readonly packetEvents: number;
   readonly connectionEvents: number;
+  /** Half-open connections that gave their place to a newer one. */
+  readonly connectionsGivenUp: number;
+  /** Connections listed only once confirmed, as they began during a flood. */
+  readonly connectionsWithheld: number;
 }
 
 export interface Degradation {

@@ -68,5 +68,7 @@ function toLedger(message: WireLedger | undefined): Ledger {
     packetEventsLost: Number(message?.packetEventsLost ?? 0),
     packetEvents: Number(message?.packetEvents ?? 0),
     connectionEvents: Number(message?.connectionEvents ?? 0),
+    connectionsGivenUp: Number(message?.connectionsGivenUp ?? 0),
+    connectionsWithheld: Number(message?.connectionsWithheld ?? 0),
   };
 }

@@ -12,6 +12,8 @@ import type { Connection } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
 import type { Packet } from "./packet_pb";
 import { file_tcpviewer_v1_packet } from "./packet_pb";
+import type { GroupBy, Stats } from "./stats_pb";
+import { file_tcpviewer_v1_stats } from "./stats_pb";
 import type { ConnectionCounts, Degradation, InterfaceStatus, Ledger, ResourceUsage, TrafficRates } from "./status_pb";
 import { file_tcpviewer_v1_status } from "./status_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIkQKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludCJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJbCgtTbmFwc2hvdEVuZBIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBIYCgtjb25uZWN0aW9ucxgDIAEoBEgAiAEBQg4KDF9jb25uZWN0aW9ucyKaAQoHQ2hhbmdlcxIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBItCgtjb25uZWN0aW9ucxgDIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEg8KB3JlbW92ZWQYBCADKAQSKwoHc2VudF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirAEKGFdhdGNoQ29ubmVjdGlvbnNSZXNwb25zZRIqCghzbmFwc2hvdBgBIAEoCzIWLnRjcHZpZXdlci52MS5TbmFwc2hvdEgAEjEKDHNuYXBzaG90X2VuZBgCIAEoCzIZLnRjcHZpZXdlci52MS5TbmFwc2hvdEVuZEgAEigKB2NoYW5nZXMYAyABKAsyFS50Y3B2aWV3ZXIudjEuQ2hhbmdlc0gAQgcKBWV2ZW50Ij8KFkxpc3RDb25uZWN0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJRChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIhIKEEdldFN0YXR1c1JlcXVlc3QikQUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqlQEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAzLYAwoQVGNwVmlld2VyU2VydmljZRJjChBXYXRjaENvbm5lY3Rpb25zEiUudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0GiYudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXNwb25zZTABEl4KD0xpc3RDb25uZWN0aW9ucxIkLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiUudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlElgKDUdldENvbm5lY3Rpb24SIi50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlcXVlc3QaIy50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlc3BvbnNlElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIkQKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludCJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJbCgtTbmFwc2hvdEVuZBIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBIYCgtjb25uZWN0aW9ucxgDIAEoBEgAiAEBQg4KDF9jb25uZWN0aW9ucyKaAQoHQ2hhbmdlcxIQCghpbnN0YW5jZRgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBItCgtjb25uZWN0aW9ucxgDIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEg8KB3JlbW92ZWQYBCADKAQSKwoHc2VudF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirAEKGFdhdGNoQ29ubmVjdGlvbnNSZXNwb25zZRIqCghzbmFwc2hvdBgBIAEoCzIWLnRjcHZpZXdlci52MS5TbmFwc2hvdEgAEjEKDHNuYXBzaG90X2VuZBgCIAEoCzIZLnRjcHZpZXdlci52MS5TbmFwc2hvdEVuZEgAEigKB2NoYW5nZXMYAyABKAsyFS50Y3B2aWV3ZXIudjEuQ2hhbmdlc0gAQgcKBWV2ZW50Ij8KFkxpc3RDb25uZWN0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJRChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEInYKEVdhdGNoU3RhdHNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKCGdyb3VwX2J5GAIgAygOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSCwoDdG9wGAMgASgNIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyISChBHZXRTdGF0dXNSZXF1ZXN0IpEFChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCGluc3RhbmNlGAIgASgEEhEKCWhvc3RfbmFtZRgDIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3VwZGF0ZV9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtrZWVwX2Nsb3NlZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgppbnRlcmZhY2VzGAkgAygLMh0udGNwdmlld2VyLnYxLkludGVyZmFjZVN0YXR1cxIkCgZsZWRnZXIYCiABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyEjMKC2Nvbm5lY3Rpb25zGAsgASgLMh4udGNwdmlld2VyLnYxLkNvbm5lY3Rpb25Db3VudHMSKQoFcmF0ZXMYDCABKAsyGi50Y3B2aWV3ZXIudjEuVHJhZmZpY1JhdGVzEi4KCXJlc291cmNlcxgNIAEoCzIbLnRjcHZpZXdlci52MS5SZXNvdXJjZVVzYWdlEi8KDGRlZ3JhZGF0aW9ucxgOIAMoCzIZLnRjcHZpZXdlci52MS5EZWdyYWRhdGlvbhIPCgdzdHJlYW1zGA8gASgNEhQKDGNhcHR1cmVfZmlsZRgQIAEoCRIwCgxjYXB0dXJlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpUBCg5TbmFwc2hvdFJlYXNvbhIfChtTTkFQU0hPVF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdTTkFQU0hPVF9SRUFTT05fSU5JVElBTBABEiIKHlNOQVBTSE9UX1JFQVNPTl9PVEhFUl9JTlNUQU5DRRACEiEKHVNOQVBTSE9UX1JFQVNPTl9SRVZJU0lPTl9HT05FEAMyqwQKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -400,6 +402,62 @@ export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@_
   messageDesc(file_tcpviewer_v1_service, 11);
 
 /**
+ * Asks for sums over the open connections.
+ *
+ * @generated from message tcpviewer.v1.WatchStatsRequest
+ */
+export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
+  /**
+   * Time between two messages. Absent: one second. INVALID_ARGUMENT below 100 ms and above one hour.
+   *
+   * @generated from field: google.protobuf.Duration interval = 1;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * What to group the connections by, a list of groups for each.
+   *
+   * @generated from field: repeated tcpviewer.v1.GroupBy group_by = 2;
+   */
+  groupBy: GroupBy[];
+
+  /**
+   * How many groups to send of each kind, the busiest ones; 0 means 10. INVALID_ARGUMENT above 1,000.
+   *
+   * @generated from field: uint32 top = 3;
+   */
+  top: number;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchStatsRequest.
+ * Use `create(WatchStatsRequestSchema)` to create a new message.
+ */
+export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 12);
+
+/**
+ * Sums at one moment.
+ *
+ * @generated from message tcpviewer.v1.WatchStatsResponse
+ */
+export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
+  /**
+   * The sums.
+   *
+   * @generated from field: tcpviewer.v1.Stats stats = 1;
+   */
+  stats?: Stats | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchStatsResponse.
+ * Use `create(WatchStatsResponseSchema)` to create a new message.
+ */
+export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 13);
+
+/**
  * Asks for the status.
  *
  * @generated from message tcpviewer.v1.GetStatusRequest
@@ -412,7 +470,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * The daemon's status.
@@ -547,7 +605,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * Why a snapshot is sent.
@@ -644,6 +702,17 @@ export const TcpViewerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchPacketsRequestSchema;
     output: typeof WatchPacketsResponseSchema;
+  },
+  /**
+   * Sends sums over the open connections, at once and then once per interval: totals, states, the
+   * distribution of RTTs, and the busiest peers, ports, interfaces or states.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.WatchStats
+   */
+  watchStats: {
+    methodKind: "server_streaming";
+    input: typeof WatchStatsRequestSchema;
+    output: typeof WatchStatsResponseSchema;
   },
   /**
    * Tells what the daemon does, what it could not count, and what it costs.
