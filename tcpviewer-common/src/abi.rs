@@ -8,8 +8,9 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
-    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, TimedSegment},
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, SocketSample, TimedSegment},
     event::{ConnectionEvent, PacketEvent, Settings},
+    half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
 };
 
@@ -19,16 +20,25 @@ const _: () = {
     // No hidden padding: the size is the sum of the fields.
     assert!(
         size_of::<Half>()
-            == 5 * 8 + 26 * 4 + 2 * 2 + 4 + 4 * size_of::<Hole>() + 8 * size_of::<TimedSegment>()
+            == 6 * 8
+                + size_of::<SocketSample>()
+                + 32 * 4
+                + 2 * 2
+                + 4
+                + 4 * size_of::<Hole>()
+                + 8 * size_of::<TimedSegment>()
     );
-    assert!(size_of::<ConnectionRecord>() == 8 * 8 + 8 + 2 * size_of::<Half>());
+    assert!(size_of::<SocketSample>() == 8 + 12 * 4);
+    assert!(size_of::<ConnectionRecord>() == 9 * 8 + 8 + 2 * size_of::<Half>());
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);
     assert!(size_of::<ConnectionEvent>() == 40 + size_of::<ConnectionRecord>());
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
-    assert!(size_of::<Settings>() == 16);
-    assert!(size_of::<LedgerCounters>() == 16 * 8);
+    assert!(size_of::<Settings>() == 24);
+    assert!(size_of::<LedgerCounters>() == 19 * 8);
+    assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
+    assert!(size_of::<HalfOpenCursor>() == 16);
 };
 
 /// A type of which every bit pattern is a value and no byte is padding.
@@ -63,5 +73,7 @@ plain!(
     ConnectionEvent,
     PacketEvent,
     Settings,
-    LedgerCounters
+    LedgerCounters,
+    HalfOpen,
+    HalfOpenCursor,
 );

@@ -3,9 +3,10 @@
 //! were before the segment. Out: the half's counters and the [`Class`] of the segment. Sequence numbers are
 //! moved by `tracker`.
 //!
-//! One exception: a packet on its way out of this host is never out of order. Wireshark cannot know where a
-//! capture was made and takes a quick retransmission for an overtaken packet; here it is known, and the count
-//! is the kernel's own.
+//! Two exceptions, for a packet on its way out of this host. It is never out of order: Wireshark cannot know
+//! where a capture was made and takes a quick retransmission for an overtaken packet; here it is known, and the
+//! count is the kernel's own. And a byte that nobody has acknowledged is no keep-alive but sent again: those are
+//! sent over a silent connection (RFC 9293, section 3.8.4).
 
 use crate::{
     connection::{Half, Hole},
@@ -62,8 +63,14 @@ pub fn analyse(
     if seen && seq::before(own.next_seq, segment.seq) && !segment.flags.has(Flags::RST) {
         own.lost_segments = own.lost_segments.wrapping_add(1);
     }
-    let keep_alive =
-        plain && seen && segment.payload_bytes <= 1 && segment.seq.wrapping_add(1) == own.next_seq;
+    let awaited = leaves
+        && segment.payload_bytes > 0
+        && !(other.has(Half::ACK) && seq::before_or_at(own.next_seq, other.last_ack));
+    let keep_alive = plain
+        && seen
+        && segment.payload_bytes <= 1
+        && segment.seq.wrapping_add(1) == own.next_seq
+        && !awaited;
     if keep_alive {
         own.flags |= Half::KEEP_ALIVE;
         own.keep_alives = own.keep_alives.wrapping_add(1);
@@ -126,15 +133,28 @@ fn repeated(
         first_rtt
     };
     let overtaken = !leaves && now.wrapping_sub(own.next_time) < patience && end != own.next_seq;
+    let packets = repeated_packets(own, segment);
     if asked_for {
-        own.fast_retransmissions = own.fast_retransmissions.wrapping_add(segment.wire_packets);
+        own.fast_retransmissions = own.fast_retransmissions.wrapping_add(packets);
     } else if overtaken {
-        own.out_of_order = own.out_of_order.wrapping_add(segment.wire_packets);
+        own.out_of_order = own.out_of_order.wrapping_add(packets);
         return Class::OutOfOrder;
     } else if acknowledged && segment.payload_bytes > 0 {
-        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(segment.wire_packets);
+        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(packets);
     }
     Class::Retransmission
+}
+
+/// Of a segment that begins below the next sequence number, the packets that do: all, or a part of what was handed
+/// over as one.
+#[inline(always)]
+pub(crate) fn repeated_packets(own: &Half, segment: &Segment) -> u32 {
+    let length = segment.sequence_length();
+    if seq::before_or_at(segment.seq.wrapping_add(length), own.next_seq) {
+        return segment.wire_packets;
+    }
+    let overlap = own.next_seq.wrapping_sub(segment.seq);
+    (overlap as u64 * segment.wire_packets as u64).div_ceil(length.max(1) as u64) as u32
 }
 
 /// Whether the segment ends exactly at the edge of the window that the other side offered.

@@ -5,6 +5,7 @@
 use crate::{
     limits::{HOLES, TIMED_SEGMENTS},
     segment::{Address, Segment},
+    seq,
     state::TcpState,
 };
 
@@ -145,6 +146,8 @@ pub struct ConnectionRecord {
     pub established_ns: u64,
     /// Its end.
     pub closed_ns: u64,
+    /// The newest payload that was not sent before, from either side.
+    pub payload_ns: u64,
     /// Bits of [`ConnectionRecord::BY_HANDSHAKE`] and the like.
     pub flags: u32,
     /// Room to the next multiple of eight.
@@ -158,6 +161,12 @@ impl ConnectionRecord {
     pub const BY_HANDSHAKE: u32 = 1;
     /// The source is the higher endpoint of the key.
     pub const SOURCE_IS_HIGH: u32 = 2;
+    /// It began while half-open connections came by the thousand, and is not reported before it is confirmed.
+    pub const WITHHELD: u32 = 1 << 2;
+    /// It was half-open and gave its place to a newer one: the record is on its way out of the map.
+    pub const GIVEN_UP: u32 = 1 << 3;
+    /// The newest payload came from the higher endpoint.
+    pub const PAYLOAD_FROM_HIGH: u32 = 1 << 4;
 
     /// A record that has not begun.
     pub const VACANT: Self = Self {
@@ -169,6 +178,7 @@ impl ConnectionRecord {
         answered_ns: 0,
         established_ns: 0,
         closed_ns: 0,
+        payload_ns: 0,
         flags: 0,
         padding: 0,
         halves: [Half::SILENT; 2],
@@ -202,6 +212,12 @@ impl ConnectionRecord {
         }
     }
 
+    /// Whether all bits of `flags` are set.
+    #[inline(always)]
+    pub const fn has(&self, flags: u32) -> bool {
+        self.flags & flags == flags
+    }
+
     /// Whether the last report is an update interval ago.
     #[inline(always)]
     pub const fn is_due(&self, now_ns: u64, update_interval_ns: u64) -> bool {
@@ -223,12 +239,18 @@ pub struct Half {
     pub payload_bytes: u64,
     /// TCP payload bytes seen before.
     pub retransmitted_bytes: u64,
+    /// Sum of the times from the other side's last payload to this side's first after it, [`RttTicks`].
+    pub response_total: u64,
+    /// What the kernel says of the socket that sends.
+    pub socket: SocketSample,
     /// Packets on the wire with data, SYN or FIN at or below what was already sent, whatever their class.
     pub retransmissions: u32,
     /// Those of them that two or more duplicate ACKs asked for.
     pub fast_retransmissions: u32,
     /// Those of them that the other side had already acknowledged.
     pub spurious_retransmissions: u32,
+    /// Those of them that carry a SYN.
+    pub syn_retransmissions: u32,
     /// Packets below the highest sequence number that come soon after it: taken for overtaken on the way.
     pub out_of_order: u32,
     /// ACKs that say again what the last one said, with nothing else to say.
@@ -243,6 +265,18 @@ pub struct Half {
     pub lost_segments: u32,
     /// Bytes in holes that gave way to newer ones.
     pub forgotten_bytes: u32,
+    /// Packets with RST.
+    pub resets: u32,
+    /// Packets that a router marked instead of dropping them (CE, RFC 3168, section 5).
+    pub ecn_marked: u32,
+    /// Packets that report such a mark to the other side (ECE without SYN).
+    pub ecn_echoed: u32,
+    /// How often this side answered the other's payload with its own.
+    pub responses: u32,
+    /// The newest of those times, ticks.
+    pub response_last: u32,
+    /// The longest of them, ticks.
+    pub response_max: u32,
     /// When the highest sequence number was sent, [`RttTicks`].
     pub next_time: u32,
     /// When the newest packet with ACK was seen, ticks.
@@ -287,10 +321,63 @@ pub struct Half {
     pub duplicate_run: u8,
     /// Sequence numbers that were passed over and not seen yet; unused ones are empty.
     pub holes: [Hole; HOLES],
-    /// Room to the next multiple of eight.
-    pub padding: u32,
     /// Segments whose acknowledgement is awaited: a ring, oldest at the head.
     pub timed: [TimedSegment; TIMED_SEGMENTS],
+}
+
+/// What the kernel says of a TCP socket, as `struct bpf_tcp_sock` has it (Linux 5.1, include/uapi/linux/bpf.h).
+/// Segments are what the kernel's congestion control counts in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketSample {
+    /// When, nanoseconds of boot time; 0 where the socket is not of this host or was not looked at.
+    pub time_ns: u64,
+    /// Smoothed RTT times eight, microseconds; 0 before the first sample.
+    pub srtt_8_us: u32,
+    /// Smallest RTT of the last minutes, microseconds; all ones before the first sample.
+    pub rtt_min_us: u32,
+    /// Congestion window, segments.
+    pub congestion_window: u32,
+    /// Slow start threshold, segments; [`SocketSample::NO_THRESHOLD`] or more before the first loss.
+    pub slow_start_threshold: u32,
+    /// Maximum segment size in use, bytes.
+    pub mss_bytes: u32,
+    /// Segments in flight.
+    pub in_flight: u32,
+    /// Segments in flight that were sent again.
+    pub retransmitted: u32,
+    /// Segments in flight that are taken for lost.
+    pub lost: u32,
+    /// Segments in flight that the other side has, out of order (SACK).
+    pub sacked: u32,
+    /// Segments sent again since the beginning.
+    pub retransmissions: u32,
+    /// Segments delivered in the newest measurement of the delivery rate.
+    pub rate_delivered: u32,
+    /// How long that took, microseconds; 0 before the first measurement.
+    pub rate_interval_us: u32,
+}
+
+impl SocketSample {
+    /// `TCP_INFINITE_SSTHRESH` (Linux, include/net/tcp.h).
+    pub const NO_THRESHOLD: u32 = 0x7fff_ffff;
+
+    /// Nothing is known of the socket.
+    pub const NONE: Self = Self {
+        time_ns: 0,
+        srtt_8_us: 0,
+        rtt_min_us: 0,
+        congestion_window: 0,
+        slow_start_threshold: 0,
+        mss_bytes: 0,
+        in_flight: 0,
+        retransmitted: 0,
+        lost: 0,
+        sacked: 0,
+        retransmissions: 0,
+        rate_delivered: 0,
+        rate_interval_us: 0,
+    };
 }
 
 /// A segment that was sent for the first time and not yet acknowledged.
@@ -353,6 +440,14 @@ impl Half {
     pub const KEEP_ALIVE: u32 = 1 << 9;
     /// The newest packet was a zero-window probe.
     pub const PROBE: u32 = 1 << 10;
+    /// The SYN permits selective acknowledgements (RFC 2018).
+    pub const SACK_PERMITTED: u32 = 1 << 11;
+    /// The SYN offers timestamps (RFC 7323).
+    pub const TIMESTAMPS: u32 = 1 << 12;
+    /// The SYN asks for or carries a Fast Open cookie (RFC 7413).
+    pub const FAST_OPEN: u32 = 1 << 13;
+    /// The SYN offers, or the SYN-ACK agrees to, explicit congestion notification (RFC 3168, section 6.1.1).
+    pub const ECN: u32 = 1 << 14;
 
     /// A half of which nothing was seen.
     pub const SILENT: Self = Self {
@@ -361,9 +456,12 @@ impl Half {
         wire_bytes: 0,
         payload_bytes: 0,
         retransmitted_bytes: 0,
+        response_total: 0,
+        socket: SocketSample::NONE,
         retransmissions: 0,
         fast_retransmissions: 0,
         spurious_retransmissions: 0,
+        syn_retransmissions: 0,
         out_of_order: 0,
         duplicate_acks: 0,
         zero_windows: 0,
@@ -371,6 +469,12 @@ impl Half {
         keep_alives: 0,
         lost_segments: 0,
         forgotten_bytes: 0,
+        resets: 0,
+        ecn_marked: 0,
+        ecn_echoed: 0,
+        responses: 0,
+        response_last: 0,
+        response_max: 0,
         next_time: 0,
         ack_time: 0,
         initial_seq: 0,
@@ -393,7 +497,6 @@ impl Half {
         timed_count: 0,
         duplicate_run: 0,
         holes: [Hole { start: 0, end: 0 }; HOLES],
-        padding: 0,
         timed: [TimedSegment { end: 0, sent: 0 }; TIMED_SEGMENTS],
     };
 
@@ -406,6 +509,19 @@ impl Half {
     /// State of this side's end, given what the other sent.
     pub const fn state(&self, other: &Self) -> TcpState {
         TcpState::of(self, other)
+    }
+
+    /// Bytes of sequence space this side has sent and the other has not acknowledged (Wireshark:
+    /// `tcp.analysis.bytes_in_flight`). `None` where only one side was seen.
+    pub const fn in_flight_bytes(&self, other: &Self) -> Option<u32> {
+        if !self.has(Self::SEEN) || !other.has(Self::ACK) {
+            return None;
+        }
+        Some(if seq::before(other.last_ack, self.next_seq) {
+            self.next_seq.wrapping_sub(other.last_ack)
+        } else {
+            0
+        })
     }
 
     /// The window this side offered last, bytes. The scale counts only when both sides announced one

@@ -64,4 +64,8 @@ pub struct Settings {
     pub watch_packets: u32,
     /// CPUs this kernel can have; ids are made of it.
     pub possible_cpus: u32,
+    /// Places in the ring of half-open connections, less one.
+    pub half_open_mask: u32,
+    /// Room to the next multiple of eight.
+    pub padding: u32,
 }

@@ -25,6 +25,12 @@ pub struct LedgerCounters {
     pub packets_seen_elsewhere: u64,
     /// Packets of new connections for which the map had no room.
     pub packets_table_full: u64,
+    /// Records that were put into the map.
+    pub connections_entered: u64,
+    /// Half-open connections that gave their record to a newer one. Their packets are among those tracked.
+    pub connections_given_up: u64,
+    /// Connections whose beginning was not reported, because half-open ones had to be given up at that time.
+    pub connections_withheld: u64,
     /// Connection events that left the kernel.
     pub connection_events: u64,
     /// Connection events for which the ring buffer had no room.

@@ -19,6 +19,8 @@ pub mod analysis;
 
 pub mod tracker;
 
+pub mod half_open;
+
 pub mod event;
 
 pub mod ledger;

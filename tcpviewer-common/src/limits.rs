@@ -18,8 +18,13 @@ pub const CONNECTION_RING_BYTES: u32 = 8 << 20;
 /// Size of the ring buffer for packet events, bytes: about 47,000 packets.
 pub const PACKET_RING_BYTES: u32 = 4 << 20;
 
-/// A half that was silent at its home for this long may be taken over by another place that sees it.
-pub const HOME_SILENCE_NS: u64 = 1_000_000_000;
+/// A half that was silent at its home for this long is taken over by another place that sees it, even with a packet
+/// that brings nothing new. Longer than a packet takes from one hook of a host to the next, and shorter than any
+/// retransmission timeout (Linux: 200 ms, TCP_RTO_MIN), so that what is sent again on another path counts.
+pub const HOME_SILENCE_NS: u64 = 150_000_000;
+
+/// The socket that sends is looked at no more often than this.
+pub const SOCKET_PAUSE_NS: u64 = 10_000_000;
 
 /// An opened or closed connection wakes the reader at most once per this time and CPU.
 pub const URGENT_WAKEUP_NS: u64 = 5_000_000;

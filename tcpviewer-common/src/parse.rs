@@ -2,7 +2,7 @@
 //! extension headers; TCP with the options of a SYN. The bytes come through [`PacketBytes`], so the kernel
 //! reads them in place with its own bounds check and user space reads a slice. Payload is never touched.
 
-use crate::segment::{Address, Flags, Segment, SynOptions, mapped};
+use crate::segment::{Address, Ecn, Flags, Segment, SynOptions, mapped};
 
 /// The bytes of one packet.
 pub trait PacketBytes {
@@ -100,6 +100,7 @@ struct IpPayload {
     offset: usize,
     /// Where it ends.
     end: usize,
+    ecn: Ecn,
 }
 
 /// Offset of the IP header in an Ethernet frame.
@@ -146,6 +147,7 @@ fn ipv4<P: PacketBytes>(packet: &P, network: usize, header: &[u8; IPV4_BYTES]) -
         } else {
             network + total
         },
+        ecn: Ecn(header[1] & 3),
     })
 }
 
@@ -189,6 +191,7 @@ fn ipv6<P: PacketBytes>(packet: &P, network: usize) -> Result<IpPayload, Skip> {
         } else {
             network + IPV6_BYTES + payload
         },
+        ecn: Ecn(header[1] >> 4 & 3),
     })
 }
 
@@ -229,6 +232,7 @@ fn tcp<P: PacketBytes>(packet: &P, offset: usize, payload: IpPayload) -> Result<
         wire_packets: 1,
         window: u16::from_be_bytes([header[14], header[15]]),
         flags,
+        ecn: payload.ecn,
         options,
     })
 }
@@ -243,7 +247,8 @@ fn syn_options<P: PacketBytes>(packet: &P, start: usize, end: usize) -> SynOptio
         let Some(&[kind, length]) = packet.bytes::<2>(offset) else {
             break;
         };
-        if offset + 1 >= end || kind == 0 || kind > 1 && length < 2 {
+        // An option that says it reaches into the payload says nothing else.
+        if offset + 1 >= end || kind == 0 || kind > 1 && (length < 2 || offset + usize::from(length) > end) {
             break;
         }
         match (kind, length) {
@@ -258,6 +263,10 @@ fn syn_options<P: PacketBytes>(packet: &P, start: usize, end: usize) -> SynOptio
                     options.window_scale_plus_1 = if shift > 14 { 15 } else { shift + 1 };
                 }
             }
+            (4, 2) => options.flags |= SynOptions::SACK_PERMITTED,
+            (8, 10) => options.flags |= SynOptions::TIMESTAMPS,
+            // No cookie, or one of four to sixteen bytes.
+            (34, 2 | 6..=18) => options.flags |= SynOptions::FAST_OPEN,
             _ => {}
         }
         offset += if kind == 1 { 1 } else { usize::from(length) };

@@ -39,6 +39,8 @@ pub struct Segment {
     pub window: u16,
     /// Control bits.
     pub flags: Flags,
+    /// The ECN field of the IP header (RFC 3168, section 5).
+    pub ecn: Ecn,
     /// Options; read on SYN only.
     pub options: SynOptions,
 }
@@ -95,6 +97,10 @@ impl Flags {
     pub const PSH: Self = Self(8);
     /// The acknowledgement number is significant.
     pub const ACK: Self = Self(16);
+    /// A packet came with a mark of congestion (RFC 3168, section 6.1).
+    pub const ECE: Self = Self(64);
+    /// The congestion window was reduced.
+    pub const CWR: Self = Self(128);
 
     /// Whether all bits of `other` are set.
     #[inline(always)]
@@ -109,6 +115,15 @@ impl Flags {
     }
 }
 
+/// The two bits of the IP header that tell of congestion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ecn(pub u8);
+
+impl Ecn {
+    /// Congestion was experienced on the way.
+    pub const CE: Self = Self(3);
+}
+
 /// What a SYN announces. Each is 0 when it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct SynOptions {
@@ -116,4 +131,21 @@ pub struct SynOptions {
     pub mss_bytes: u16,
     /// Window scale plus one, so that a scale of 0 differs from none (RFC 7323, section 2).
     pub window_scale_plus_1: u8,
+    /// Bits of [`SynOptions::SACK_PERMITTED`] and the like.
+    pub flags: u8,
+}
+
+impl SynOptions {
+    /// Selective acknowledgements are permitted (RFC 2018, section 2).
+    pub const SACK_PERMITTED: u8 = 1;
+    /// Timestamps are offered (RFC 7323, section 3.2).
+    pub const TIMESTAMPS: u8 = 2;
+    /// A Fast Open cookie is asked for or carried (RFC 7413, section 4.1.1).
+    pub const FAST_OPEN: u8 = 4;
+
+    /// Whether the bit is set.
+    #[inline(always)]
+    pub const fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }

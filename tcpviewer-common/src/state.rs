@@ -36,6 +36,9 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// How many there are, the unknown one included; their numbers are below it.
+    pub const COUNT: usize = 12;
+
     /// State of the end that sent `own`, given what the other end sent. Whatever was acknowledged counts as
     /// received; what was sent and not yet acknowledged does not.
     pub const fn of(own: &Half, other: &Half) -> Self {

@@ -3,10 +3,10 @@
 //! record's lock held, so it calls nothing, allocates nothing and has no loop without a bound.
 
 use crate::{
-    analysis::{Class, analyse, close, dig, fill},
-    connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, TimedSegment},
+    analysis::{Class, analyse, close, dig, fill, repeated_packets},
+    connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, SocketSample, TimedSegment},
     limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
-    segment::{Flags, Segment},
+    segment::{Ecn, Flags, Segment, SynOptions},
     seq,
 };
 
@@ -83,6 +83,18 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     count(own, segment, seen.now_ns);
     control(own, other, segment);
 
+    if segment.payload_bytes > 0 && class == Class::New {
+        let from_high = match seen.side {
+            Side::Low => 0,
+            Side::High => ConnectionRecord::PAYLOAD_FROM_HIGH,
+        };
+        if record.payload_ns != 0 && record.flags & ConnectionRecord::PAYLOAD_FROM_HIGH != from_high {
+            take_response(own, seen.now_ns.saturating_sub(record.payload_ns));
+        }
+        record.flags = record.flags & !ConnectionRecord::PAYLOAD_FROM_HIGH | from_high;
+        record.payload_ns = seen.now_ns;
+    }
+
     if segment.flags.opens() {
         if record.answered_ns == 0 {
             record.syn_ns = seen.now_ns;
@@ -111,6 +123,16 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         opened,
         closed,
         retransmission: class == Class::Retransmission,
+    }
+}
+
+/// Takes what the kernel says of the socket that sends on this side.
+#[inline(always)]
+pub fn take_socket(record: &mut ConnectionRecord, side: Side, sample: SocketSample) {
+    let [low, high] = &mut record.halves;
+    match side {
+        Side::Low => low.socket = sample,
+        Side::High => high.socket = sample,
     }
 }
 
@@ -177,8 +199,9 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
         own.next_time = now;
     }
     match class {
-        Class::Probe | Class::KeepAlive => return,
-        Class::OutOfOrder | Class::Retransmission => repeat(own, segment, class),
+        Class::Probe => return,
+        Class::KeepAlive if length == 0 => return,
+        Class::KeepAlive | Class::OutOfOrder | Class::Retransmission => repeat(own, segment, class),
         Class::New => {
             let starts_new = !seq::before(segment.seq, own.next_seq);
             if starts_new && segment.seq != own.next_seq && !segment.flags.has(Flags::RST) {
@@ -206,8 +229,7 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
 fn repeat(own: &mut Half, segment: &Segment, class: Class) {
     let length = segment.sequence_length();
     let end = segment.seq.wrapping_add(length);
-    let whole = seq::before_or_at(end, own.next_seq);
-    let overlap = if whole {
+    let overlap = if seq::before_or_at(end, own.next_seq) {
         length
     } else {
         own.next_seq.wrapping_sub(segment.seq)
@@ -220,11 +242,10 @@ fn repeat(own: &mut Half, segment: &Segment, class: Class) {
         segment.payload_bytes
     } as u64;
     if class == Class::Retransmission {
-        own.retransmissions = own.retransmissions.wrapping_add(if whole {
-            segment.wire_packets
-        } else {
-            (overlap as u64 * segment.wire_packets as u64).div_ceil(length.max(1) as u64) as u32
-        });
+        own.retransmissions = own.retransmissions.wrapping_add(repeated_packets(own, segment));
+        if segment.flags.has(Flags::SYN) {
+            own.syn_retransmissions = own.syn_retransmissions.wrapping_add(1);
+        }
     }
     forget_timed(own, segment.seq);
 }
@@ -323,7 +344,23 @@ fn take_sample(half: &mut Half, ticks: u32) {
     half.rtt_samples = half.rtt_samples.saturating_add(1);
 }
 
-/// Notes SYN, FIN and RST.
+/// Takes the time from the end of a question to the beginning of its answer.
+#[inline(always)]
+fn take_response(own: &mut Half, elapsed_ns: u64) {
+    let ticks = elapsed_ns >> 8;
+    own.responses = own.responses.saturating_add(1);
+    own.response_total = own.response_total.saturating_add(ticks);
+    own.response_last = if ticks > u32::MAX as u64 {
+        u32::MAX
+    } else {
+        ticks as u32
+    };
+    if own.response_last > own.response_max {
+        own.response_max = own.response_last;
+    }
+}
+
+/// Notes SYN, FIN, RST and the marks of congestion.
 #[inline(always)]
 fn control(own: &mut Half, other: &Half, segment: &Segment) {
     if segment.flags.has(Flags::SYN) {
@@ -333,6 +370,12 @@ fn control(own: &mut Half, other: &Half, segment: &Segment) {
         own.flags |= Half::SYN;
         own.mss_bytes = segment.options.mss_bytes;
         own.window_scale_plus_1 = segment.options.window_scale_plus_1;
+        own.flags |= announced(segment);
+    } else if segment.flags.has(Flags::ECE) {
+        own.ecn_echoed = own.ecn_echoed.wrapping_add(segment.wire_packets);
+    }
+    if segment.ecn == Ecn::CE {
+        own.ecn_marked = own.ecn_marked.wrapping_add(segment.wire_packets);
     }
     if segment.flags.has(Flags::FIN) && !own.has(Half::FIN) {
         own.fin_end = segment.seq.wrapping_add(segment.sequence_length());
@@ -344,7 +387,29 @@ fn control(own: &mut Half, other: &Half, segment: &Segment) {
     }
     if segment.flags.has(Flags::RST) {
         own.flags |= Half::RST;
+        own.resets = own.resets.wrapping_add(1);
     }
+}
+
+/// What a SYN or SYN-ACK announces, as flags of its half.
+#[inline(always)]
+fn announced(segment: &Segment) -> u32 {
+    let mut flags = 0;
+    if segment.options.has(SynOptions::SACK_PERMITTED) {
+        flags |= Half::SACK_PERMITTED;
+    }
+    if segment.options.has(SynOptions::TIMESTAMPS) {
+        flags |= Half::TIMESTAMPS;
+    }
+    if segment.options.has(SynOptions::FAST_OPEN) {
+        flags |= Half::FAST_OPEN;
+    }
+    // The SYN asks with both flags, the SYN-ACK agrees with ECE alone.
+    let reduced = segment.flags.has(Flags::CWR);
+    if segment.flags.has(Flags::ECE) && reduced == segment.flags.opens() {
+        flags |= Half::ECN;
+    }
+    flags
 }
 
 #[cfg(test)]

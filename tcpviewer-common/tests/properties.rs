@@ -5,15 +5,16 @@ use proptest::{collection::vec, prelude::*};
 use tcpviewer_common::{
     connection::{ConnectionRecord, Half, Place, Side},
     parse::{Captured, Link, parse},
-    segment::{Flags, Segment, SynOptions, mapped},
+    segment::{Ecn, Flags, Segment, SynOptions, mapped},
     tracker::{Sighting, observe, replaces},
 };
 
 /// A segment of a small conversation: sequence numbers close together, so that they meet and overlap.
 fn segments() -> impl Strategy<Value = (bool, Segment, u64)> {
     let numbers = (0_u32..3_000, 0_u32..3_000, 0_u32..1_500, any::<u16>(), 1_u32..4);
-    (any::<bool>(), numbers, any::<u8>(), 0_u64..2_000_000_000).prop_map(
-        |(from_low, numbers, flags, pause_ns)| {
+    let bits = (any::<u8>(), 0_u8..4, 0_u8..8);
+    (any::<bool>(), numbers, bits, 0_u64..2_000_000_000).prop_map(
+        |(from_low, numbers, (flags, ecn, options), pause_ns)| {
             let (seq, ack, payload_bytes, window, wire_packets) = numbers;
             let segment = Segment {
                 source: mapped([10, 0, 0, 1]),
@@ -28,7 +29,11 @@ fn segments() -> impl Strategy<Value = (bool, Segment, u64)> {
                 wire_packets,
                 window,
                 flags: Flags(flags),
-                options: SynOptions::default(),
+                ecn: Ecn(ecn),
+                options: SynOptions {
+                    flags: options,
+                    ..SynOptions::default()
+                },
             };
             (from_low, segment, pause_ns)
         },
@@ -64,7 +69,7 @@ fn follow(conversation: &[(bool, Segment, u64)], mirrored: bool) -> Vec<Connecti
     records
 }
 
-fn counters(half: &Half) -> [u64; 6] {
+fn counters(half: &Half) -> [u64; 12] {
     [
         half.packets,
         half.wire_bytes,
@@ -72,6 +77,12 @@ fn counters(half: &Half) -> [u64; 6] {
         half.retransmitted_bytes,
         u64::from(half.retransmissions),
         u64::from(half.rtt_samples),
+        u64::from(half.resets),
+        u64::from(half.ecn_marked),
+        u64::from(half.ecn_echoed),
+        u64::from(half.responses),
+        u64::from(half.response_max),
+        half.response_total,
     ]
 }
 

@@ -2,10 +2,13 @@
 #![no_std]
 #![no_main]
 
+mod clock;
+mod half_open;
 mod maps;
 mod observe;
 mod packet;
 mod report;
+mod socket;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
 use tcpviewer_common::parse::Link;

@@ -7,6 +7,7 @@ use aya_ebpf::{
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionSlot},
     event::{ConnectionEvent, PacketEvent, Settings},
+    half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
     segment::Segment,
@@ -23,6 +24,15 @@ pub(crate) static CONNECTIONS: HashMap<
     { DEFAULT_MAX_CONNECTIONS as usize },
     ON_DEMAND,
 > = HashMap::new();
+
+/// The ring of connections that were not confirmed when they began.
+#[btf_map]
+pub(crate) static HALF_OPEN: Array<HalfOpen, { half_open::places(DEFAULT_MAX_CONNECTIONS) as usize }> =
+    Array::new();
+
+/// How far that ring is.
+#[btf_map]
+pub(crate) static HALF_OPEN_CURSOR: Array<HalfOpenCursor, 1> = Array::new();
 
 /// Connections that opened, changed or closed.
 #[btf_map]

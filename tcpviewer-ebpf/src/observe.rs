@@ -4,12 +4,13 @@
 
 use aya_ebpf::{
     bindings::BPF_NOEXIST,
-    helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_spin_lock, bpf_spin_unlock},
+    helpers::{bpf_get_smp_processor_id, bpf_spin_lock, bpf_spin_unlock},
     programs::TcContext,
 };
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Place},
     event::Settings,
+    half_open::is_confirmed,
     ledger::LedgerCounters,
     parse::{Link, Skip, parse},
     segment::Segment,
@@ -17,9 +18,11 @@ use tcpviewer_common::{
 };
 
 use crate::{
+    clock, half_open,
     maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report,
+    socket::{self, TcpSocket},
 };
 
 /// More than the longest chain of headers that is followed.
@@ -93,21 +96,29 @@ fn track(
     // SAFETY: this CPU's own entry, which was just written.
     let segment = unsafe { &*segment };
     let (key, side) = ConnectionKey::of(segment);
-    let Some(slot) = find_or_create(context, &key) else {
-        ledger.packets_table_full += 1;
-        return;
-    };
     let seen = Sighting {
         side,
         place,
-        // SAFETY: a helper without preconditions.
-        now_ns: unsafe { bpf_ktime_get_boot_ns() },
+        now_ns: clock::now_ns(context),
         new_id: next_id(ledger, settings),
+    };
+    let Some(slot) = find_or_create(context, &key, seen.now_ns, ledger, settings) else {
+        ledger.packets_table_full += 1;
+        return;
     };
     if segment.flags.opens() {
         replace(&key, slot, segment, seen, ledger);
     }
-    let (outcome, due, id) = change(slot, segment, seen, settings.update_interval_ns);
+    let socket = if place.is_egress() && socket::is_due(slot, segment, seen) {
+        TcpSocket::of(context)
+    } else {
+        None
+    };
+    let Some((outcome, due, id)) = change(slot, segment, seen, socket, settings.update_interval_ns) else {
+        // Another CPU is about to take the record out of the map.
+        ledger.packets_table_full += 1;
+        return;
+    };
     if !outcome.counted {
         ledger.packets_seen_elsewhere += 1;
         return;
@@ -115,9 +126,14 @@ fn track(
     ledger.packets_tracked += 1;
     if outcome.opened {
         ledger.opened += 1;
-    }
-    if due || outcome.opened || outcome.closed {
-        report::connection(&key, slot, seen.now_ns, outcome.opened || outcome.closed, ledger);
+        if half_open::enter(&key, id, seen.now_ns, ledger, settings) {
+            withhold(slot, id);
+            ledger.connections_withheld += 1;
+        } else {
+            report::connection(&key, slot, seen.now_ns, true, ledger);
+        }
+    } else if due {
+        report::connection(&key, slot, seen.now_ns, outcome.closed, ledger);
     }
     if settings.watch_packets != 0 {
         report::packet(segment, seen, id, outcome.retransmission, ledger);
@@ -126,16 +142,38 @@ fn track(
 
 /// The entry of a connection. `None` where there is no room for a new one.
 #[inline(always)]
-fn find_or_create(context: &TcContext, key: &ConnectionKey) -> Option<*mut ConnectionSlot> {
+fn find_or_create(
+    context: &TcContext,
+    key: &ConnectionKey,
+    now_ns: u64,
+    ledger: &mut LedgerCounters,
+    settings: &Settings,
+) -> Option<*mut ConnectionSlot> {
     if let Some(slot) = CONNECTIONS.get_ptr_mut(key) {
         return Some(slot);
     }
-    // It may exist by now: then another CPU has just made it.
-    let vacant: &ConnectionSlot = &VACANT;
-    if CONNECTIONS.insert(key, vacant, u64::from(BPF_NOEXIST)).is_err() {
-        aya_log_ebpf::debug!(context, "no new entry in the connection map");
+    if !create(key, ledger) {
+        // It may exist by now: then another CPU has just made it.
+        if let Some(slot) = CONNECTIONS.get_ptr_mut(key) {
+            return Some(slot);
+        }
+        half_open::make_room(now_ns, ledger, settings);
+        if !create(key, ledger) {
+            aya_log_ebpf::debug!(context, "no new entry in the connection map");
+        }
     }
     CONNECTIONS.get_ptr_mut(key)
+}
+
+/// Makes an entry for a new connection, if there is room.
+#[inline(always)]
+fn create(key: &ConnectionKey, ledger: &mut LedgerCounters) -> bool {
+    let vacant: &ConnectionSlot = &VACANT;
+    if CONNECTIONS.insert(key, vacant, u64::from(BPF_NOEXIST)).is_err() {
+        return false;
+    }
+    ledger.connections_entered += 1;
+    true
 }
 
 /// An id that no other CPU gives.
@@ -164,29 +202,55 @@ fn replace(
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
         bpf_spin_lock(&raw mut (*slot).lock as *mut _);
-        if tracker::replaces(&(*slot).record, segment, seen.side) {
+        let is_given_up = (*slot).record.has(ConnectionRecord::GIVEN_UP);
+        if !is_given_up && tracker::replaces(&(*slot).record, segment, seen.side) {
             (*slot).record = ConnectionRecord::VACANT;
         }
         bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
     }
 }
 
-/// Lets the tracker change the record. Returns what that did, whether a report is due, and the record's id.
+/// Lets the tracker change the record. Returns what that did, whether a report is due, and the record's id; `None`
+/// where the record is on its way out of the map.
 #[inline(always)]
 fn change(
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: Sighting,
+    socket: Option<TcpSocket>,
     update_interval_ns: u64,
-) -> (Outcome, bool, u64) {
+) -> Option<(Outcome, bool, u64)> {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
         bpf_spin_lock(&raw mut (*slot).lock as *mut _);
         let record = &mut (*slot).record;
+        if record.has(ConnectionRecord::GIVEN_UP) {
+            bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+            return None;
+        }
         let outcome = tracker::observe(record, segment, seen);
-        let due = record.is_due(seen.now_ns, update_interval_ns);
+        if let Some(socket) = socket {
+            tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
+        }
+        let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
+        let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, update_interval_ns));
         let id = record.id;
         bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
-        (outcome, due, id)
+        Some((outcome, due, id))
+    }
+}
+
+/// Leaves the report of a new connection for the time when it is confirmed.
+#[inline(always)]
+fn withhold(slot: *mut ConnectionSlot, id: u64) {
+    // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
+    unsafe {
+        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        let record = &mut (*slot).record;
+        // Another CPU may have reported it already.
+        if record.id == id && record.emitted_ns == 0 {
+            record.flags |= ConnectionRecord::WITHHELD;
+        }
+        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
     }
 }

@@ -10,7 +10,7 @@ use aya_ebpf::{
     helpers::{bpf_spin_lock, bpf_spin_unlock},
 };
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionSlot},
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
     event::{ConnectionEvent, PacketEvent},
     ledger::LedgerCounters,
     limits::{URGENT_WAKEUP_NS, WAKEUP_NS},
@@ -41,6 +41,7 @@ pub(crate) fn connection(
         (*event).padding = 0;
         bpf_spin_lock(&raw mut (*slot).lock as *mut _);
         (*slot).record.emitted_ns = now_ns;
+        (*slot).record.flags &= !ConnectionRecord::WITHHELD;
         (*event).record = (*slot).record;
         bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
     }

@@ -11,6 +11,7 @@ mod streams;
 mod selection;
 mod connections;
 mod packets;
+mod stats;
 mod status;
 mod convert;
 

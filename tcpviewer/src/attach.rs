@@ -62,7 +62,7 @@ pub enum AttachError {
 pub type StatusRequest = oneshot::Sender<AttachStatus>;
 
 /// The state of the interfaces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AttachStatus {
     /// Selected interfaces.
     pub interfaces: Vec<Interface>,

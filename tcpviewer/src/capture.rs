@@ -10,8 +10,15 @@ pub mod kernel;
 
 pub mod replay;
 
-use std::{io, sync::Arc, time::Duration};
+pub mod playback;
 
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tcpviewer_common::connection::ConnectionKey;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -24,7 +31,7 @@ use self::{
 };
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample},
+    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample, SampleBatch},
 };
 
 /// Rings are drained this often while they have content.
@@ -66,12 +73,14 @@ pub struct CaptureStatus {
     pub tracked: u64,
     /// Memory of the kernel maps, bytes.
     pub kernel_map_bytes: Option<u64>,
+    /// The time in the capture that is played.
+    pub capture_time: Option<SystemTime>,
 }
 
 /// Where results go.
 pub struct Outlets {
     /// Samples, to the table.
-    pub samples: mpsc::Sender<Vec<Sample>>,
+    pub samples: mpsc::Sender<SampleBatch>,
     /// Packets, to whoever watches.
     pub packets: mpsc::Sender<PacketBatch>,
 }
@@ -96,7 +105,7 @@ pub async fn run(
     let mut loss_check = interval(LOSS_CHECK);
     loss_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut empty_drains = 0;
-    let mut losses = Losses::default();
+    let (mut lost, mut withheld) = (Losses::default(), Losses::default());
     loop {
         let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
         let next_check = followed
@@ -111,8 +120,9 @@ pub async fn run(
                 Some(Request::Status(reply)) => {
                     let status = CaptureStatus {
                         ledger: kernel.ledger()?,
-                        tracked: followed.len() as u64,
+                        tracked: kernel.tracked()?,
                         kernel_map_bytes: kernel.map_bytes(),
+                        capture_time: None,
                     };
                     // Who asked may have gone; then nobody misses the answer.
                     reply.send(status).ok();
@@ -130,8 +140,14 @@ pub async fn run(
                 continue;
             }
             _ = loss_check.tick() => {
-                if losses.are_over(kernel.ledger()?.connection_events_lost) {
-                    find_unreported(&mut kernel, &mut followed, &outlets).await?;
+                let ledger = kernel.ledger()?;
+                if lost.are_over(ledger.connection_events_lost) {
+                    let all = kernel.keys()?;
+                    find_unreported(all, &kernel, &mut followed, &outlets).await?;
+                }
+                if withheld.are_over(ledger.connections_withheld) {
+                    let newest = kernel.newest_half_open()?;
+                    find_unreported(newest, &kernel, &mut followed, &outlets).await?;
                 }
                 continue;
             }
@@ -141,7 +157,7 @@ pub async fn run(
     }
 }
 
-/// Reports that were lost, as they are counted once per [`LOSS_CHECK`].
+/// Reports that were lost or withheld, as they are counted once per [`LOSS_CHECK`].
 #[derive(Default)]
 struct Losses {
     newest: u64,
@@ -176,7 +192,11 @@ async fn take_events(
         }
         any = true;
         for sample in &batch {
-            followed.reported(sample, boot_ns());
+            if sample.is_last {
+                followed.forget(&sample.key);
+            } else {
+                followed.reported(sample, boot_ns());
+            }
         }
         hand_on(outlets, batch).await;
     }
@@ -205,7 +225,9 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
     let now_ns = boot_ns();
     for key in followed.due(now_ns, BATCH) {
         let Some(mut sample) = kernel.look_up(&key)? else {
+            // It was given up, and the report of that was lost.
             followed.forget(&key);
+            batch.push(Sample::gone(key));
             continue;
         };
         match followed.check(&sample, now_ns) {
@@ -223,22 +245,24 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
     Ok(())
 }
 
-/// After reports were lost: reads the map through for connections nobody has heard of.
+/// After reports were lost or withheld: looks up those of these connections that nobody has heard of.
 async fn find_unreported(
-    kernel: &mut Kernel,
+    keys: Vec<ConnectionKey>,
+    kernel: &Kernel,
     followed: &mut Followed,
     outlets: &Outlets,
 ) -> Result<(), CaptureError> {
-    let unknown: Vec<_> = kernel
-        .keys()?
-        .into_iter()
-        .filter(|key| !followed.knows(key))
-        .collect();
-    tracing::debug!(connections = unknown.len(), "reports were lost; found in the map");
+    let unknown: Vec<_> = keys.into_iter().filter(|key| !followed.knows(key)).collect();
+    tracing::debug!(
+        connections = unknown.len(),
+        "reports were lost or withheld; looked up"
+    );
     for keys in unknown.chunks(BATCH) {
         let mut batch = Vec::new();
         for key in keys {
-            if let Some(sample) = kernel.look_up(key)? {
+            if let Some(sample) = kernel.look_up(key)?
+                && !sample.is_last
+            {
                 followed.reported(&sample, boot_ns());
                 batch.push(sample);
             }
@@ -248,8 +272,12 @@ async fn find_unreported(
     Ok(())
 }
 
-async fn hand_on(outlets: &Outlets, batch: Vec<Sample>) {
-    if !batch.is_empty() {
+async fn hand_on(outlets: &Outlets, samples: Vec<Sample>) {
+    if !samples.is_empty() {
+        let batch = SampleBatch {
+            at: Instant::now(),
+            samples,
+        };
         // The receiver is gone only when the daemon stops.
         outlets.samples.send(batch).await.ok();
     }

@@ -3,11 +3,16 @@
 pub mod run;
 pub mod list;
 pub mod watch;
+pub mod show;
+pub mod packets;
+pub mod stats;
 pub mod replay;
 pub mod status;
 pub mod filter;
 pub mod client;
 pub mod selection;
+mod signals;
+mod stoppable;
 mod mirror;
 mod view;
 mod table;
@@ -36,6 +41,12 @@ pub enum Subcommands {
     List(list::ListArgs),
     /// Follow the connections as they change.
     Watch(watch::WatchArgs),
+    /// Show all that is known of one connection.
+    Show(show::ShowArgs),
+    /// Show packets as they pass, headers only.
+    Packets(packets::PacketsArgs),
+    /// Show sums over the open connections: rates, RTTs, the busiest peers and ports.
+    Stats(stats::StatsArgs),
     /// List the connections of a capture file; needs neither privileges nor a daemon.
     Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.

@@ -207,12 +207,7 @@ impl Config {
                 DEFAULT_UPDATE_INTERVAL,
                 Duration::from_millis(10)..=Duration::from_secs(60),
             )?,
-            keep_closed: duration(
-                "keep-closed",
-                args.keep_closed.or(file.keep_closed),
-                DEFAULT_KEEP_CLOSED,
-                Duration::ZERO..=Duration::from_secs(24 * 3600),
-            )?,
+            keep_closed: keep_closed(args.keep_closed.or(file.keep_closed), DEFAULT_KEEP_CLOSED)?,
             listen: listen(
                 args.listen.or(file.listen),
                 args.insecure || file.insecure.unwrap_or(false),
@@ -263,7 +258,12 @@ fn selector(name: &str) -> Result<InterfaceSelector, ConfigError> {
     Ok(InterfaceSelector::Name(name.to_owned()))
 }
 
-fn max_connections(given: Option<u32>) -> Result<u32, ConfigError> {
+/// How many connections there may be, if that many fit.
+///
+/// # Errors
+///
+/// When it is too few or too many.
+pub fn max_connections(given: Option<u32>) -> Result<u32, ConfigError> {
     let number = given.unwrap_or(DEFAULT_MAX_CONNECTIONS);
     if (16..=16_777_216).contains(&number) {
         return Ok(number);
@@ -273,6 +273,20 @@ fn max_connections(given: Option<u32>) -> Result<u32, ConfigError> {
         value: number.to_string(),
         reason: String::from("must be from 16 to 16777216"),
     })
+}
+
+/// How long an ended connection stays listed, if that fits.
+///
+/// # Errors
+///
+/// When it is no time, or too long.
+pub fn keep_closed(given: Option<String>, default: Duration) -> Result<Duration, ConfigError> {
+    duration(
+        "keep-closed",
+        given,
+        default,
+        Duration::ZERO..=Duration::from_secs(24 * 3600),
+    )
 }
 
 fn duration(
@@ -299,7 +313,12 @@ fn duration(
     )))
 }
 
-fn listen(given: Option<String>, insecure: bool) -> Result<SocketAddr, ConfigError> {
+/// Where to listen; other than the loopback only if that is wanted.
+///
+/// # Errors
+///
+/// When it is no address, or one that other hosts can reach.
+pub fn listen(given: Option<String>, insecure: bool) -> Result<SocketAddr, ConfigError> {
     let Some(value) = given else {
         return Ok(DEFAULT_LISTEN);
     };

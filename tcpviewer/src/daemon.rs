@@ -1,6 +1,8 @@
 //! Builds the stages from top to bottom, joins them, and takes them down again: the only place that knows
 //! their order. In: the configuration and a signal to stop. Out: nothing left behind.
 
+pub mod playback;
+
 use std::{
     fs,
     sync::Arc,
@@ -9,13 +11,15 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
+    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
+    time::Instant,
 };
 
 use crate::{
     api::{self, ApiContext},
-    attach::{Attach, StatusRequest, load},
+    attach::{Attach, AttachStatus, StatusRequest, load},
     capture::{self, Outlets, Request, boot_ns},
     config::Config,
     model::{Clock, Command, Delta, Identity, InterfaceNames, PacketBatch, Status},
@@ -49,47 +53,90 @@ pub async fn run(
     let (ebpf, maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
     let attach = Attach::start(ebpf, &config.attach, Arc::clone(&names)).await?;
 
-    let identity = Arc::new(identity(&config)?);
-    let board = Arc::new(Board::new(identity.instance));
-    let packet_board = Arc::new(PacketBoard::new());
-    let (samples, samples_in) = mpsc::channel(QUEUE);
-    let (packets, packets_in) = mpsc::channel(QUEUE);
-    let (deltas, deltas_in) = mpsc::channel(QUEUE);
+    let identity = Identity {
+        kernel_release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        ..identity(config.update_interval, config.keep_closed)?
+    };
+    let mut stages = JoinSet::new();
+    let live = Table::new(
+        clock,
+        config.update_interval,
+        config.keep_closed,
+        config.attach.max_connections as usize,
+    );
+    let (outlets, boards) = publish(
+        &mut stages,
+        identity.instance,
+        live,
+        config.update_interval,
+        Instant::now,
+    );
     let (commands, commands_in) = mpsc::channel(QUEUE);
     let (attach_requests, attach_requests_in) = mpsc::channel(QUEUE);
     let (capture_requests, capture_requests_in) = mpsc::channel(QUEUE);
-
-    let mut stages = JoinSet::new();
     stages.spawn(async move {
         attach.run(attach_requests_in).await;
         Ok(())
     });
-    let outlets = Outlets { samples, packets };
     let interval = config.update_interval;
     stages.spawn(async move {
         capture::run(maps, names, clock, interval, capture_requests_in, outlets)
             .await
             .map_err(Into::into)
     });
-    let live = Table::new(clock, config.update_interval, config.keep_closed);
-    stages.spawn(async move {
-        table::run(live, samples_in, deltas).await;
-        Ok(())
-    });
-    stages.spawn(publish_deltas(deltas_in, Arc::clone(&board)));
-    stages.spawn(publish_packets(packets_in, Arc::clone(&packet_board)));
     stages.spawn(carry_back(
         commands_in,
-        attach_requests,
+        Some(attach_requests),
         capture_requests,
         capacity,
     ));
-
     ready(address);
+    serve(listener, identity, boards, commands, stages, stop).await
+}
+
+/// What subscribers read.
+struct Boards {
+    connections: Arc<Board>,
+    packets: Arc<PacketBoard>,
+}
+
+/// Starts the stages behind a source: the table, which goes by the time that `now` reads, and the boards.
+fn publish(
+    stages: &mut JoinSet<anyhow::Result<()>>,
+    instance: u64,
+    live: Table,
+    between_ticks: Duration,
+    now: impl Fn() -> Instant + Send + 'static,
+) -> (Outlets, Boards) {
+    let boards = Boards {
+        connections: Arc::new(Board::new(instance)),
+        packets: Arc::new(PacketBoard::new()),
+    };
+    let (samples, samples_in) = mpsc::channel(QUEUE);
+    let (packets, packets_in) = mpsc::channel(QUEUE);
+    let (deltas, deltas_in) = mpsc::channel(QUEUE);
+    stages.spawn(async move {
+        table::run(live, between_ticks, now, samples_in, deltas).await;
+        Ok(())
+    });
+    stages.spawn(publish_deltas(deltas_in, Arc::clone(&boards.connections)));
+    stages.spawn(publish_packets(packets_in, Arc::clone(&boards.packets)));
+    (Outlets { samples, packets }, boards)
+}
+
+/// Serves the boards until `stop` is ready or a stage fails, then waits for the stages to end.
+async fn serve(
+    listener: TcpListener,
+    identity: Identity,
+    boards: Boards,
+    commands: mpsc::Sender<Command>,
+    mut stages: JoinSet<anyhow::Result<()>>,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
     let context = ApiContext {
-        identity,
-        board,
-        packets: packet_board,
+        identity: Arc::new(identity),
+        board: boards.connections,
+        packets: boards.packets,
         commands,
     };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -133,7 +180,7 @@ async fn publish_packets(
 /// The way back: takes users' wishes to the stage that can fulfil them.
 async fn carry_back(
     mut commands: mpsc::Receiver<Command>,
-    attach: mpsc::Sender<StatusRequest>,
+    attach: Option<mpsc::Sender<StatusRequest>>,
     capture: mpsc::Sender<Request>,
     capacity: u64,
 ) -> anyhow::Result<()> {
@@ -141,11 +188,17 @@ async fn carry_back(
         match command {
             Command::WatchPackets(on) => capture.send(Request::WatchPackets(on)).await?,
             Command::Status(reply) => {
-                let (from_attach, attach_status) = oneshot::channel();
                 let (from_capture, capture_status) = oneshot::channel();
-                attach.send(from_attach).await?;
                 capture.send(Request::Status(from_capture)).await?;
-                let (attach, capture) = (attach_status.await?, capture_status.await?);
+                let attach = match &attach {
+                    Some(attach) => {
+                        let (from_attach, attach_status) = oneshot::channel();
+                        attach.send(from_attach).await?;
+                        attach_status.await?
+                    }
+                    None => AttachStatus::default(),
+                };
+                let capture = capture_status.await?;
                 // Who asked may have gone; then nobody misses the answer.
                 let status = Status {
                     interfaces: attach.interfaces,
@@ -153,6 +206,7 @@ async fn carry_back(
                     tracked: capture.tracked,
                     capacity,
                     kernel_map_bytes: capture.kernel_map_bytes,
+                    capture_time: capture.capture_time,
                     degradations: attach.degradations,
                 };
                 reply.send(status).ok();
@@ -162,15 +216,16 @@ async fn carry_back(
     Ok(())
 }
 
-fn identity(config: &Config) -> anyhow::Result<Identity> {
+fn identity(update_interval: Duration, keep_closed: Duration) -> anyhow::Result<Identity> {
     let system = rustix::system::uname();
     Ok(Identity {
         instance: random_instance()?,
         host_name: system.nodename().to_string_lossy().into_owned(),
-        kernel_release: system.release().to_string_lossy().into_owned(),
+        kernel_release: String::new(),
+        capture_file: String::new(),
         started_at: SystemTime::now(),
-        update_interval: config.update_interval,
-        keep_closed: config.keep_closed,
+        update_interval,
+        keep_closed,
     })
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser as _;
 use tcpviewer::{
-    cli::{Cli, ClientError, Subcommands, filter, list, replay, run, status, watch},
+    cli::{Cli, ClientError, Subcommands, filter, list, packets, replay, run, show, stats, status, watch},
     config::ConfigError,
 };
 
@@ -19,7 +19,10 @@ async fn main() -> ExitCode {
         Subcommands::Run(args) => run::run(args).await,
         Subcommands::List(args) => list::list(args).await.map_err(Into::into),
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
-        Subcommands::Replay(args) => replay::replay(args),
+        Subcommands::Show(args) => show::show(args).await.map_err(Into::into),
+        Subcommands::Packets(args) => packets::packets(args).await.map_err(Into::into),
+        Subcommands::Stats(args) => stats::stats(args).await.map_err(Into::into),
+        Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
         Subcommands::Filter(args) => filter::filter(args).map_err(Into::into),
     };

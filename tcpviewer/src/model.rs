@@ -14,7 +14,7 @@ use tcpviewer_common::{
     segment::Address,
     state::TcpState,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Connection {
     pub last_seen: SystemTime,
     /// When and how it ended; `None` while it lives.
     pub closed: Option<Closed>,
+    /// Whether both ends agreed to explicit congestion notification; `None` until both SYNs were seen.
+    pub ecn: Option<bool>,
 }
 
 impl Connection {
@@ -60,12 +62,12 @@ impl Connection {
         }
     }
 
-    /// RTT between this host and the far end; the sum of both halves for traffic that passes through.
-    /// `None` until there is a sample of all that is needed.
+    /// RTT between this host and the far end: the kernel's own where the socket is known; the sum of both halves
+    /// for traffic that passes through. `None` until there is a sample of all that is needed.
     pub fn rtt(&self) -> Option<Rtt> {
         match self.local_end {
-            Some(LocalEnd::Destination) => self.received.rtt,
-            Some(LocalEnd::Source | LocalEnd::Both) => self.sent.rtt,
+            Some(LocalEnd::Destination) => self.received.local_rtt(),
+            Some(LocalEnd::Source | LocalEnd::Both) => self.sent.local_rtt(),
             Some(LocalEnd::Neither) => Some(self.sent.rtt?.plus(self.received.rtt?)),
             None => self.sent.rtt.or(self.received.rtt),
         }
@@ -111,6 +113,8 @@ pub struct Half {
     pub fast_retransmissions: u64,
     /// Those of what was already acknowledged.
     pub spurious_retransmissions: u64,
+    /// Those that carry a SYN.
+    pub syn_retransmissions: u64,
     /// Packets that were overtaken on the way.
     pub out_of_order: u64,
     /// ACKs that say again what the last one said.
@@ -123,6 +127,12 @@ pub struct Half {
     pub keep_alives: u64,
     /// Packets that begin beyond the next sequence number.
     pub lost_segments: u64,
+    /// Packets with RST.
+    pub resets: u64,
+    /// Packets that a router marked for congestion.
+    pub ecn_marked: u64,
+    /// Packets that tell the other end of such marks.
+    pub ecn_echoed: u64,
     /// TCP payload per second over the last update interval.
     pub payload_bytes_per_second: u64,
     /// Packets per second over the last update interval.
@@ -137,36 +147,123 @@ pub struct Half {
     pub mss_bytes: Option<u32>,
     /// Window scale announced in the SYN, shift count.
     pub window_scale: Option<u32>,
-    /// RTT of this direction's data: from this host to the receiver and back.
+    /// Whether the SYN permits selective acknowledgements; `None` until one was seen, as for the next two.
+    pub sack_permitted: Option<bool>,
+    /// Whether the SYN offers timestamps.
+    pub timestamps: Option<bool>,
+    /// Whether the SYN asks for or carries a Fast Open cookie.
+    pub fast_open: Option<bool>,
+    /// Sequence space sent and not yet acknowledged, bytes.
+    pub in_flight_bytes: Option<u32>,
+    /// What may still be sent into the other side's window, bytes.
+    pub usable_window_bytes: Option<u32>,
+    /// RTT of this direction's data on the wire: from this host to the receiver and back.
     pub rtt: Option<Rtt>,
+    /// Times of this direction's answers; `None` until there was one.
+    pub response: Option<Response>,
+    /// What the kernel says of the socket that sends; `None` where that is not this host's.
+    pub socket: Option<Socket>,
+}
+
+impl Half {
+    /// RTT of data that a socket of this host sends: what its kernel says, else what was measured on the wire.
+    fn local_rtt(&self) -> Option<Rtt> {
+        let of_socket = |socket: Socket| {
+            Some(Rtt {
+                source: RttSource::Socket,
+                srtt_us: socket.srtt_us?,
+                min_us: socket.min_rtt_us?,
+                rttvar_us: None,
+                max_us: None,
+                last_us: None,
+                samples: None,
+            })
+        };
+        self.socket.and_then(of_socket).or(self.rtt)
+    }
+}
+
+/// How long a side took to answer the other's payload with its own, microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// How many answers there were.
+    pub count: u64,
+    /// Newest time.
+    pub last_us: u64,
+    /// Mean time.
+    pub mean_us: u64,
+    /// Longest time.
+    pub max_us: u64,
+}
+
+/// What the kernel says of a TCP socket. Segments are of `mss_bytes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// When it was looked at.
+    pub sampled_at: SystemTime,
+    /// Smoothed RTT, microseconds; `None` before the first sample.
+    pub srtt_us: Option<u32>,
+    /// Smallest RTT of the last minutes, microseconds; `None` before the first sample.
+    pub min_rtt_us: Option<u32>,
+    /// Congestion window, segments.
+    pub congestion_window: u32,
+    /// Slow start threshold, segments; `None` until the first loss.
+    pub slow_start_threshold: Option<u32>,
+    /// Maximum segment size in use, bytes.
+    pub mss_bytes: u32,
+    /// Segments in flight.
+    pub in_flight: u32,
+    /// Segments in flight that were sent again.
+    pub retransmitted: u32,
+    /// Segments in flight that are taken for lost.
+    pub lost: u32,
+    /// Segments in flight that the other end has, out of order.
+    pub sacked: u32,
+    /// Segments sent again since the connection began.
+    pub retransmissions: u64,
+    /// Newest delivery rate, payload bytes per second; `None` before the first measurement.
+    pub delivery_rate_bytes_per_second: Option<u64>,
+}
+
+/// Where a round-trip time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RttSource {
+    /// Measured on the wire at this host.
+    Wire,
+    /// The kernel's own, of this host's socket.
+    Socket,
 }
 
 /// Round-trip times, microseconds (RFC 6298; samples by Karn's rule).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rtt {
+    /// Where it comes from. Of a socket's, only `srtt_us` and `min_us` are known.
+    pub source: RttSource,
     /// Smoothed RTT.
     pub srtt_us: u32,
     /// Smoothed mean deviation.
-    pub rttvar_us: u32,
+    pub rttvar_us: Option<u32>,
     /// Smallest sample.
     pub min_us: u32,
     /// Largest sample.
-    pub max_us: u32,
+    pub max_us: Option<u32>,
     /// Newest sample.
-    pub last_us: u32,
+    pub last_us: Option<u32>,
     /// Number of samples.
-    pub samples: u64,
+    pub samples: Option<u64>,
 }
 
 impl Rtt {
     /// The RTT of two paths one after the other; as many samples as the path with fewer has.
     fn plus(self, other: Self) -> Self {
+        let sum = |one: Option<u32>, two: Option<u32>| Some(one?.saturating_add(two?));
         Self {
+            source: self.source,
             srtt_us: self.srtt_us.saturating_add(other.srtt_us),
-            rttvar_us: self.rttvar_us.saturating_add(other.rttvar_us),
+            rttvar_us: sum(self.rttvar_us, other.rttvar_us),
             min_us: self.min_us.saturating_add(other.min_us),
-            max_us: self.max_us.saturating_add(other.max_us),
-            last_us: self.last_us.saturating_add(other.last_us),
+            max_us: sum(self.max_us, other.max_us),
+            last_us: sum(self.last_us, other.last_us),
             samples: self.samples.min(other.samples),
         }
     }
@@ -209,6 +306,8 @@ pub enum CloseReason {
     HandshakeTimeout,
     /// A new connection began on the same endpoints.
     Replaced,
+    /// It was half-open, and its place in the map was needed for a newer one.
+    GivenUp,
 }
 
 /// What a source learned of one connection: its record and the words that go with it.
@@ -222,6 +321,32 @@ pub struct Sample {
     pub interface: Arc<str>,
     /// Whether nothing more will come of it: its source follows it no longer.
     pub is_last: bool,
+}
+
+/// Samples on their way to the table.
+#[derive(Clone, Debug)]
+pub struct SampleBatch {
+    /// When they were made, by the clock that the table goes by.
+    pub at: Instant,
+    /// The samples, in the order they were made.
+    pub samples: Vec<Sample>,
+}
+
+impl Sample {
+    /// Word of a connection that left the kernel's map while nobody looked: its record is vacant.
+    pub fn gone(key: ConnectionKey) -> Self {
+        Self {
+            key,
+            record: ConnectionRecord::VACANT,
+            interface: "".into(),
+            is_last: true,
+        }
+    }
+
+    /// Whether the connection left the map while nobody looked, so that nothing but its end is known.
+    pub const fn is_gone(&self) -> bool {
+        self.record.id == 0
+    }
 }
 
 /// Packets on their way to whoever watches.
@@ -315,6 +440,8 @@ pub struct Totals {
     pub opened: u64,
     /// Connections ended since the start.
     pub closed: u64,
+    /// Ended connections that left the list before their time, because it was full.
+    pub dropped: u64,
     /// Packets on the wire per second.
     pub packets_per_second: u64,
     /// TCP payload bytes per second.
@@ -415,6 +542,10 @@ pub struct Ledger {
     pub packets_seen_elsewhere: u64,
     /// Packets of new connections for which the map had no room.
     pub packets_table_full: u64,
+    /// Half-open connections that gave their record to a newer one.
+    pub connections_given_up: u64,
+    /// Connections whose beginning was not reported, because half-open ones had to be given up at that time.
+    pub connections_withheld: u64,
     /// Connection events for which the ring buffer had no room.
     pub connection_events_lost: u64,
     /// Packet events for which the ring buffer had no room.
@@ -438,6 +569,8 @@ pub struct Status {
     pub capacity: u64,
     /// Memory of the kernel maps, bytes; `None` where the kernel does not say.
     pub kernel_map_bytes: Option<u64>,
+    /// The time in the capture that is played; `None` where none is, and before its first packet.
+    pub capture_time: Option<SystemTime>,
     /// What does not work here, or in a lesser way.
     pub degradations: Vec<Degradation>,
 }
@@ -451,6 +584,8 @@ pub struct Identity {
     pub host_name: String,
     /// Release of the running kernel; empty for a capture file.
     pub kernel_release: String,
+    /// The capture file that is played; empty where the source is the kernel.
+    pub capture_file: String,
     /// When the daemon started.
     pub started_at: SystemTime,
     /// A changing connection is published at most once per this interval.

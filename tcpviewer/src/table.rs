@@ -19,13 +19,15 @@ use tokio::{
 };
 
 use self::rates::Rates;
-use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, Totals};
+use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, SampleBatch, Totals};
 
 /// The table.
 pub struct Table {
     clock: Clock,
     update_interval: Duration,
     keep_closed: Duration,
+    /// Connections that are listed at most; ended ones make room for new ones.
+    max_listed: usize,
     revision: u64,
     /// Boxed, so that the map's own memory stays small when it doubles.
     rows: HashMap<u64, Box<Row>>,
@@ -53,17 +55,23 @@ struct Row {
 }
 
 /// Keeps the table until the samples end. Sends a delta whenever something changed, at most one per batch and
-/// tick.
-pub async fn run(mut table: Table, mut samples: mpsc::Receiver<Vec<Sample>>, deltas: mpsc::Sender<Delta>) {
-    let mut tick = interval(table.update_interval);
+/// tick. Between ticks the given time passes, whatever it is by the clock that `now` reads.
+pub async fn run(
+    mut table: Table,
+    between_ticks: Duration,
+    now: impl Fn() -> Instant,
+    mut samples: mpsc::Receiver<SampleBatch>,
+    deltas: mpsc::Sender<Delta>,
+) {
+    let mut tick = interval(between_ticks);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             batch = samples.recv() => match batch {
-                Some(batch) => table.take(batch, Instant::now()),
+                Some(SampleBatch { at, samples }) => table.take(samples, at),
                 None => return,
             },
-            now = tick.tick() => table.tick(now),
+            _ = tick.tick() => table.tick(now()),
         }
         if let Some(delta) = table.delta()
             && deltas.send(delta).await.is_err()
@@ -75,11 +83,12 @@ pub async fn run(mut table: Table, mut samples: mpsc::Receiver<Vec<Sample>>, del
 
 impl Table {
     /// An empty table.
-    pub fn new(clock: Clock, update_interval: Duration, keep_closed: Duration) -> Self {
+    pub fn new(clock: Clock, update_interval: Duration, keep_closed: Duration, max_listed: usize) -> Self {
         Self {
             clock,
             update_interval,
             keep_closed,
+            max_listed,
             revision: 0,
             rows: HashMap::new(),
             ids: HashMap::new(),
@@ -95,8 +104,13 @@ impl Table {
     /// Takes samples in, in the order they were made.
     pub fn take(&mut self, batch: Vec<Sample>, now: Instant) {
         for sample in batch {
-            self.take_one(sample, now);
+            if sample.is_gone() {
+                self.take_gone(&sample.key, now);
+            } else {
+                self.take_one(sample, now);
+            }
         }
+        self.make_room();
     }
 
     /// Lets rates of quiet connections fall to 0, and drops connections that ended long enough ago.
@@ -186,6 +200,15 @@ impl Table {
         }
     }
 
+    fn take_gone(&mut self, key: &ConnectionKey, now: Instant) {
+        if let Some(id) = self.ids.remove(key)
+            && let Some(row) = self.rows.get(&id)
+        {
+            let at = self.clock.at(row.record.last_seen_ns());
+            self.end(id, CloseReason::GivenUp, at, now);
+        }
+    }
+
     /// Marks a connection as ended, unless it is.
     fn end(&mut self, id: u64, reason: CloseReason, at: SystemTime, now: Instant) {
         if let Some(row) = self.rows.get_mut(&id)
@@ -226,13 +249,27 @@ impl Table {
             && now.duration_since(ended) >= self.keep_closed
         {
             self.ended.pop_front();
-            self.moving.remove(&id);
-            self.changed.remove(&id);
-            if let Some(row) = self.rows.remove(&id) {
-                self.totals.subtract(&row.rates);
-                self.totals.listed -= 1;
-                self.removed.push(id);
-            }
+            self.remove(id);
+        }
+    }
+
+    /// Drops those that ended first while there are too many.
+    fn make_room(&mut self) {
+        while self.rows.len() > self.max_listed
+            && let Some((_, id)) = self.ended.pop_front()
+        {
+            self.remove(id);
+            self.totals.dropped += 1;
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.moving.remove(&id);
+        self.changed.remove(&id);
+        if let Some(row) = self.rows.remove(&id) {
+            self.totals.subtract(&row.rates);
+            self.totals.listed -= 1;
+            self.removed.push(id);
         }
     }
 

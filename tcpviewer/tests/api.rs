@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::proto::{
-    Changes, GetConnectionRequest, GetStatusRequest, ListConnectionsRequest, ResumePoint, Snapshot,
-    SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest,
+    Changes, GetConnectionRequest, GetStatusRequest, GroupBy, ListConnectionsRequest, ResumePoint, Snapshot,
+    SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest, WatchStatsRequest,
     tcp_viewer_service_client::TcpViewerServiceClient, watch_connections_response::Event,
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet, time::timeout};
@@ -516,6 +516,79 @@ async fn packets_flow_while_they_are_watched() {
 }
 
 #[tokio::test]
+async fn sums_come_at_once_then_once_per_interval() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=5);
+    let request = WatchStatsRequest {
+        interval: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 200_000_000,
+        }),
+        group_by: vec![GroupBy::Port.into(), GroupBy::Peer.into()],
+        top: 1,
+        filter: "port == 443 and id <= 3".into(),
+    };
+    let mut stream = daemon
+        .client()
+        .await
+        .watch_stats(request)
+        .await
+        .unwrap()
+        .into_inner();
+
+    let started = Instant::now();
+    let first = stream.message().await.unwrap().unwrap().stats.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(150));
+    assert_eq!(first.connections, 3);
+    let [port, peer] = first.groups.as_slice() else {
+        panic!("{:?}", first.groups);
+    };
+    assert_eq!((port.by(), peer.by()), (GroupBy::Port, GroupBy::Peer));
+    assert_eq!(
+        (port.groups[0].name.as_str(), port.groups[0].connections),
+        ("443", 3)
+    );
+    assert_eq!((port.groups.len(), port.more), (1, 0));
+    assert_eq!(first.ledger.unwrap().packets_seen, 10);
+    assert_eq!(first.rtt.unwrap().p50_us, 21_000);
+
+    daemon.remove([1]);
+    let second = stream.message().await.unwrap().unwrap().stats.unwrap();
+    assert_eq!(second.connections, 2);
+    assert!(started.elapsed() >= Duration::from_millis(190));
+}
+
+#[tokio::test]
+async fn sums_that_make_no_sense_are_refused_with_the_reason() {
+    let daemon = Daemon::start().await;
+    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    for (interval, group_by, top, reason) in [
+        (seconds(0), vec![], 0, "interval 0.000000000 s is not from 0.1 s"),
+        (
+            seconds(-1),
+            vec![],
+            0,
+            "interval -1.000000000 s is not from 0.1 s",
+        ),
+        (seconds(i64::MAX), vec![], 0, "is not from 0.1 s to 3600 s"),
+        (None, vec![0], 0, "group_by 0 is no kind of group"),
+        (None, vec![99], 0, "group_by 99 is no kind of group"),
+        (None, vec![2, 1, 2], 0, "group_by names Port twice"),
+        (None, vec![], 1_001, "top 1001 is above the limit of 1000"),
+    ] {
+        let request = WatchStatsRequest {
+            interval,
+            group_by,
+            top,
+            ..Default::default()
+        };
+        let status = daemon.client().await.watch_stats(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().contains(reason), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn the_status_tells_what_the_daemon_reports_and_what_it_costs() {
     let daemon = Daemon::start().await;
     let mut client = daemon.client().await;
@@ -560,6 +633,7 @@ async fn nonsense_is_refused_and_the_daemon_goes_on() {
         "ListConnections",
         "GetConnection",
         "WatchPackets",
+        "WatchStats",
         "GetStatus",
     ];
 

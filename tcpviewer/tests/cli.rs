@@ -77,6 +77,71 @@ async fn status_is_one_object_or_readable_text() {
 }
 
 #[tokio::test]
+async fn stats_are_one_object_or_readable_text() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+
+    let json = run(command(
+        &daemon.url(),
+        &["stats", "--by", "state", "--output", "json"],
+    ))
+    .await;
+    let table = run(command(&daemon.url(), &["stats"])).await;
+
+    let stats: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(stats["connections"], 3);
+    assert_eq!(stats["groups"][0]["groups"][0]["name"], "ESTABLISHED");
+    let table = text(&table.stdout);
+    assert!(table.starts_with("3 open connections, "), "{table}");
+    assert!(table.contains("RTT of 3: half up to 21.0 ms"), "{table}");
+    assert!(table.contains("\nPORT  CONNECTIONS"), "{table}");
+}
+
+#[tokio::test]
+async fn one_connection_is_shown_with_all_its_fields() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([7]);
+
+    let shown = run(command(&daemon.url(), &["show", "7"])).await;
+    let json = run(command(&daemon.url(), &["show", "7", "--output", "json"])).await;
+    let missing = run(command(&daemon.url(), &["show", "8"])).await;
+
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("\nsent\n"), "{shown}");
+    let line = shown.lines().find(|line| line.contains("congestion_window"));
+    assert!(line.is_some_and(|line| line.ends_with("  1024")), "{shown}");
+    assert_eq!(serde_json::from_slice::<Value>(&json.stdout).unwrap()["id"], 7);
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(
+        text(&missing.stderr),
+        "tcpviewer: show the connection: connection 8 is not listed\n"
+    );
+}
+
+#[tokio::test]
+async fn packets_are_shown_until_there_were_enough() {
+    let daemon = Daemon::start().await;
+    let program = tokio::spawn(run(command(
+        &daemon.url(),
+        &["packets", "--count", "3", "--output", "json"],
+    )));
+    daemon.wait_for_packets_watched(&[true]).await;
+    daemon.wait_for_streams(1).await;
+
+    daemon
+        .packets
+        .push((0..5).map(|seq| support::packet(1, seq)).collect(), 0);
+
+    let output = program.await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let sequence: Vec<_> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone())
+        .collect();
+    assert_eq!(sequence, [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn watch_follows_changes_and_finds_a_daemon_that_came_back() {
     let mut daemon = Daemon::start().await;
     let port = daemon.address.port();
@@ -253,7 +318,7 @@ async fn the_exit_status_tells_what_went_wrong() {
     daemon.change(1..=10);
     let nobody = "http://127.0.0.1:1";
 
-    for arguments in [&["list"][..], &["watch"], &["status"]] {
+    for arguments in [&["list"][..], &["watch"], &["status"], &["show", "1"], &["stats"]] {
         let unreachable = run(command(nobody, arguments)).await;
         assert_eq!(unreachable.status.code(), Some(3));
         assert_eq!(
@@ -287,6 +352,10 @@ async fn the_exit_status_tells_what_went_wrong() {
     for wrong in [
         &["list", "--server", "https://localhost"][..],
         &["list", "--output", "xml"],
+        &["show", "one"],
+        &["stats", "--by", "colour"],
+        &["stats", "--top", "0"],
+        &["packets", "--count", "-1"],
         &["listen"],
     ] {
         assert_eq!(

@@ -23,11 +23,12 @@ use std::{
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
+    kernel::segments,
     namespaces::{Namespace, Pair, assign},
     relay::{Kind, Relay, Way},
     require_root, share_machine,
     traffic::Open,
-    wait_for,
+    wait_for, wait_for_quiet,
     watch::{Connection, Protocol, Watch},
 };
 
@@ -204,14 +205,22 @@ fn an_interface_that_comes_later_is_watched_and_one_that_goes_is_no_longer_liste
     daemon.stop();
 }
 
-/// One connection from the daemon's namespace with data both ways at once, which must be counted to the byte.
+/// One connection from the daemon's namespace with data both ways at once, which must be counted to the byte, and
+/// to the packet as its socket counted.
 fn transfer(daemon: &Daemon<'_>, to: &Namespace, address: IpAddr) -> Connection {
     let watch = Watch::start(daemon, Protocol::Grpc);
     let open = Open::new(daemon.namespace, to, address);
     open.exchange(SENT, RECEIVED);
-    let counts = |connection: &Connection| (connection.sent.net_bytes(), connection.received.net_bytes());
-    let expected = (SENT, RECEIVED);
+    let counts = |connection: &Connection| {
+        let (sent, received) = (connection.sent, connection.received);
+        (
+            (sent.net_bytes(), received.net_bytes()),
+            (sent.packets, received.packets),
+        )
+    };
     let ends = open.ends();
+    let packets = wait_for_quiet(|| segments(daemon.namespace, ends));
+    let expected = ((SENT, RECEIVED), packets);
     let [connection] = watch
         .connections(&[ends], |_number, connection| counts(connection) == expected)
         .try_into()

@@ -596,13 +596,13 @@ fn nothing_in_a_capture_makes_it_panic() {
     newer.packet(0, frames[1].time_ns, &frames[1].bytes);
     for capture in [newer.file, pcap(Form::PLAIN, &frames[..2])] {
         for end in 0..capture.len() {
-            tcpviewer::capture::replay::replay(&capture[..end]).ok();
+            tcpviewer::capture::replay::replay(&capture[..end], 16).ok();
         }
         for position in 0..capture.len() {
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut changed = capture.clone();
                 changed[position] = value;
-                tcpviewer::capture::replay::replay(changed.as_slice()).ok();
+                tcpviewer::capture::replay::replay(changed.as_slice(), 16).ok();
             }
         }
     }

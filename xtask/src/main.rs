@@ -17,6 +17,7 @@ mod setup;
 mod run;
 mod test;
 
+mod fuzz;
 mod lint;
 mod proto;
 mod verify;
@@ -54,6 +55,14 @@ enum Command {
         #[arg(long)]
         keep_going: bool,
     },
+    /// Looks for input that breaks the parser, the tracker or the reader of captures
+    Fuzz {
+        /// parse, track or replay; all of them one after the other where none is named
+        target: Option<String>,
+        /// For how long, each
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Checks formatting, lints, order of imports and leftovers
     Lint,
     /// Generates web/src/gen from proto/ and checks the contract
@@ -84,6 +93,7 @@ fn dispatch(command: Command) -> Result<()> {
             skip_setup,
             keep_going,
         } => test::test(skip_setup, keep_going),
+        Command::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Command::Lint => lint::lint(),
         Command::Proto { check } => proto::proto(check),
         Command::Verify => verify::verify(),

@@ -8,12 +8,17 @@ mod rust;
 mod web;
 
 pub(crate) fn setup(with_tests: bool) -> Result<()> {
-    rust::components()?;
-    rust::linker()?;
+    rust_tools()?;
     web::node()?;
     web::packages()?;
     if with_tests {
         packages::install()?;
     }
     Ok(())
+}
+
+/// What the Rust crates need to be built.
+pub(crate) fn rust_tools() -> Result<()> {
+    rust::components()?;
+    rust::linker()
 }

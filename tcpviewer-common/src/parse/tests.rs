@@ -120,9 +120,39 @@ fn options_of_a_syn_are_read_whatever_their_order() {
         segment.options,
         SynOptions {
             mss_bytes: 1460,
-            window_scale_plus_1: 8
+            window_scale_plus_1: 8,
+            flags: SynOptions::SACK_PERMITTED | SynOptions::TIMESTAMPS,
         }
     );
+}
+
+#[test]
+fn a_fast_open_cookie_is_seen_whether_it_is_asked_for_or_carried() {
+    for (option, expected) in [
+        (&[34, 2, 1, 1][..], true),
+        (&[34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1], true),
+        (&[34, 3, 1, 1], false),
+    ] {
+        let mut tcp = TCP.to_vec();
+        tcp[12] = (5 + option.len() as u8 / 4) << 4;
+        tcp[13] = 0x02;
+        tcp.extend(option);
+        let segment = read(&ipv4(&[], &tcp, 0), Link::None).unwrap();
+        assert_eq!(segment.options.has(SynOptions::FAST_OPEN), expected, "{option:?}");
+    }
+}
+
+#[test]
+fn the_mark_of_congestion_is_read_from_either_ip_header() {
+    let mut v4 = ipv4(&[], &TCP, 0);
+    v4[1] = 0xfb;
+    let mut v6 = ipv6(&[], &TCP);
+    v6[0] = 0x6f;
+    v6[1] = 0xbf;
+    for packet in [v4, v6] {
+        assert_eq!(read(&packet, Link::None).unwrap().ecn, Ecn::CE);
+    }
+    assert_eq!(read(&ipv4(&[], &TCP, 0), Link::None).unwrap().ecn, Ecn(0));
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) fn segment(source_port: u16, destination_port: u16) -> Segment {
         wire_packets: 1,
         window: 1000,
         flags: Flags::ACK,
+        ecn: Ecn(0),
         options: SynOptions::default(),
     }
 }
@@ -343,9 +344,46 @@ fn a_hole_that_was_acknowledged_is_not_waited_for() {
 fn a_keep_alive_is_no_retransmission() {
     let mut talk = Conversation::established();
     talk.client(101, 501, 100, DATA);
+    talk.server(501, 201, 0, Flags::ACK);
     talk.client(200, 501, 0, Flags::ACK);
     talk.client(200, 501, 1, Flags::ACK);
-    assert_eq!(talk.record.halves[0].retransmissions, 0);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.keep_alives, sent.retransmissions), (2, 0));
+    assert_eq!(
+        (sent.payload_bytes, sent.retransmitted_bytes),
+        (101, 1),
+        "its byte is none of the application's"
+    );
+}
+
+#[test]
+fn a_late_byte_that_looks_like_a_keep_alive_is_seen_for_the_first_time() {
+    let mut talk = Conversation::established();
+    talk.place = Place::new(3, false);
+    talk.client(101, 501, 100, DATA);
+    // The ACK for something else overtakes the byte before it.
+    talk.client(202, 601, 0, Flags::ACK);
+    talk.client(201, 501, 1, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!((sent.payload_bytes, sent.retransmitted_bytes), (101, 0));
+}
+
+#[test]
+fn a_byte_that_leaves_again_before_it_was_acknowledged_is_a_retransmission() {
+    let counts = |place| {
+        let mut talk = Conversation::established();
+        talk.place = place;
+        talk.client(101, 501, 1, DATA);
+        talk.after_ms(50).client(101, 501, 1, DATA);
+        let sent = talk.record.halves[0];
+        (sent.retransmissions, sent.keep_alives, sent.retransmitted_bytes)
+    };
+    assert_eq!(counts(Place::new(2, true)), (1, 0, 1));
+    assert_eq!(
+        counts(Place::new(3, false)),
+        (0, 1, 1),
+        "elsewhere as Wireshark has it"
+    );
 }
 
 #[test]
@@ -381,8 +419,17 @@ fn a_packet_seen_at_two_places_counts_once_and_the_earlier_place_is_home() {
 #[test]
 fn a_home_that_fell_silent_is_taken_over() {
     let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
     talk.place = Place::new(3, false);
-    assert!(talk.after_ms(1_000).client(101, 501, 0, Flags::ACK).counted);
+    assert!(
+        !talk.after_ms(100).client(101, 501, 100, DATA).counted,
+        "it may still be on its way from home"
+    );
+    assert!(
+        talk.after_ms(100).client(101, 501, 100, DATA).counted,
+        "sent again after a timeout, on another path"
+    );
+    assert_eq!(talk.record.halves[0].retransmissions, 1);
 }
 
 #[test]
@@ -437,4 +484,148 @@ fn smoothing_follows_rfc_6298_within_the_rounding() {
         (half.rtt_min, half.rtt_max, half.rtt_last, half.rtt_samples),
         (3_900, 12_000, 4_050, 7)
     );
+}
+
+#[test]
+fn an_answer_is_timed_from_the_last_of_the_question_to_its_own_first() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 100, DATA);
+    talk.after_ms(5).client(201, 501, 50, DATA);
+    talk.after_ms(1).server(501, 251, 0, Flags::ACK);
+    talk.after_ms(20).server(501, 251, 300, DATA);
+    talk.after_ms(3).server(801, 251, 300, DATA);
+    talk.after_ms(40).client(251, 1101, 10, DATA);
+    // Sent again: no new question, and its copy is no answer.
+    talk.after_ms(400).client(251, 1101, 10, DATA);
+    talk.after_ms(1).server(1101, 261, 10, DATA);
+    let responses = |half: &Half| {
+        (
+            half.responses,
+            RttTicks::to_us(half.response_last).div_ceil(1_000),
+            RttTicks::to_us(half.response_max).div_ceil(1_000),
+            (half.response_total * 256).div_ceil(MILLISECOND),
+        )
+    };
+    assert_eq!(responses(&talk.record.halves[1]), (2, 401, 401, 422));
+    assert_eq!(responses(&talk.record.halves[0]), (1, 40, 40, 40));
+}
+
+#[test]
+fn congestion_notification_is_agreed_upon_by_both_and_its_marks_counted() {
+    const ECE: u8 = Flags::ECE.0;
+    const CWR: u8 = Flags::CWR.0;
+    const SYN_ACK: u8 = Flags::SYN.0 | Flags::ACK.0;
+    for (answer, agreed) in [(ECE, true), (0, false), (ECE | CWR, false)] {
+        let mut talk = Conversation::new();
+        talk.client(100, 0, 0, Flags(Flags::SYN.0 | ECE | CWR));
+        talk.server(500, 101, 0, Flags(SYN_ACK | answer));
+        let [client, server] = &talk.record.halves;
+        assert_eq!((client.has(Half::ECN), server.has(Half::ECN)), (true, agreed));
+        assert_eq!((client.ecn_echoed, server.ecn_echoed), (0, 0));
+    }
+
+    let mut talk = Conversation::established();
+    let marked = Segment {
+        seq: 101,
+        ack: 501,
+        payload_bytes: 3_000,
+        wire_packets: 3,
+        ecn: Ecn::CE,
+        ..segment(40_000, 80)
+    };
+    let seen = Sighting {
+        side: Side::Low,
+        place: talk.place,
+        now_ns: talk.now_ns,
+        new_id: 7,
+    };
+    observe(&mut talk.record, &marked, seen);
+    talk.server(501, 3_101, 0, Flags(Flags::ACK.0 | ECE));
+    let [client, server] = &talk.record.halves;
+    assert_eq!((client.ecn_marked, client.ecn_echoed), (3, 0));
+    assert_eq!((server.ecn_marked, server.ecn_echoed), (0, 1));
+}
+
+#[test]
+fn a_syn_sent_again_is_told_from_data_sent_again() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 0, Flags::SYN);
+    talk.after_ms(1_000).client(100, 0, 0, Flags::SYN);
+    talk.after_ms(10)
+        .server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.client(101, 501, 10, DATA);
+    talk.after_ms(300).client(101, 501, 10, DATA);
+    let client = &talk.record.halves[0];
+    assert_eq!((client.retransmissions, client.syn_retransmissions), (2, 1));
+}
+
+#[test]
+fn data_on_a_syn_that_is_not_taken_comes_again_as_a_retransmission() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 50, Flags::SYN);
+    talk.server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.after_ms(50).client(101, 501, 50, DATA);
+    talk.server(501, 151, 0, Flags::ACK);
+    let client = &talk.record.halves[0];
+    assert_eq!((client.payload_bytes, client.retransmitted_bytes), (100, 50));
+    assert_eq!(client.in_flight_bytes(&talk.record.halves[1]), Some(0));
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+}
+
+#[test]
+fn data_on_a_syn_that_is_taken_is_answered_with_the_handshake() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 50, Flags::SYN);
+    talk.after_ms(7)
+        .server(500, 151, 20, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.client(151, 521, 0, Flags::ACK);
+    let [client, server] = &talk.record.halves;
+    assert_eq!((client.retransmissions, server.payload_bytes), (0, 20));
+    assert_eq!((server.responses, server.response_last / 3_906), (1, 7));
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+}
+
+#[test]
+fn urgent_data_is_data() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 1, Flags(DATA.0 | 32));
+    talk.server(501, 102, 0, Flags::ACK);
+    let client = &talk.record.halves[0];
+    assert_eq!((client.payload_bytes, client.retransmissions), (1, 0));
+}
+
+#[test]
+fn a_reset_is_counted_for_who_sent_it_and_its_explanation_is_no_stream_data() {
+    let mut talk = Conversation::established();
+    talk.server(501, 101, 30, Flags(Flags::RST.0 | Flags::ACK.0));
+    talk.server(501, 101, 0, Flags::RST);
+    let [client, server] = &talk.record.halves;
+    assert_eq!((client.resets, server.resets), (0, 2));
+    assert_eq!((server.payload_bytes, server.retransmissions), (30, 0));
+    assert_eq!(talk.states(), (TcpState::Closed, TcpState::Closed));
+}
+
+#[test]
+fn both_ends_may_open_at_once() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 0, Flags::SYN);
+    talk.server(500, 0, 0, Flags::SYN);
+    talk.after_ms(5)
+        .client(100, 501, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    assert_eq!(talk.states(), (TcpState::SynReceived, TcpState::SynSent));
+    talk.server(500, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    assert_eq!(talk.states(), (TcpState::Established, TcpState::Established));
+    assert_ne!(talk.record.flags & ConnectionRecord::BY_HANDSHAKE, 0);
+}
+
+#[test]
+fn what_is_in_flight_is_what_was_sent_and_not_acknowledged() {
+    let mut talk = Conversation::established();
+    talk.client(101, 501, 1_000, DATA);
+    talk.client(1_101, 501, 1_000, DATA);
+    talk.server(501, 1_101, 0, Flags::ACK);
+    let [client, server] = &talk.record.halves;
+    assert_eq!(client.in_flight_bytes(server), Some(1_000));
+    assert_eq!(server.in_flight_bytes(client), Some(0));
+    assert_eq!(Half::SILENT.in_flight_bytes(server), None);
 }

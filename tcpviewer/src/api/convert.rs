@@ -11,7 +11,7 @@ use super::status::Cost;
 use crate::{
     model,
     proto::{self, watch_connections_response},
-    publish::{Event, PacketBatch, SnapshotReason},
+    publish::{Event, Group, GroupBy, PacketBatch, RttDistribution, SnapshotReason, Stats},
 };
 
 /// A connection.
@@ -43,6 +43,7 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
                 close_reason(closed.reason)
             })
             .into(),
+        ecn: connection.ecn,
     }
 }
 
@@ -118,6 +119,7 @@ pub(super) fn status(
             open: totals.open,
             opened_total: totals.opened,
             closed_total: totals.closed,
+            dropped_total: totals.dropped,
         }),
         rates: Some(proto::TrafficRates {
             packets_per_second: totals.packets_per_second,
@@ -132,6 +134,8 @@ pub(super) fn status(
         }),
         degradations: status.degradations.into_iter().map(degradation).collect(),
         streams,
+        capture_file: identity.capture_file.clone(),
+        capture_time: status.capture_time.map(Into::into),
     }
 }
 
@@ -176,6 +180,7 @@ fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
         model::CloseReason::IdleTimeout => proto::CloseReason::IdleTimeout,
         model::CloseReason::HandshakeTimeout => proto::CloseReason::HandshakeTimeout,
         model::CloseReason::Replaced => proto::CloseReason::Replaced,
+        model::CloseReason::GivenUp => proto::CloseReason::GivenUp,
     }
 }
 
@@ -188,12 +193,16 @@ fn half(half: &model::Half) -> proto::Half {
         retransmissions: half.retransmissions,
         fast_retransmissions: half.fast_retransmissions,
         spurious_retransmissions: half.spurious_retransmissions,
+        syn_retransmissions: half.syn_retransmissions,
         out_of_order: half.out_of_order,
         duplicate_acks: half.duplicate_acks,
         zero_windows: half.zero_windows,
         window_full: half.window_full,
         keep_alives: half.keep_alives,
         lost_segments: half.lost_segments,
+        resets: half.resets,
+        ecn_marked: half.ecn_marked,
+        ecn_echoed: half.ecn_echoed,
         payload_bytes_per_second: half.payload_bytes_per_second,
         packets_per_second: half.packets_per_second,
         last_seq: half.last_seq,
@@ -202,11 +211,49 @@ fn half(half: &model::Half) -> proto::Half {
         mss_bytes: half.mss_bytes,
         window_scale: half.window_scale,
         rtt: half.rtt.map(rtt),
+        sack_permitted: half.sack_permitted,
+        timestamps: half.timestamps,
+        fast_open: half.fast_open,
+        in_flight_bytes: half.in_flight_bytes,
+        usable_window_bytes: half.usable_window_bytes,
+        response: half.response.map(response),
+        socket: half.socket.map(socket),
+    }
+}
+
+fn response(response: model::Response) -> proto::Response {
+    proto::Response {
+        count: response.count,
+        last_us: response.last_us,
+        mean_us: response.mean_us,
+        max_us: response.max_us,
+    }
+}
+
+fn socket(socket: model::Socket) -> proto::Socket {
+    proto::Socket {
+        sampled_at: Some(socket.sampled_at.into()),
+        srtt_us: socket.srtt_us,
+        min_rtt_us: socket.min_rtt_us,
+        congestion_window: socket.congestion_window,
+        slow_start_threshold: socket.slow_start_threshold,
+        mss_bytes: socket.mss_bytes,
+        in_flight: socket.in_flight,
+        retransmitted: socket.retransmitted,
+        lost: socket.lost,
+        sacked: socket.sacked,
+        retransmissions: socket.retransmissions,
+        delivery_rate_bytes_per_second: socket.delivery_rate_bytes_per_second,
     }
 }
 
 fn rtt(rtt: model::Rtt) -> proto::Rtt {
     proto::Rtt {
+        source: match rtt.source {
+            model::RttSource::Wire => proto::RttSource::Wire,
+            model::RttSource::Socket => proto::RttSource::Socket,
+        }
+        .into(),
         srtt_us: rtt.srtt_us,
         rttvar_us: rtt.rttvar_us,
         min_us: rtt.min_us,
@@ -266,6 +313,77 @@ fn flags(bits: u8) -> Vec<i32> {
         .collect()
 }
 
+/// One message of `WatchStats`.
+pub(super) fn stats(
+    stats: Stats,
+    counts: Option<model::Ledger>,
+    at: SystemTime,
+) -> proto::WatchStatsResponse {
+    let states = stats
+        .states
+        .into_iter()
+        .map(|(each, connections)| proto::StateCount {
+            state: state(each),
+            connections,
+        });
+    let stats = proto::Stats {
+        at: Some(at.into()),
+        connections: stats.connections,
+        states: states.collect(),
+        payload_bytes_per_second: stats.payload_bytes_per_second,
+        packets_per_second: stats.packets_per_second,
+        rtt: stats.rtt.map(rtt_distribution),
+        groups: stats
+            .groups
+            .into_iter()
+            .map(|(by, groups, more)| proto::GroupList {
+                by: group_by(by).into(),
+                groups: groups.into_iter().map(group).collect(),
+                more,
+            })
+            .collect(),
+        ledger: counts.map(ledger),
+    };
+    proto::WatchStatsResponse { stats: Some(stats) }
+}
+
+fn rtt_distribution(rtt: RttDistribution) -> proto::RttDistribution {
+    let bucket = |(below_us, connections)| proto::RttBucket {
+        below_us,
+        connections,
+    };
+    proto::RttDistribution {
+        connections: rtt.connections,
+        p50_us: rtt.p50_us,
+        p90_us: rtt.p90_us,
+        p99_us: rtt.p99_us,
+        max_us: rtt.max_us,
+        buckets: rtt.buckets.into_iter().map(bucket).collect(),
+    }
+}
+
+fn group_by(by: GroupBy) -> proto::GroupBy {
+    match by {
+        GroupBy::Peer => proto::GroupBy::Peer,
+        GroupBy::Port => proto::GroupBy::Port,
+        GroupBy::Interface => proto::GroupBy::Interface,
+        GroupBy::State => proto::GroupBy::State,
+    }
+}
+
+fn group(group: Group) -> proto::Group {
+    proto::Group {
+        name: group.name,
+        connections: group.connections,
+        sent_payload_bytes_per_second: group.sent_payload_bytes_per_second,
+        received_payload_bytes_per_second: group.received_payload_bytes_per_second,
+        packets_per_second: group.packets_per_second,
+        payload_bytes: group.payload_bytes,
+        retransmissions: group.retransmissions,
+        rtt_us: group.rtt_us,
+    }
+}
+
 fn interface(interface: model::Interface) -> proto::InterfaceStatus {
     let (hook, error) = match interface.hook {
         Ok(model::Hook::Tcx) => (proto::Hook::Tcx, String::new()),
@@ -295,6 +413,8 @@ fn ledger(ledger: model::Ledger) -> proto::Ledger {
         packet_events_lost: ledger.packet_events_lost,
         packet_events: ledger.packet_events,
         connection_events: ledger.connection_events,
+        connections_given_up: ledger.connections_given_up,
+        connections_withheld: ledger.connections_withheld,
     }
 }
 

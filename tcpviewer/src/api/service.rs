@@ -1,4 +1,4 @@
-//! The five calls of `TcpViewerService`, each handed to the file that knows its subject.
+//! The calls of `TcpViewerService`, each handed to the file that knows its subject.
 
 use std::sync::Arc;
 
@@ -6,12 +6,13 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::{ApiContext, connections, packets, status::StatusReporter, streams::Streams};
+use super::{ApiContext, connections, packets, stats, status::StatusReporter, streams::Streams};
 use crate::{
     proto::{
         GetConnectionRequest, GetConnectionResponse, GetStatusRequest, GetStatusResponse,
         ListConnectionsRequest, ListConnectionsResponse, WatchConnectionsRequest, WatchConnectionsResponse,
-        WatchPacketsRequest, WatchPacketsResponse, tcp_viewer_service_server::TcpViewerService,
+        WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest, WatchStatsResponse,
+        tcp_viewer_service_server::TcpViewerService,
     },
     publish::{Board, PacketBoard},
 };
@@ -21,7 +22,7 @@ use crate::{
 pub(super) struct Service {
     board: Arc<Board>,
     packets: Arc<PacketBoard>,
-    status: StatusReporter,
+    status: Arc<StatusReporter>,
     streams: Streams,
 }
 
@@ -34,7 +35,7 @@ impl Service {
             packets,
             commands,
         } = context;
-        let status = StatusReporter::new(identity, commands);
+        let status = Arc::new(StatusReporter::new(identity, commands));
         Self {
             board,
             packets,
@@ -78,6 +79,15 @@ impl TcpViewerService for Service {
         request: Request<WatchPacketsRequest>,
     ) -> Result<Response<Self::WatchPacketsStream>, Status> {
         packets::watch(&self.board, &self.packets, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    type WatchStatsStream = BoxStream<'static, Result<WatchStatsResponse, Status>>;
+
+    async fn watch_stats(
+        &self,
+        request: Request<WatchStatsRequest>,
+    ) -> Result<Response<Self::WatchStatsStream>, Status> {
+        stats::watch(&self.board, &self.status, &self.streams, request.get_ref()).map(Response::new)
     }
 
     async fn get_status(

@@ -66,6 +66,12 @@ impl StatusReporter {
         ))
     }
 
+    /// What became of every packet; `None` where the daemon does not report in time.
+    pub(super) async fn ledger(&self) -> Option<model::Ledger> {
+        let status = timeout(REPORT_TIMEOUT, self.ask()).await.ok()??;
+        Some(status.ledger)
+    }
+
     async fn ask(&self) -> Option<model::Status> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Status(answer)).await.ok()?;

@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionSlot},
     event::Settings,
+    half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
 };
 use thiserror::Error;
@@ -31,6 +32,10 @@ const CAP_SYS_ADMIN: u32 = 21;
 pub struct KernelMaps {
     /// One record per connection.
     pub connections: HashMap<MapData, ConnectionKey, ConnectionSlot>,
+    /// The ring of connections that were not confirmed when they began.
+    pub half_open: Array<MapData, HalfOpen>,
+    /// How far that ring is.
+    pub half_open_cursor: Array<MapData, HalfOpenCursor>,
     /// Connections that opened, changed or closed.
     pub connection_events: RingBuf<MapData>,
     /// Packets, while somebody watches.
@@ -103,8 +108,10 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
     if let Err(error) = setrlimit(Resource::Memlock, unlimited) {
         tracing::debug!(%error, "cannot raise the limit of locked memory");
     }
+    let half_open_places = half_open::places(config.max_connections);
     let mut ebpf = EbpfLoader::new()
         .map_max_entries("CONNECTIONS", config.max_connections)
+        .map_max_entries("HALF_OPEN", half_open_places)
         .load(OBJECT)?;
     let log = EbpfLogger::init(&mut ebpf)
         .inspect_err(|error| tracing::debug!(%error, "the programs' diagnostics are not available"))
@@ -113,6 +120,8 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
         u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
     let mut maps = KernelMaps {
         connections: HashMap::try_from(take(&mut ebpf, "CONNECTIONS")?)?,
+        half_open: Array::try_from(take(&mut ebpf, "HALF_OPEN")?)?,
+        half_open_cursor: Array::try_from(take(&mut ebpf, "HALF_OPEN_CURSOR")?)?,
         connection_events: RingBuf::try_from(take(&mut ebpf, "CONNECTION_EVENTS")?)?,
         packet_events: RingBuf::try_from(take(&mut ebpf, "PACKET_EVENTS")?)?,
         ledger: PerCpuArray::try_from(take(&mut ebpf, "LEDGER")?)?,
@@ -126,6 +135,8 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
             update_interval_ns,
             watch_packets: 0,
             possible_cpus,
+            half_open_mask: half_open_places - 1,
+            padding: 0,
         },
         0,
     )?;

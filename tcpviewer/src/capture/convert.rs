@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tcpviewer_common::{
-    connection::{ConnectionRecord, Half, Place},
+    connection::{ConnectionKey, ConnectionRecord, Half, Place},
     event::PacketEvent,
     ledger::LedgerCounters,
     segment::Flags,
 };
 
-use crate::model::{Clock, Direction, InterfaceNames, Ledger, Packet, endpoint};
+use crate::model::{Clock, Direction, InterfaceNames, Ledger, Packet, Sample, endpoint};
 
 /// Name of the interface on which a connection is counted: where the source's packets pass, or, before one was
 /// seen, the destination's.
@@ -17,6 +17,16 @@ pub fn interface(record: &ConnectionRecord, names: &InterfaceNames) -> Arc<str> 
     let (sent, received) = record.oriented();
     let half = if sent.has(Half::SEEN) { sent } else { received };
     names.get(Place(half.place).interface())
+}
+
+/// What is known of a connection. A record on its way out of the map is the last that is heard of it.
+pub fn sample(key: ConnectionKey, record: ConnectionRecord, names: &InterfaceNames) -> Sample {
+    Sample {
+        key,
+        record,
+        interface: interface(&record, names),
+        is_last: record.has(ConnectionRecord::GIVEN_UP),
+    }
 }
 
 /// A packet as it is published.
@@ -56,6 +66,8 @@ pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {
         sum.packets_malformed += cpu.packets_malformed;
         sum.packets_seen_elsewhere += cpu.packets_seen_elsewhere;
         sum.packets_table_full += cpu.packets_table_full;
+        sum.connections_given_up += cpu.connections_given_up;
+        sum.connections_withheld += cpu.connections_withheld;
         sum.connection_events_lost += cpu.connection_events_lost;
         sum.packet_events_lost += cpu.packet_events_lost;
         sum.packet_events += cpu.packet_events;

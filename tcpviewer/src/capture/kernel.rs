@@ -12,6 +12,7 @@ use tcpviewer_common::{
     abi::Plain as _,
     connection::{ConnectionKey, Place},
     event::{ConnectionEvent, PacketEvent, Settings},
+    ledger::LedgerCounters,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -32,6 +33,10 @@ pub struct Kernel {
     names: Arc<InterfaceNames>,
     clock: Clock,
     packets_watched: bool,
+    /// Records that were taken out of the map here.
+    removed: u64,
+    /// The running number up to which the ring of half-open connections was read.
+    half_open_read: u64,
 }
 
 impl Kernel {
@@ -52,6 +57,8 @@ impl Kernel {
             names,
             clock,
             packets_watched: false,
+            removed: 0,
+            half_open_read: 0,
         })
     }
 
@@ -68,13 +75,7 @@ impl Kernel {
             && let Some(item) = self.maps.connection_events.next()
         {
             if let Some(ConnectionEvent { key, record, .. }) = ConnectionEvent::from_bytes(&item) {
-                let interface = convert::interface(&record, &self.names);
-                samples.push(Sample {
-                    key,
-                    record,
-                    interface,
-                    is_last: false,
-                });
+                samples.push(convert::sample(key, record, &self.names));
             }
         }
         samples
@@ -135,15 +136,7 @@ impl Kernel {
     /// When the map does not answer.
     pub fn look_up(&self, key: &ConnectionKey) -> Result<Option<Sample>, CaptureError> {
         match self.maps.connections.get(key, LOCKED) {
-            Ok(slot) => {
-                let interface = convert::interface(&slot.record, &self.names);
-                Ok(Some(Sample {
-                    key: *key,
-                    record: slot.record,
-                    interface,
-                    is_last: false,
-                }))
-            }
+            Ok(slot) => Ok(Some(convert::sample(*key, slot.record, &self.names))),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -156,9 +149,11 @@ impl Kernel {
     /// When the map does not answer.
     pub fn remove(&mut self, key: &ConnectionKey) -> Result<(), CaptureError> {
         match self.maps.connections.remove(key) {
-            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(()) => self.removed += 1,
+            Err(MapError::KeyNotFound) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 
     /// All connections in the map.
@@ -170,6 +165,36 @@ impl Kernel {
         Ok(self.maps.connections.keys().collect::<Result<_, _>>()?)
     }
 
+    /// Connections that entered the ring of half-open ones since the last call, as far as they are still in it.
+    ///
+    /// # Errors
+    ///
+    /// When the maps do not answer.
+    pub fn newest_half_open(&mut self) -> Result<Vec<ConnectionKey>, CaptureError> {
+        let places = u64::from(self.maps.half_open.len());
+        let next = self.maps.half_open_cursor.get(&0, LOCKED)?.next;
+        let first = self.half_open_read.max(next.saturating_sub(places));
+        self.half_open_read = next;
+        let key = |number| Ok(self.maps.half_open.get(&((number % places) as u32), 0)?.key);
+        (first..next).map(key).collect()
+    }
+
+    /// Records in the map.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger does not answer.
+    pub fn tracked(&self) -> Result<u64, CaptureError> {
+        let cpus = self.maps.ledger.get(&0, 0)?;
+        let balance = |cpu: &LedgerCounters| (cpu.connections_entered, cpu.connections_given_up);
+        let (entered, given_up) = cpus
+            .iter()
+            .map(balance)
+            .fold((0, 0), |sum, cpu| (sum.0 + cpu.0, sum.1 + cpu.1));
+        // The CPUs count on while they are read.
+        Ok(entered.saturating_sub(given_up + self.removed))
+    }
+
     /// What became of every packet, summed over the CPUs.
     ///
     /// # Errors
@@ -179,20 +204,19 @@ impl Kernel {
         Ok(convert::ledger(&self.maps.ledger.get(&0, 0)?))
     }
 
-    /// Memory that the kernel charges for the connection map and the rings, bytes.
+    /// Memory that the kernel charges for the maps that grow with the configuration, bytes.
     pub fn map_bytes(&self) -> Option<u64> {
-        let connections = self.maps.connections.map();
-        let rings = [
+        let maps = [
+            self.maps.connections.map().fd().as_fd().as_raw_fd(),
+            self.maps.half_open.map().fd().as_fd().as_raw_fd(),
             self.maps.connection_events.as_raw_fd(),
             self.maps.packet_events.as_raw_fd(),
         ];
         let bytes =
             |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);
-        let descriptor = connections.fd().as_fd().as_raw_fd();
-        rings
-            .into_iter()
+        maps.into_iter()
             .map(bytes)
-            .try_fold(bytes(descriptor)?, |sum, ring| Some(sum + ring?))
+            .try_fold(0, |sum, map| Some(sum + map?))
     }
 }
 

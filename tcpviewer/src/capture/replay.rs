@@ -2,35 +2,27 @@
 //! tracker that run in the kernel. In: bytes, from a file or a pipe, in one pass. Out: one [`Sample`] for each
 //! connection, in order of their first packets, and what became of every packet.
 //!
-//! Of a packet no more than its headers is held, 4 KiB at most, and of any other block 64 KiB. All connections
-//! are held until the input ends, for their order and for what may still come: 600 bytes each here, 1.5 KiB with
-//! what the table and the answer add.
+//! Of a packet no more than its headers is held, 4 KiB at most, and of any other block 64 KiB. Connections are
+//! held until the input ends, for their order and for what may still come: 600 bytes each here, 1.5 KiB with what
+//! the table and the answer add. How many, the caller says.
 
 mod input;
 mod link;
 mod pcap;
 mod pcapng;
 
+pub mod connections;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     io::{self, Read},
+    sync::Arc,
 };
 
-use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionRecord, Place},
-    ledger::LedgerCounters,
-    parse::Skip,
-    segment::Segment,
-    tracker::{self, Sighting},
-};
 use thiserror::Error;
 
-use self::{
-    input::{Fault, Input},
-    pcap::Pcap,
-    pcapng::PcapNg,
-};
-use super::convert;
+pub use self::input::Fault;
+use self::{connections::Connections, input::Input, pcap::Pcap, pcapng::PcapNg};
 use crate::model::{InterfaceNames, Ledger, Sample};
 
 /// What a capture file held.
@@ -44,19 +36,19 @@ pub struct Replay {
     pub unsupported: BTreeMap<u16, u64>,
     /// Time of the newest packet, nanoseconds since the epoch; 0 where there was none.
     pub newest_ns: u64,
+    /// Packets that were read.
+    pub packets: u64,
     /// Where the file broke off, if it did not end between two packets.
     pub broken_off: Option<BrokenOff>,
 }
 
 /// Where and why the reading of a capture ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct BrokenOff {
     /// The first byte that could not be read as part of the capture.
     pub byte: u64,
-    /// Packets that were read before.
-    pub packets: u64,
-    /// What is wrong there; `None` where the file just ends.
-    pub damage: Option<String>,
+    /// What is wrong there.
+    pub fault: Fault,
 }
 
 /// Why a capture cannot be replayed.
@@ -70,53 +62,113 @@ pub enum ReplayError {
     Read(io::Error),
 }
 
-/// Replays a capture.
+/// Replays a capture, holding at most so many connections; packets of further ones are counted in the ledger.
 ///
 /// # Errors
 ///
-/// When the input is no capture or cannot be read. One that breaks off or is damaged further on is reported as
-/// far as it goes.
-pub fn replay(reader: impl Read) -> Result<Replay, ReplayError> {
-    let mut input = Input::new(reader);
-    let names = InterfaceNames::default();
-    // Only the newer form names its interfaces.
-    names.set(1, "".into());
-    let mut source = Source::begin(&mut input)?;
-    let mut connections = Connections::default();
-    let mut packet = CapturedPacket::default();
-    let broken_off = loop {
-        match source.next(&mut input, &names, &mut packet) {
-            Ok(true) => connections.take(&packet),
-            Ok(false) => break None,
-            Err(Fault::Read(error)) => return Err(ReplayError::Read(error)),
+/// When the input is no capture or its beginning cannot be read. One that breaks off, is damaged or cannot be
+/// read further on is reported as far as it goes.
+pub fn replay(reader: impl Read, max_connections: u32) -> Result<Replay, ReplayError> {
+    let mut capture = Capture::open(reader)?;
+    let mut connections = Connections::new(max_connections);
+    while let Some(packet) = capture.next_packet() {
+        connections.take(packet);
+    }
+    let Capture {
+        names,
+        packets,
+        broken_off,
+        ..
+    } = capture;
+    Ok(connections.finish(&names, packets, broken_off))
+}
+
+/// A capture that is being read.
+#[derive(Debug)]
+pub struct Capture<R> {
+    input: Input<R>,
+    source: Source,
+    names: Arc<InterfaceNames>,
+    packet: CapturedPacket,
+    packets: u64,
+    broken_off: Option<BrokenOff>,
+}
+
+impl<R: Read> Capture<R> {
+    /// Reads the beginning, by which the form is recognized.
+    ///
+    /// # Errors
+    ///
+    /// When the input is no capture or cannot be read.
+    pub fn open(reader: R) -> Result<Self, ReplayError> {
+        let mut input = Input::new(reader);
+        let names = InterfaceNames::default();
+        // Only the newer form names its interfaces.
+        names.set(1, "".into());
+        Ok(Self {
+            source: Source::begin(&mut input)?,
+            input,
+            names: Arc::new(names),
+            packet: CapturedPacket::default(),
+            packets: 0,
+            broken_off: None,
+        })
+    }
+
+    /// The next packet; `None` at the end, and where the capture breaks off.
+    pub fn next_packet(&mut self) -> Option<&CapturedPacket> {
+        if self.broken_off.is_some() {
+            return None;
+        }
+        match self.source.next(&mut self.input, &self.names, &mut self.packet) {
+            Ok(true) => {
+                self.packets += 1;
+                Some(&self.packet)
+            }
+            Ok(false) => None,
             Err(fault) => {
-                break Some(BrokenOff {
-                    byte: input.record_start(),
-                    packets: connections.packets,
-                    damage: fault.damage(),
+                self.broken_off = Some(BrokenOff {
+                    byte: self.input.record_start(),
+                    fault,
                 });
+                None
             }
         }
-    };
-    Ok(connections.finish(&names, broken_off))
+    }
+
+    /// Names of the interfaces, by number plus one.
+    pub fn names(&self) -> &Arc<InterfaceNames> {
+        &self.names
+    }
+
+    /// How many packets were read.
+    pub const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Where the capture broke off, if it did.
+    pub fn broken_off(&self) -> Option<&BrokenOff> {
+        self.broken_off.as_ref()
+    }
 }
 
 /// A packet of a capture.
-#[derive(Debug, Default)]
-struct CapturedPacket {
+#[derive(Clone, Debug, Default)]
+pub struct CapturedPacket {
     /// When it was captured, nanoseconds since the epoch; never 0.
-    time_ns: u64,
+    pub time_ns: u64,
     /// Number of the interface in its section, from 0.
-    interface: u32,
-    /// What it begins with; `None` where the capture does not describe the interface.
-    link_type: Option<u16>,
-    /// Its length on the wire.
-    length: usize,
+    pub interface: u32,
+    /// What it begins with (tcpdump.org/linktypes.html); `None` where the capture does not describe the interface.
+    pub link_type: Option<u16>,
+    /// Its length on the wire, bytes.
+    pub length: usize,
     /// Its beginning, as far as it is of use.
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// The forms of a capture.
+#[derive(Debug)]
 enum Source {
     Pcap(Pcap),
     PcapNg(PcapNg),
@@ -164,84 +216,6 @@ impl Source {
         match self {
             Self::Pcap(pcap) => pcap.next(input, packet),
             Self::PcapNg(pcapng) => pcapng.next(input, names, packet),
-        }
-    }
-}
-
-/// The connections so far.
-#[derive(Default)]
-struct Connections {
-    live: HashMap<ConnectionKey, ConnectionRecord>,
-    /// Those whose endpoints a newer connection has taken over.
-    replaced: Vec<(ConnectionKey, ConnectionRecord)>,
-    opened: u64,
-    /// Packets read, of whatever link type.
-    packets: u64,
-    counters: LedgerCounters,
-    unsupported: BTreeMap<u16, u64>,
-    newest_ns: u64,
-}
-
-impl Connections {
-    fn take(&mut self, packet: &CapturedPacket) {
-        self.packets += 1;
-        self.newest_ns = self.newest_ns.max(packet.time_ns);
-        let read = match packet.link_type {
-            Some(link_type) if !link::is_supported(link_type) => {
-                *self.unsupported.entry(link_type).or_default() += 1;
-                return;
-            }
-            Some(link_type) => link::segment(link_type, &packet.bytes, packet.length),
-            None => Err(Skip::Malformed),
-        };
-        self.counters.packets_seen += 1;
-        match read {
-            Ok(segment) => self.track(&segment, packet),
-            Err(reason) => *self.counters.skipped(reason) += 1,
-        }
-    }
-
-    fn track(&mut self, segment: &Segment, packet: &CapturedPacket) {
-        let (key, side) = ConnectionKey::of(segment);
-        let record = self.live.entry(key).or_insert(ConnectionRecord::VACANT);
-        if tracker::replaces(record, segment, side) {
-            let before = std::mem::replace(record, ConnectionRecord::VACANT);
-            self.replaced.push((key, before));
-        }
-        let seen = Sighting {
-            side,
-            place: Place::new(packet.interface + 1, false),
-            now_ns: packet.time_ns,
-            new_id: self.opened + 1,
-        };
-        let outcome = tracker::observe(record, segment, seen);
-        self.opened += u64::from(outcome.opened);
-        *(if outcome.counted {
-            &mut self.counters.packets_tracked
-        } else {
-            &mut self.counters.packets_seen_elsewhere
-        }) += 1;
-    }
-
-    fn finish(self, names: &InterfaceNames, broken_off: Option<BrokenOff>) -> Replay {
-        let mut samples: Vec<_> = self
-            .replaced
-            .into_iter()
-            .chain(self.live)
-            .map(|(key, record)| Sample {
-                key,
-                interface: convert::interface(&record, names),
-                record,
-                is_last: false,
-            })
-            .collect();
-        samples.sort_unstable_by_key(|sample| sample.record.id);
-        Replay {
-            samples,
-            ledger: convert::ledger(&[self.counters]),
-            unsupported: self.unsupported,
-            newest_ns: self.newest_ns,
-            broken_off,
         }
     }
 }

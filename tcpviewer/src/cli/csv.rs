@@ -50,7 +50,8 @@ fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
 }
 
 /// The columns of one direction; their names begin with its own.
-fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 16] {
+fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 24] {
+    let response = half.response;
     [
         ("packets", half.packets.to_string()),
         ("wire_bytes", half.wire_bytes.to_string()),
@@ -62,15 +63,29 @@ fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 16] {
             "spurious_retransmissions",
             half.spurious_retransmissions.to_string(),
         ),
+        ("syn_retransmissions", half.syn_retransmissions.to_string()),
         ("out_of_order", half.out_of_order.to_string()),
         ("duplicate_acks", half.duplicate_acks.to_string()),
         ("zero_windows", half.zero_windows.to_string()),
         ("window_full", half.window_full.to_string()),
         ("keep_alives", half.keep_alives.to_string()),
         ("lost_segments", half.lost_segments.to_string()),
+        ("resets", half.resets.to_string()),
+        ("ecn_marked", half.ecn_marked.to_string()),
+        ("ecn_echoed", half.ecn_echoed.to_string()),
         ("rtt_us", text(half.rtt.map(|rtt| rtt.srtt_us))),
         ("rtt_min_us", text(half.rtt.map(|rtt| rtt.min_us))),
-        ("rtt_max_us", text(half.rtt.map(|rtt| rtt.max_us))),
+        ("rtt_max_us", text(half.rtt.and_then(|rtt| rtt.max_us))),
+        ("responses", text(response.map(|response| response.count))),
+        (
+            "response_mean_us",
+            text(response.map(|response| response.mean_us)),
+        ),
+        ("response_max_us", text(response.map(|response| response.max_us))),
+        (
+            "socket_srtt_us",
+            text(half.socket.and_then(|socket| socket.srtt_us)),
+        ),
     ]
     .map(|(name, value)| (format!("{direction}_{name}"), value))
 }

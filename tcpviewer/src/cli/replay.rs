@@ -2,28 +2,33 @@
 //! file through the tracker of the kernel and the table of the daemon; the answer is written by the code of
 //! `list`.
 
+mod serve;
+
 use std::{
-    fs::File,
-    io::{Read, Write, stderr, stdin},
+    io::{Write, stderr},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::{Duration, SystemTime},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     client::{ClientError, io_reason, unless_output_is_closed},
     csv::{write_head, write_record},
     output::{output, write_json},
     selection::connection_filter,
+    signals::Signals,
+    stoppable::{self, Stoppable},
     table::{row, terminal_width, write_table},
 };
 use crate::{
     api,
-    capture::replay::{self, BrokenOff, Replay, ReplayError},
+    capture::replay::{self, BrokenOff, Fault, Replay, ReplayError},
+    config,
     filter::Filter,
     model::{Clock, Connection, Ledger},
     table::Table,
@@ -44,6 +49,15 @@ pub struct ReplayArgs {
     /// Only connections for which this holds at the end of the capture, such as `port == 443 and rtt > 50ms`.
     #[arg(long, value_name = "EXPR", value_parser = connection_filter)]
     pub filter: Option<Arc<Filter<Connection>>>,
+    /// Connections held at most; packets of further ones are counted as not tracked [default: 262144]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_connections: Option<u32>,
+    /// Play the capture and serve it, as `run` serves this host, until Ctrl-C
+    #[arg(long, conflicts_with = "output")]
+    pub serve: bool,
+    /// How the capture is served.
+    #[command(flatten)]
+    pub serving: serve::ServeArgs,
 }
 
 /// How `tcpviewer replay` writes the connections.
@@ -57,10 +71,62 @@ pub enum ReplayForm {
     Csv,
 }
 
-/// Runs `tcpviewer replay`.
-pub fn replay(args: ReplayArgs) -> anyhow::Result<()> {
-    let capture = read(&args.file).with_context(|| format!("replay {}", args.file.display()))?;
-    let notes = notes(&args.file, &capture);
+/// Runs `tcpviewer replay`. SIGINT or SIGTERM ends the reading, and what was read until then is listed.
+///
+/// # Errors
+///
+/// When the capture cannot be read, or the answer not be written.
+pub async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let max_connections = config::max_connections(args.max_connections)?;
+    let serving = args
+        .serve
+        .then(|| args.serving.resolve(&args.file, max_connections))
+        .transpose()?;
+    let (input, stop) = stoppable::open(&args.file)
+        .map_err(|error| anyhow::anyhow!("replay {}: open: {}", args.file.display(), io_reason(&error)))?;
+    if let Some(serving) = serving {
+        return serve::serve(serving, input, stop, signals).await;
+    }
+    let (done, mut answer) = oneshot::channel();
+    // Reading waits for whoever writes into a pipe, so it has a thread of its own.
+    thread::spawn(move || done.send(list(&args, input, max_connections)));
+    tokio::select! {
+        outcome = &mut answer => return outcome.context("the reading thread panicked")?,
+        () = signals.next() => drop(stop),
+    }
+    tokio::select! {
+        outcome = &mut answer => outcome.context("the reading thread panicked")?,
+        () = signals.next() => bail!("stopped before the connections were written"),
+    }
+}
+
+/// Reads the capture to its end and writes its connections, then what they do not tell.
+fn list(args: &ReplayArgs, mut input: Stoppable, max_connections: u32) -> anyhow::Result<()> {
+    let name = args.file.display();
+    let mut capture = replay::replay(&mut input, max_connections).map_err(|error| {
+        if input.was_stopped() {
+            anyhow::anyhow!("replay {name}: stopped before it began")
+        } else {
+            refusal(&args.file, error)
+        }
+    })?;
+    let broken_off = capture.broken_off.take();
+    let mut notes = Vec::new();
+    if input.was_stopped() {
+        notes.push(format!(
+            "stopped after {} packets of {name}; those are counted",
+            capture.packets
+        ));
+    } else {
+        notes.extend(
+            broken_off
+                .as_ref()
+                .and_then(|end| broken_off_note(&args.file, capture.packets, end)),
+        );
+    }
+    notes.extend(uncounted_note(&capture, max_connections));
+    let packets = capture.packets;
     let end = Clock::new(SystemTime::UNIX_EPOCH).at(capture.newest_ns);
     let mut connections = listed(capture);
     if let Some(filter) = &args.filter {
@@ -71,26 +137,36 @@ pub fn replay(args: ReplayArgs) -> anyhow::Result<()> {
         // Whoever closed the standard error does not want to know.
         writeln!(stderr(), "tcpviewer: {note}").ok();
     }
-    Ok(())
+    match broken_off {
+        Some(BrokenOff {
+            byte,
+            fault: Fault::Read(error),
+        }) => bail!(
+            "replay {name}: read what begins at byte {byte}, after {packets} packets, which are counted: {}",
+            io_reason(&error)
+        ),
+        Some(_) | None => Ok(()),
+    }
 }
 
-fn read(file: &Path) -> anyhow::Result<Replay> {
-    let reader: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(stdin().lock())
-    } else {
-        let opened = File::open(file);
-        Box::new(opened.map_err(|error| anyhow::anyhow!("open: {}", io_reason(&error)))?)
+/// Why a capture is not replayed at all.
+fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
+    let reason = match error {
+        ReplayError::Read(error) => format!("read: {}", io_reason(&error)),
+        other @ ReplayError::NotACapture(_) => other.to_string(),
     };
-    replay::replay(reader).map_err(|error| match error {
-        ReplayError::Read(error) => anyhow::anyhow!("read: {}", io_reason(&error)),
-        other @ ReplayError::NotACapture(_) => other.into(),
-    })
+    anyhow::anyhow!("replay {}: {reason}", file.display())
 }
 
 /// The connections as the table lists them, in order of their first packets.
 fn listed(capture: Replay) -> Vec<Arc<Connection>> {
     let now = Instant::now();
-    let mut table = Table::new(Clock::new(SystemTime::UNIX_EPOCH), RATE_INTERVAL, Duration::MAX);
+    let mut table = Table::new(
+        Clock::new(SystemTime::UNIX_EPOCH),
+        RATE_INTERVAL,
+        Duration::MAX,
+        usize::MAX,
+    );
     table.take(capture.samples, now);
     table.delta().unwrap_or_default().changed
 }
@@ -122,30 +198,22 @@ fn write_connections(
     Ok(output.flush()?)
 }
 
-/// What the connections do not tell: where the file broke off, and what was not counted.
-fn notes(file: &Path, capture: &Replay) -> Vec<String> {
-    let broken_off = capture.broken_off.as_ref();
-    broken_off
-        .map(|end| broken_off_note(file, end))
-        .into_iter()
-        .chain(uncounted_note(capture))
-        .collect()
-}
-
-fn broken_off_note(file: &Path, end: &BrokenOff) -> String {
-    let BrokenOff { byte, packets, .. } = end;
-    let what = match &end.damage {
-        None => "cut off".to_owned(),
-        Some(damage) => format!("damaged ({damage})"),
+/// Where the capture broke off, unless it is the reading that failed: that is an error.
+fn broken_off_note(file: &Path, packets: u64, end: &BrokenOff) -> Option<String> {
+    let what = match &end.fault {
+        Fault::Cut => "cut off".to_owned(),
+        Fault::Damaged(damage) => format!("damaged ({damage})"),
+        Fault::Read(_) => return None,
     };
-    format!(
-        "{} is {what} in what begins at byte {byte}, after {packets} packets; those are counted",
-        file.display()
-    )
+    Some(format!(
+        "{} is {what} in what begins at byte {}, after {packets} packets; those are counted",
+        file.display(),
+        end.byte
+    ))
 }
 
 /// One line, if anything was not counted.
-fn uncounted_note(capture: &Replay) -> Option<String> {
+fn uncounted_note(capture: &Replay, max_connections: u32) -> Option<String> {
     let Ledger {
         packets_seen,
         packets_tracked,
@@ -155,6 +223,7 @@ fn uncounted_note(capture: &Replay) -> Option<String> {
         packets_truncated,
         packets_malformed,
         packets_seen_elsewhere,
+        packets_table_full,
         ..
     } = capture.ledger;
     let reasons = [
@@ -170,6 +239,11 @@ fn uncounted_note(capture: &Replay) -> Option<String> {
         .filter(|&(count, _reason)| count > 0)
         .map(|(count, reason)| format!("{count} {reason}"))
         .collect();
+    if packets_table_full > 0 {
+        parts.push(format!(
+            "{packets_table_full} of connections beyond the first {max_connections} (see --max-connections)"
+        ));
+    }
     for (link_type, count) in &capture.unsupported {
         parts.push(format!(
             "{count} of link type {link_type}, which is not supported"

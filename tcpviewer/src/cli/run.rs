@@ -1,11 +1,14 @@
 //! `tcpviewer run`: the daemon, from its configuration to the signal that stops it.
 
-use std::io::{Write as _, stdout};
+use std::{
+    io::{Write as _, stdout},
+    net::SocketAddr,
+};
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use super::signals::Signals;
 use crate::{
     config::{Config, ConfigArgs, LogFormat},
     daemon,
@@ -26,27 +29,22 @@ pub struct RunArgs {
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::resolve(args.config)?;
     log_to_stderr(config.log_format);
-    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let ready = |address| {
-        tracing::info!(%address, "serving");
-        // A closed or full stdout is no reason not to serve.
-        let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
-        if let Err(error) = line {
-            tracing::warn!(%error, "cannot write the address to stdout");
-        }
-    };
-    daemon::run(config, ready, either(terminate, interrupt)).await
+    let mut signals = Signals::new()?;
+    daemon::run(config, tell_address, signals.next()).await
 }
 
-async fn either(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Says where the API and the dashboard are.
+pub(super) fn tell_address(address: SocketAddr) {
+    tracing::info!(%address, "serving");
+    // A closed or full stdout is no reason not to serve.
+    let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
+    if let Err(error) = line {
+        tracing::warn!(%error, "cannot write the address to stdout");
     }
 }
 
 /// The log goes to stderr; what cannot be written there is dropped, for there is nowhere left to say so.
-fn log_to_stderr(format: LogFormat) {
+pub(super) fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("TCPVIEWER_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
     let layer = fmt::layer()
         .with_writer(std::io::stderr)

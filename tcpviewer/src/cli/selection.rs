@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     filter::{Filter, FilterError, Order},
-    model::Connection,
+    model::{Connection, Packet},
 };
 
 /// Which connections are wanted, and in which order.
@@ -31,8 +31,15 @@ pub(super) fn connection_filter(text: &str) -> Result<Arc<Filter<Connection>>, S
 }
 
 /// A text that is a filter of connections.
-fn filter_text(text: &str) -> Result<String, String> {
+pub(super) fn filter_text(text: &str) -> Result<String, String> {
     connection_filter(text).map(|_filter| text.to_owned())
+}
+
+/// A text that is a filter of packets.
+pub(super) fn packet_filter(text: &str) -> Result<String, String> {
+    Filter::<Packet>::parse(text)
+        .map(|_filter| text.to_owned())
+        .map_err(|error| with_pointer(&error, text))
 }
 
 /// A text that is an order of connections.

@@ -40,13 +40,13 @@ async fn write_status(args: &ClientArgs) -> Result<(), ClientError> {
 fn write_text(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
     let counts = status.connections.unwrap_or_default();
     let rates = status.rates.unwrap_or_default();
-    let kernel = match status.kernel_release.as_str() {
-        "" => "a capture file".to_owned(),
-        release => format!("Linux {}", printable(release)),
+    let source = match status.capture_file.as_str() {
+        "" => format!("Linux {}", printable(&status.kernel_release)),
+        file => format!("capture {}", printable(file)),
     };
     writeln!(
         output,
-        "tcpviewer {} on {} ({kernel}), up {}",
+        "tcpviewer {} on {} ({source}), up {}",
         printable(&status.version),
         printable(&status.host_name),
         between(status.started_at, status.now)
@@ -56,6 +56,13 @@ fn write_text(output: &mut impl Write, status: &GetStatusResponse) -> io::Result
         "connections   {} open, {} listed; {} of {} tracked; {} opened and {} closed since the start",
         counts.open, counts.listed, counts.tracked, counts.capacity, counts.opened_total, counts.closed_total
     )?;
+    if counts.dropped_total > 0 {
+        writeln!(
+            output,
+            "              {} left the full list before their time",
+            counts.dropped_total
+        )?;
+    }
     writeln!(
         output,
         "traffic       {} packets/s, {}/s, {:.1} connections/s",
@@ -135,6 +142,13 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
     ];
     for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(output, "              {count} {reason}")?;
+    }
+    if ledger.connections_given_up > 0 {
+        writeln!(
+            output,
+            "half-open     {} given up for newer ones; {} were to be listed once confirmed",
+            ledger.connections_given_up, ledger.connections_withheld
+        )?;
     }
     writeln!(
         output,

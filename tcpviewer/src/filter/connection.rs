@@ -10,7 +10,7 @@ use super::field::{
     Subject,
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
-use crate::model::{CloseReason, Connection, LocalEnd, Orientation};
+use crate::model::{CloseReason, Connection, Half, LocalEnd, Orientation};
 
 const STATES: &[&str] = &[
     "closed",
@@ -33,6 +33,7 @@ const CLOSE_REASONS: &[&str] = &[
     "idle-timeout",
     "handshake-timeout",
     "replaced",
+    "given-up",
 ];
 const ORIENTATIONS: &[&str] = &["handshake", "ports"];
 const LOCAL_ENDS: &[&str] = &["source", "destination", "both", "neither"];
@@ -74,17 +75,17 @@ macro_rules! counters {
 
 /// A table of what only a direction has and may be absent, one to a line.
 macro_rules! halves {
-    ($($name:literal, $unit:expr, $member:ident, $about:literal;)*) => {
+    ($($name:literal, $unit:expr, $value:expr, $about:literal;)*) => {
         &[$(
             Field {
                 name: concat!("sent.", $name),
                 about: concat!($about, ", source to destination"),
-                read: Number($unit, |c| c.sent.$member.map(u64::from)),
+                read: Number($unit, |c| of_half(&c.sent, $value)),
             },
             Field {
                 name: concat!("received.", $name),
                 about: concat!($about, ", destination to source"),
-                read: Number($unit, |c| c.received.$member.map(u64::from)),
+                read: Number($unit, |c| of_half(&c.received, $value)),
             },
         )*]
     };
@@ -92,22 +93,22 @@ macro_rules! halves {
 
 /// A table of round-trip times, one to a line: of the connection, and of each direction's data.
 macro_rules! rtts {
-    ($($name:literal, $unit:expr, $member:ident, $about:literal;)*) => {
+    ($($name:literal, $unit:expr, $value:expr, $about:literal;)*) => {
         &[$(
             Field {
                 name: $name,
                 about: concat!($about, ", this host to the far end"),
-                read: Number($unit, |c| c.rtt().map(|rtt| rtt.$member.into())),
+                read: Number($unit, |c| c.rtt().and_then($value)),
             },
             Field {
                 name: concat!("sent.", $name),
                 about: concat!($about, ", this host to the destination"),
-                read: Number($unit, |c| c.sent.rtt.map(|rtt| rtt.$member.into())),
+                read: Number($unit, |c| c.sent.rtt.and_then($value)),
             },
             Field {
                 name: concat!("received.", $name),
                 about: concat!($about, ", this host to the source"),
-                read: Number($unit, |c| c.received.rtt.map(|rtt| rtt.$member.into())),
+                read: Number($unit, |c| c.received.rtt.and_then($value)),
             },
         )*]
     };
@@ -142,6 +143,7 @@ const SHARED: &[Field<Connection>] = fields! {
     "retransmission_rate", Share(|c| share(c.sent.retransmissions.saturating_add(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";
     "sent.retransmission_rate", Share(|c| share(c.sent.retransmissions, c.sent.packets)), "retransmissions in all packets, source to destination; absent without packets";
     "received.retransmission_rate", Share(|c| share(c.received.retransmissions, c.received.packets)), "retransmissions in all packets, destination to source; absent without packets";
+    "ecn", Flag(|c| c.ecn == Some(true)), "both ends agreed to explicit congestion notification";
     "handshake.rtt", Number(Microseconds, |c| c.handshake.rtt_us), "the newest SYN to the first ACK after it; absent when not seen";
     "handshake.syn_to_syn_ack", Number(Microseconds, |c| c.handshake.syn_to_syn_ack_us), "SYN to SYN-ACK; absent when not seen";
     "handshake.syn_ack_to_ack", Number(Microseconds, |c| c.handshake.syn_ack_to_ack_us), "SYN-ACK to ACK; absent when not seen";
@@ -157,30 +159,47 @@ const COUNTERS: &[Field<Connection>] = counters! {
     "retransmissions", Count, retransmissions, "packets at or below what was already sent";
     "fast_retransmissions", Count, fast_retransmissions, "retransmissions that duplicate ACKs asked for";
     "spurious_retransmissions", Count, spurious_retransmissions, "retransmissions of what was already acknowledged";
+    "syn_retransmissions", Count, syn_retransmissions, "retransmissions that carry a SYN";
     "out_of_order", Count, out_of_order, "packets that were overtaken on the way";
     "duplicate_acks", Count, duplicate_acks, "ACKs that say again what the last one said";
     "zero_windows", Count, zero_windows, "packets that offer no receive window";
     "window_full", Count, window_full, "packets that use up the window of the other side";
     "keep_alives", Count, keep_alives, "probes of a silent connection";
     "lost_segments", Count, lost_segments, "packets that begin beyond the next sequence number";
+    "resets", Count, resets, "packets with RST";
+    "ecn_marked", Count, ecn_marked, "packets that a router marked for congestion";
+    "ecn_echoed", Count, ecn_echoed, "packets that tell the other end of such marks";
 };
 
 const HALVES: &[Field<Connection>] = halves! {
-    "window", Bytes, window_bytes, "receive window offered last; absent until one was";
-    "mss", Bytes, mss_bytes, "maximum segment size of the SYN; absent when not seen";
-    "window_scale", Count, window_scale, "window scale of the SYN, shift count; absent when not seen";
-    "last_seq", Count, last_seq, "sequence number of the newest packet; absent until one was seen";
-    "last_ack", Count, last_ack, "acknowledgement number of the newest packet with ACK; absent until one was seen";
+    "window", Bytes, |half| half.window_bytes.map(u64::from), "receive window offered last; absent until one was";
+    "mss", Bytes, |half| half.mss_bytes.map(u64::from), "maximum segment size of the SYN; absent when not seen";
+    "window_scale", Count, |half| half.window_scale.map(u64::from), "window scale of the SYN, shift count; absent when not seen";
+    "last_seq", Count, |half| half.last_seq.map(u64::from), "sequence number of the newest packet; absent until one was seen";
+    "last_ack", Count, |half| half.last_ack.map(u64::from), "acknowledgement number of the newest packet with ACK; absent until one was seen";
+    "in_flight", Bytes, |half| half.in_flight_bytes.map(u64::from), "sequence space sent and not acknowledged; absent until an acknowledgement was seen";
+    "usable_window", Bytes, |half| half.usable_window_bytes.map(u64::from), "what may still be sent into the other end's window; absent until an acknowledgement was seen";
+    "response", Microseconds, |half| half.response.map(|response| response.mean_us), "mean time until this direction answers the other; absent until it did";
+    "response.last", Microseconds, |half| half.response.map(|response| response.last_us), "newest time until this direction answers the other; absent until it did";
+    "response.max", Microseconds, |half| half.response.map(|response| response.max_us), "longest time until this direction answers the other; absent until it did";
+    "cwnd", Count, |half| half.socket.map(|socket| socket.congestion_window.into()), "congestion window of the socket that sends, segments; absent where that is not this host's";
+    "ssthresh", Count, |half| half.socket?.slow_start_threshold.map(u64::from), "slow start threshold of the socket that sends, segments; absent until the first loss, and where it is not this host's";
+    "delivery_rate", BytesPerSecond, |half| half.socket?.delivery_rate_bytes_per_second, "newest delivery rate of the socket that sends; absent until it was measured, and where it is not this host's";
 };
 
 const RTTS: &[Field<Connection>] = rtts! {
-    "rtt", Microseconds, srtt_us, "smoothed round-trip time; absent without a sample";
-    "rtt.deviation", Microseconds, rttvar_us, "mean deviation of the round-trip time; absent without a sample";
-    "rtt.min", Microseconds, min_us, "smallest round-trip time; absent without a sample";
-    "rtt.max", Microseconds, max_us, "largest round-trip time; absent without a sample";
-    "rtt.last", Microseconds, last_us, "newest round-trip time; absent without a sample";
-    "rtt.samples", Count, samples, "number of round-trip times; absent without a sample";
+    "rtt", Microseconds, |rtt| Some(rtt.srtt_us.into()), "smoothed round-trip time; absent without a sample";
+    "rtt.deviation", Microseconds, |rtt| rtt.rttvar_us.map(u64::from), "mean deviation of the round-trip time; absent without a sample";
+    "rtt.min", Microseconds, |rtt| Some(rtt.min_us.into()), "smallest round-trip time; absent without a sample";
+    "rtt.max", Microseconds, |rtt| rtt.max_us.map(u64::from), "largest round-trip time; absent without a sample";
+    "rtt.last", Microseconds, |rtt| rtt.last_us.map(u64::from), "newest round-trip time; absent without a sample";
+    "rtt.samples", Count, |rtt| rtt.samples, "number of round-trip times; absent without a sample";
 };
+
+/// For the tables above: tells the compiler what the value is taken from.
+fn of_half(half: &Half, value: fn(&Half) -> Option<u64>) -> Option<u64> {
+    value(half)
+}
 
 fn local(connection: &Connection) -> Option<SocketAddr> {
     match connection.local_end? {
@@ -228,6 +247,7 @@ fn close_reason(connection: &Connection) -> Option<&'static str> {
         CloseReason::IdleTimeout => "idle-timeout",
         CloseReason::HandshakeTimeout => "handshake-timeout",
         CloseReason::Replaced => "replaced",
+        CloseReason::GivenUp => "given-up",
     })
 }
 

@@ -14,6 +14,7 @@ use tcpviewer_common::state::TcpState;
 use super::*;
 use crate::model::{
     CloseReason, Closed, Connection, Direction, Half, Handshake, LocalEnd, Orientation, Packet, Rtt,
+    RttSource,
 };
 
 /// Some time after all that the tests make.
@@ -24,12 +25,13 @@ fn now() -> SystemTime {
 /// From 10.0.0.1:40000 to 192.168.1.2:443, ten minutes old, idle for one, RTT 60 ms.
 fn connection() -> Connection {
     let rtt = Rtt {
+        source: RttSource::Wire,
         srtt_us: 60_000,
-        rttvar_us: 5_000,
+        rttvar_us: Some(5_000),
         min_us: 40_000,
-        max_us: 90_000,
-        last_us: 61_000,
-        samples: 12,
+        max_us: Some(90_000),
+        last_us: Some(61_000),
+        samples: Some(12),
     };
     Connection {
         id: 7,
@@ -62,6 +64,7 @@ fn connection() -> Connection {
         first_seen: now() - Duration::from_secs(600),
         last_seen: now() - Duration::from_secs(60),
         closed: None,
+        ecn: None,
     }
 }
 

@@ -105,6 +105,11 @@ impl Board {
         listed.by_revision.get(listed.revision_of.get(&id)?).cloned()
     }
 
+    /// All connections, in the order of their revisions.
+    pub fn all(&self) -> Vec<Arc<Connection>> {
+        self.read().by_revision.values().cloned().collect()
+    }
+
     /// At most `limit` connections with ids above `after` (from the first one without it), by rising id, and
     /// whether more follow.
     pub fn page(&self, after: Option<u64>, limit: usize) -> (Vec<Arc<Connection>>, bool) {
@@ -204,13 +209,13 @@ impl Listed {
                 continue;
             };
             self.by_revision.remove(&old);
+            // Made room for first: one more than the limit would double the memory.
+            if self.removals.len() >= remembered_removals
+                && let Some(oldest) = self.removals.pop_front()
+            {
+                self.forgotten = oldest.revision;
+            }
             self.removals.push_back(removal);
-        }
-        while self.removals.len() > remembered_removals {
-            let Some(oldest) = self.removals.pop_front() else {
-                break;
-            };
-            self.forgotten = oldest.revision;
         }
         self.totals = delta.totals;
     }

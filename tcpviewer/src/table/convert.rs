@@ -1,10 +1,13 @@
 //! A row of the table in the words of the model: flags become states, ticks become microseconds, and what was
 //! not measured becomes absent.
 
-use tcpviewer_common::connection::{self, ConnectionRecord, Place, RttTicks};
+use tcpviewer_common::connection::{self, ConnectionRecord, Place, RttTicks, SocketSample};
 
 use super::{Row, rates::HalfRates};
-use crate::model::{Clock, CloseReason, Connection, Half, Handshake, LocalEnd, Orientation, Rtt, endpoint};
+use crate::model::{
+    Clock, CloseReason, Connection, Half, Handshake, LocalEnd, Orientation, Response, Rtt, RttSource, Socket,
+    endpoint,
+};
 
 /// The row as it is published.
 pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
@@ -30,12 +33,13 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         source_state: sent.state(received),
         destination_state: received.state(sent),
         interface: row.interface.clone(),
-        sent: half(sent, received, row.rates.sent),
-        received: half(received, sent, row.rates.received),
+        sent: half(sent, received, row.rates.sent, clock),
+        received: half(received, sent, row.rates.received, clock),
         handshake: handshake(record),
         first_seen: clock.at(record.first_seen_ns),
         last_seen: clock.at(record.last_seen_ns()),
         closed: row.closed,
+        ecn: ecn(sent, received),
     }
 }
 
@@ -53,6 +57,8 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
         Some(CloseReason::ResetBySource)
     } else if record.closed_ns != 0 {
         Some(CloseReason::Fin)
+    } else if record.has(ConnectionRecord::GIVEN_UP) {
+        Some(CloseReason::GivenUp)
     } else if is_last {
         let answered = received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN);
         Some(if answered {
@@ -65,8 +71,10 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
     }
 }
 
-fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> Half {
+fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates, clock: Clock) -> Half {
     let seen = own.has(connection::Half::SEEN);
+    let announces = |flag| own.has(connection::Half::SYN).then(|| own.has(flag));
+    let in_flight_bytes = own.in_flight_bytes(other);
     Half {
         packets: own.packets,
         wire_bytes: own.wire_bytes,
@@ -75,12 +83,16 @@ fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> H
         retransmissions: u64::from(own.retransmissions),
         fast_retransmissions: u64::from(own.fast_retransmissions),
         spurious_retransmissions: u64::from(own.spurious_retransmissions),
+        syn_retransmissions: u64::from(own.syn_retransmissions),
         out_of_order: u64::from(own.out_of_order),
         duplicate_acks: u64::from(own.duplicate_acks),
         zero_windows: u64::from(own.zero_windows),
         window_full: u64::from(own.window_full),
         keep_alives: u64::from(own.keep_alives),
         lost_segments: u64::from(own.lost_segments),
+        resets: u64::from(own.resets),
+        ecn_marked: u64::from(own.ecn_marked),
+        ecn_echoed: u64::from(own.ecn_echoed),
         payload_bytes_per_second: rates.payload_bytes,
         packets_per_second: rates.packets,
         last_seq: seen.then_some(own.last_seq),
@@ -88,18 +100,65 @@ fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> H
         window_bytes: seen.then(|| own.window_bytes(other)),
         mss_bytes: (own.mss_bytes != 0).then(|| u32::from(own.mss_bytes)),
         window_scale: own.window_scale_plus_1.checked_sub(1).map(u32::from),
+        sack_permitted: announces(connection::Half::SACK_PERMITTED),
+        timestamps: announces(connection::Half::TIMESTAMPS),
+        fast_open: announces(connection::Half::FAST_OPEN),
+        in_flight_bytes,
+        usable_window_bytes: in_flight_bytes.map(|bytes| other.window_bytes(own).saturating_sub(bytes)),
         rtt: rtt(own),
+        response: response(own),
+        socket: (own.socket.time_ns != 0).then(|| socket(&own.socket, clock)),
     }
+}
+
+fn response(half: &connection::Half) -> Option<Response> {
+    let microseconds = |ticks: u64| ticks.saturating_mul(256) / 1000;
+    let mean = half.response_total.checked_div(half.responses.into())?;
+    Some(Response {
+        count: half.responses.into(),
+        last_us: microseconds(half.response_last.into()),
+        mean_us: microseconds(mean),
+        max_us: microseconds(half.response_max.into()),
+    })
+}
+
+fn socket(sample: &SocketSample, clock: Clock) -> Socket {
+    let measured = sample.srtt_8_us != 0;
+    let delivered_bytes = u64::from(sample.rate_delivered) * u64::from(sample.mss_bytes);
+    Socket {
+        sampled_at: clock.at(sample.time_ns),
+        srtt_us: measured.then_some(sample.srtt_8_us >> 3),
+        min_rtt_us: (measured && sample.rtt_min_us != u32::MAX).then_some(sample.rtt_min_us),
+        congestion_window: sample.congestion_window,
+        slow_start_threshold: (sample.slow_start_threshold < SocketSample::NO_THRESHOLD)
+            .then_some(sample.slow_start_threshold),
+        mss_bytes: sample.mss_bytes,
+        in_flight: sample.in_flight,
+        retransmitted: sample.retransmitted,
+        lost: sample.lost,
+        sacked: sample.sacked,
+        retransmissions: sample.retransmissions.into(),
+        delivery_rate_bytes_per_second: delivered_bytes
+            .saturating_mul(1_000_000)
+            .checked_div(sample.rate_interval_us.into()),
+    }
+}
+
+/// Whether both agreed to it, where both SYNs were seen.
+fn ecn(sent: &connection::Half, received: &connection::Half) -> Option<bool> {
+    let seen = sent.has(connection::Half::SYN) && received.has(connection::Half::SYN);
+    seen.then(|| sent.has(connection::Half::ECN) && received.has(connection::Half::ECN))
 }
 
 fn rtt(half: &connection::Half) -> Option<Rtt> {
     (half.rtt_samples > 0).then(|| Rtt {
+        source: RttSource::Wire,
         srtt_us: RttTicks::to_us(half.srtt_8 >> 3),
-        rttvar_us: RttTicks::to_us(half.rttvar_4 >> 2),
+        rttvar_us: Some(RttTicks::to_us(half.rttvar_4 >> 2)),
         min_us: RttTicks::to_us(half.rtt_min),
-        max_us: RttTicks::to_us(half.rtt_max),
-        last_us: RttTicks::to_us(half.rtt_last),
-        samples: u64::from(half.rtt_samples),
+        max_us: Some(RttTicks::to_us(half.rtt_max)),
+        last_us: Some(RttTicks::to_us(half.rtt_last)),
+        samples: Some(half.rtt_samples.into()),
     })
 }
 

@@ -5,12 +5,14 @@ use tcpviewer_common::connection::Half;
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
+const MAX_LISTED: usize = 4;
 
 fn table() -> Table {
     Table::new(
         Clock::new(SystemTime::UNIX_EPOCH),
         Duration::from_millis(250),
         Duration::from_secs(60),
+        MAX_LISTED,
     )
 }
 
@@ -149,4 +151,69 @@ fn the_way_a_connection_ended_is_told() {
         table.take(vec![sample], Instant::now());
         assert_eq!(table.delta().unwrap().changed[0].closed.unwrap().reason, reason);
     }
+}
+
+#[test]
+fn a_full_list_makes_room_by_the_connections_that_ended_first() {
+    let mut table = table();
+    let now = Instant::now();
+    let ended = |id: u64| {
+        sample(id, id as u8, SECOND, |record| {
+            record.closed_ns = SECOND;
+        })
+    };
+    table.take(
+        vec![sample(1, 1, SECOND, |_| {}), ended(2), ended(3), ended(4)],
+        now,
+    );
+    table.delta();
+
+    table.take(vec![ended(5), sample(6, 6, SECOND, |_| {})], now);
+
+    let delta = table.delta().unwrap();
+    let removed: Vec<_> = delta.removed.iter().map(|removal| removal.id).collect();
+    assert_eq!(removed, [2, 3]);
+    assert_eq!((delta.totals.listed, delta.totals.dropped), (4, 2));
+}
+
+#[test]
+fn open_connections_stay_listed_however_many_there_are() {
+    let mut table = table();
+    let open = (1..10).map(|id| sample(id, id as u8, SECOND, |_| {})).collect();
+
+    table.take(open, Instant::now());
+
+    let totals = table.delta().unwrap().totals;
+    assert_eq!((totals.listed, totals.open, totals.dropped), (9, 9, 0));
+}
+
+#[test]
+fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() {
+    let mut table = table();
+    let mut last = sample(1, 1, 2 * SECOND, |record| {
+        record.flags |= ConnectionRecord::GIVEN_UP
+    });
+    last.is_last = true;
+    table.take(
+        vec![sample(1, 1, SECOND, |_| {}), sample(2, 2, SECOND, |_| {})],
+        Instant::now(),
+    );
+    table.delta();
+
+    table.take(
+        vec![last, Sample::gone(key(2)), Sample::gone(key(3))],
+        Instant::now(),
+    );
+
+    let delta = table.delta().unwrap();
+    let ended: Vec<_> = delta
+        .changed
+        .iter()
+        .map(|row| (row.id, row.closed.unwrap().reason))
+        .collect();
+    assert_eq!(ended, [(1, CloseReason::GivenUp), (2, CloseReason::GivenUp)]);
+    assert_eq!(
+        (delta.totals.listed, delta.totals.open, delta.totals.closed),
+        (2, 0, 2)
+    );
 }

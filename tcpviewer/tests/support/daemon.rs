@@ -87,17 +87,21 @@ impl<'a> Daemon<'a> {
 
     /// All connections, by the unary call.
     pub(crate) fn list(&self) -> Vec<Connection> {
-        let request = ListConnectionsRequest {
-            page_size: 10_000,
-            ..Default::default()
-        };
         self.call(async |mut client| {
-            client
-                .list_connections(request)
-                .await
-                .unwrap()
-                .into_inner()
-                .connections
+            let (mut connections, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let request = ListConnectionsRequest {
+                    page_size: 10_000,
+                    page_token,
+                    ..Default::default()
+                };
+                let page = client.list_connections(request).await.unwrap().into_inner();
+                connections.extend(page.connections);
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    return connections;
+                }
+            }
         })
     }
 
@@ -129,8 +133,8 @@ impl Drop for Daemon<'_> {
     }
 }
 
-/// Every packet has one fate, and no report was lost.
-pub(crate) fn assert_no_loss(ledger: &Ledger) {
+/// Every packet that was seen is counted, or not and why.
+pub(crate) fn assert_every_packet_has_a_fate(ledger: &Ledger) {
     let fates = ledger.packets_tracked
         + ledger.packets_not_ip
         + ledger.packets_not_tcp
@@ -140,6 +144,11 @@ pub(crate) fn assert_no_loss(ledger: &Ledger) {
         + ledger.packets_seen_elsewhere
         + ledger.packets_table_full;
     assert_eq!(ledger.packets_seen, fates, "{ledger:?}");
+}
+
+/// Every packet has one fate, and no report was lost.
+pub(crate) fn assert_no_loss(ledger: &Ledger) {
+    assert_every_packet_has_a_fate(ledger);
     assert_eq!(
         (
             ledger.connection_events_lost,

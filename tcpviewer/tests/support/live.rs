@@ -1,10 +1,16 @@
 //! What tests with real traffic are made of, in the order a test needs it: rights, network namespaces, a line
-//! that the test controls, the real
-//! daemon in one of them, a client that is not ours, traffic, and what the kernel says about it.
+//! that the test controls, a lossy one (what it decides, what it does, what it did), the real daemon in one of the
+//! namespaces, a client that is not ours, traffic, and what the kernel says about it.
 
 pub(crate) mod namespaces;
 
 pub(crate) mod relay;
+
+pub(crate) mod fate;
+
+pub(crate) mod lossy;
+
+pub(crate) mod truth;
 
 pub(crate) mod daemon;
 
@@ -13,6 +19,8 @@ pub(crate) mod watch;
 pub(crate) mod traffic;
 
 pub(crate) mod iperf;
+
+pub(crate) mod flood;
 
 pub(crate) mod kernel;
 
@@ -59,6 +67,20 @@ pub(crate) fn wait_for<T>(patience: Duration, what: &str, mut look: impl FnMut()
         assert!(started.elapsed() < patience, "no {what} after {patience:?}");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// The value once it has stopped changing: delayed ACKs come within 200 ms, a lost one's repair is a change.
+pub(crate) fn wait_for_quiet<T: PartialEq>(mut look: impl FnMut() -> T) -> T {
+    let (mut last, mut since) = (look(), Instant::now());
+    wait_for(PATIENCE, "quiet", || {
+        let now = look();
+        if now != last {
+            last = now;
+            since = Instant::now();
+        }
+        (since.elapsed() > Duration::from_millis(500)).then_some(())
+    });
+    last
 }
 
 static MACHINE: RwLock<()> = RwLock::new(());

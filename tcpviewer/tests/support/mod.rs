@@ -10,7 +10,7 @@ use tcpviewer::{
     api::{self, ApiContext, ApiError},
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
-        Ledger, LocalEnd, Orientation, Packet, Removal, Rtt, Status, Totals,
+        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, Status, Totals,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -42,7 +42,7 @@ pub(crate) struct Daemon {
     pub(crate) packets: Arc<PacketBoard>,
     /// What the API told the daemon about watched packets, in order.
     pub(crate) packets_watched: Arc<Mutex<Vec<bool>>>,
-    revision: u64,
+    pub(crate) revision: u64,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ApiError>>>,
 }
@@ -68,6 +68,7 @@ impl Daemon {
             instance,
             host_name: "testhost".into(),
             kernel_release: "6.18.0".into(),
+            capture_file: String::new(),
             started_at: SystemTime::now(),
             update_interval: Duration::from_millis(250),
             keep_closed: Duration::from_secs(30),
@@ -272,6 +273,7 @@ pub(crate) fn status() -> Status {
         tracked: 3,
         capacity: 100,
         kernel_map_bytes: None,
+        capture_time: None,
         degradations: vec![],
     }
 }
@@ -283,12 +285,27 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         SocketAddr::from((std::net::Ipv6Addr::from_bits(address), port))
     };
     let rtt = Rtt {
+        source: RttSource::Wire,
         srtt_us: 21_000,
-        rttvar_us: 3_000,
+        rttvar_us: Some(3_000),
         min_us: 17_000,
-        max_us: 300_000,
-        last_us: 20_000,
-        samples: 1 << 20,
+        max_us: Some(300_000),
+        last_us: Some(20_000),
+        samples: Some(1 << 20),
+    };
+    let socket = Socket {
+        sampled_at: SystemTime::now(),
+        srtt_us: Some(21_000),
+        min_rtt_us: Some(17_000),
+        congestion_window: 1 << 10,
+        slow_start_threshold: Some(1 << 10),
+        mss_bytes: 1460,
+        in_flight: 1 << 10,
+        retransmitted: 1 << 10,
+        lost: 1 << 10,
+        sacked: 1 << 10,
+        retransmissions: 1 << 20,
+        delivery_rate_bytes_per_second: Some(1 << 30),
     };
     let half = Half {
         packets: 1 << 30,
@@ -298,12 +315,16 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         retransmissions: 1 << 10,
         fast_retransmissions: 1 << 10,
         spurious_retransmissions: 1 << 10,
+        syn_retransmissions: 1 << 10,
         out_of_order: 1 << 10,
         duplicate_acks: 1 << 10,
         zero_windows: 1 << 10,
         window_full: 1 << 10,
         keep_alives: 1 << 10,
         lost_segments: 1 << 10,
+        resets: 1 << 10,
+        ecn_marked: 1 << 10,
+        ecn_echoed: 1 << 10,
         payload_bytes_per_second: 1 << 30,
         packets_per_second: 1 << 20,
         last_seq: Some(u32::MAX),
@@ -311,7 +332,19 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         window_bytes: Some(1 << 25),
         mss_bytes: Some(1460),
         window_scale: Some(7),
+        sack_permitted: Some(true),
+        timestamps: Some(true),
+        fast_open: Some(true),
+        in_flight_bytes: Some(1 << 20),
+        usable_window_bytes: Some(1 << 20),
         rtt: Some(rtt),
+        response: Some(Response {
+            count: 1 << 20,
+            last_us: 1 << 20,
+            mean_us: 1 << 20,
+            max_us: 1 << 30,
+        }),
+        socket: Some(socket),
     };
     Connection {
         id,
@@ -333,6 +366,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         first_seen: SystemTime::now(),
         last_seen: SystemTime::now(),
         closed: None,
+        ecn: Some(true),
     }
 }
 

@@ -113,6 +113,39 @@ impl Pair {
     }
 }
 
+/// Two namespaces whose cables end in a bridge of a third.
+pub(crate) struct Bridged {
+    /// Its `veth0` ends in the bridge.
+    pub(crate) left: Namespace,
+    /// Has the bridge `bridge0` with the ports `left0` and `right0`, and the third address of the network.
+    pub(crate) middle: Namespace,
+    /// Its `veth0` ends in the bridge.
+    pub(crate) right: Namespace,
+}
+
+impl Bridged {
+    pub(crate) const MIDDLE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+
+    pub(crate) fn new() -> Self {
+        let bridged = Self {
+            left: Namespace::new(),
+            middle: Namespace::new(),
+            right: Namespace::new(),
+        };
+        let middle = &bridged.middle;
+        middle.ip("link add bridge0 type bridge");
+        assign(middle, "bridge0", 0, 3);
+        for (namespace, port, host) in [(&bridged.left, "left0", 1), (&bridged.right, "right0", 2)] {
+            let (inside, outside) = (namespace.name(), middle.name());
+            let link = format!("link add veth0 netns {inside} type veth peer name {port} netns {outside}");
+            output(Command::new("ip").args(link.split(' ')));
+            middle.ip(&format!("link set {port} master bridge0 up"));
+            assign(namespace, "veth0", 0, host);
+        }
+        bridged
+    }
+}
+
 /// Gives a device its addresses and takes it up.
 pub(crate) fn assign(namespace: &Namespace, device: &str, network: u8, host: u8) {
     let network_v6 = if network == 0 {

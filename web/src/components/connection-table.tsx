@@ -15,7 +15,7 @@ const ROW_HEIGHT_PX = 28;
 const HEADER_HEIGHT_PX = 30;
 
 export function ConnectionTable(): ReactElement {
-  const { live, order, selection, clock } = useStores();
+  const { live, order, selection, clock, status } = useStores();
   useChanges(live);
   useChanges(order);
   useChanges(selection);
@@ -81,7 +81,7 @@ export function ConnectionTable(): ReactElement {
     }
   };
 
-  const daemonNowMs = live.daemonNowMs(clock.nowMs);
+  const daemonNowMs = status.ageAtMs(live.daemonNowMs(clock.nowMs));
   const items = virtualizer.getVirtualItems();
   const cursorShown = cursor !== undefined && items.some(({ index }) => rows[index] === cursor);
   return (

@@ -21,6 +21,7 @@ import styles from './details-panel.module.css';
 import { EndpointText } from './endpoint-text';
 import { RecentPackets } from './recent-packets';
 import { RoundTripTable } from './round-trip-table';
+import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
 import { TimeChart } from './time-chart';
 import { TrafficTable } from './traffic-table';
@@ -119,6 +120,7 @@ function Details({
       <TrafficTable sent={connection.sent} received={connection.received} />
       <HealthTable sent={connection.sent} received={connection.received} />
       <RoundTripTable connection={connection} />
+      <SocketTable connection={connection} />
       <Life connection={connection} />
       <RecentPackets />
     </>
@@ -143,9 +145,9 @@ function Ends({ connection }: { connection: Connection }): ReactElement {
 }
 
 function Life({ connection }: { connection: Connection }): ReactElement {
-  const { live, clock } = useStores();
+  const { live, clock, status } = useStores();
   useChanges(clock);
-  const nowMs = live.daemonNowMs(clock.nowMs);
+  const nowMs = status.ageAtMs(live.daemonNowMs(clock.nowMs));
   const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
   return (
     <section>
@@ -168,9 +170,14 @@ function Life({ connection }: { connection: Connection }): ReactElement {
         <Fact name="Interface" value={connection.interface} />
         <Fact name="This host" value={LOCAL_END_WORDS[connection.localEnd]} />
         <Fact name="Direction" value={ORIENTATION_WORDS[connection.orientation]} />
+        <Fact name="ECN" value={ecnWords(connection.ecn)} />
       </dl>
     </section>
   );
+}
+
+function ecnWords(agreed: boolean | undefined): string {
+  return agreed === undefined ? 'not known' : agreed ? 'both ends agreed to it' : 'not agreed to';
 }
 
 function Fact({ name, value }: { name: string; value: string }): ReactElement {

@@ -36,6 +36,9 @@ function reason({ live, status, order }: Stores): string {
       ? 'Connecting to the daemon.'
       : 'The daemon does not answer; connections will show here as soon as it does.';
   }
+  if (status.status !== undefined && status.status.captureFile !== '') {
+    return `Waiting for the first packet of ${status.status.captureFile}.`;
+  }
   const attached = status.status?.interfaces.filter(({ hook }) => hook !== 'none').map(({ name }) => name);
   if (attached === undefined) {
     return 'Waiting for the first packet.';

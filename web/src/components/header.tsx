@@ -39,6 +39,7 @@ export function Header(): ReactElement {
           <p className={styles.host} title={status === undefined ? undefined : hostTitle(status)}>
             <strong>{status?.hostName ?? 'this host'}</strong>
             {status !== undefined && status.kernelRelease !== '' && ` · Linux ${status.kernelRelease}`}
+            {status !== undefined && status.captureFile !== '' && ` · capture ${status.captureFile}`}
           </p>
         </div>
       </div>
@@ -97,10 +98,14 @@ export function Header(): ReactElement {
 }
 
 function hostTitle(status: Status): string {
+  const run = `tcpviewer ${status.version}, up for ${formatDuration(status.nowMs - status.startedAtMs)}.`;
+  if (status.captureFile !== '') {
+    return `${run} Plays the capture ${status.captureFile}.`;
+  }
   const interfaces = status.interfaces
     .map(({ name, hook }) => `${name} (${hook === 'none' ? 'not attached' : hook})`)
     .join(', ');
-  return `tcpviewer ${status.version}, up for ${formatDuration(status.nowMs - status.startedAtMs)}. Interfaces: ${interfaces}.`;
+  return `${run} Interfaces: ${interfaces}.`;
 }
 
 function countsTitle({ connections }: Status): string {

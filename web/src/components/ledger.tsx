@@ -31,6 +31,20 @@ export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
       </table>
       <table className={styles.table}>
         <tbody>
+          <Line
+            label="half-open connections given up for newer ones"
+            count={ledger.connectionsGivenUp}
+            bad={ledger.connectionsGivenUp > 0}
+          />
+          <Line
+            label="connections to be listed once confirmed"
+            count={ledger.connectionsWithheld}
+            bad={false}
+          />
+        </tbody>
+      </table>
+      <table className={styles.table}>
+        <tbody>
           <Line label="connection events sent" count={ledger.connectionEvents} bad={false} />
           <Line
             label="connection events lost (costs freshness, not counts)"

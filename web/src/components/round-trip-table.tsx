@@ -1,9 +1,10 @@
-// How far away the ends are: round-trip times of the connection and of both halves, and the
-// times of the handshake.
+// How far away the ends are: round-trip times of the connection and of both halves, the times of
+// the handshake, and how long each end takes to answer.
 import type { ReactElement } from 'react';
-import type { Connection, Rtt } from '../domain/connection';
+import { RTT_SOURCE_WORDS, type Connection, type Response, type Rtt } from '../domain/connection';
 import { formatCount, formatMicroseconds } from '../domain/format';
 import { NumberTable, type NumberLine } from './number-table';
+import styles from './round-trip-table.module.css';
 
 export function RoundTripTable({ connection }: { connection: Connection }): ReactElement {
   const { rtt, sent, received, handshake } = connection;
@@ -12,6 +13,11 @@ export function RoundTripTable({ connection }: { connection: Connection }): Reac
     title,
     values: [value(rtt), value(sent.rtt), value(received.rtt)],
   });
+  const answer = (
+    name: string,
+    title: string,
+    value: (response: Response | undefined) => string,
+  ): NumberLine => ({ name, title, values: [value(sent.response), value(received.response)] });
   return (
     <>
       <NumberTable
@@ -28,6 +34,7 @@ export function RoundTripTable({ connection }: { connection: Connection }): Reac
           line('Samples', 'Segments that were timed', (half) => formatCount(half?.samples)),
         ]}
       />
+      {rtt !== undefined && <p className={styles.source}>Connection: {RTT_SOURCE_WORDS[rtt.source]}.</p>}
       <NumberTable
         heading="Handshake"
         columns={['Whole', 'To dest.', 'To source']}
@@ -39,6 +46,18 @@ export function RoundTripTable({ connection }: { connection: Connection }): Reac
               formatMicroseconds,
             ),
           },
+        ]}
+      />
+      <NumberTable
+        heading="Answers"
+        columns={['Source', 'Destination']}
+        lines={[
+          answer('Newest', 'From the last byte of the question to the first of the answer', (half) =>
+            formatMicroseconds(half?.lastUs),
+          ),
+          answer('Mean', 'Of all answers', (half) => formatMicroseconds(half?.meanUs)),
+          answer('Longest', 'Of all answers', (half) => formatMicroseconds(half?.maxUs)),
+          answer('Answers', 'How many there were', (half) => formatCount(half?.count)),
         ]}
       />
     </>

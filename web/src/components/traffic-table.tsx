@@ -26,8 +26,17 @@ export function TrafficTable({ sent, received }: { sent: Half; received: Half })
         line('Window', 'Receive window offered by the sender of this direction', (half) =>
           optionalBytes(half.windowBytes),
         ),
+        line('In flight', 'Sent and not yet acknowledged', (half) => optionalBytes(half.inFlightBytes)),
+        line('Usable window', 'What may still be sent into the window of the other side', (half) =>
+          optionalBytes(half.usableWindowBytes),
+        ),
         line('Window scale', 'Shift count from the SYN', (half) => plain(half.windowScale)),
         line('MSS', 'Maximum segment size from the SYN', (half) => optionalBytes(half.mssBytes)),
+        line('SACK permitted', 'Selective acknowledgements, from the SYN', (half) =>
+          yesOrNo(half.sackPermitted),
+        ),
+        line('Timestamps', 'From the SYN', (half) => yesOrNo(half.timestamps)),
+        line('Fast Open', 'The SYN asks for or carries a cookie', (half) => yesOrNo(half.fastOpen)),
         line('Last seq', 'Of the newest packet', (half) => plain(half.lastSeq)),
         line('Last ack', 'Of the newest packet with ACK', (half) => plain(half.lastAck)),
       ]}
@@ -42,6 +51,10 @@ function exactBytes(bytes: number): string {
 
 function optionalBytes(bytes: number | undefined): string {
   return bytes === undefined ? NOT_MEASURED : exactBytes(bytes);
+}
+
+function yesOrNo(value: boolean | undefined): string {
+  return value === undefined ? NOT_MEASURED : value ? 'yes' : 'no';
 }
 
 function plain(value: number | undefined): string {

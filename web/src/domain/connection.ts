@@ -17,15 +17,43 @@ export type CloseReason =
   | 'refused'
   | 'idle-timeout'
   | 'handshake-timeout'
-  | 'replaced';
+  | 'replaced'
+  | 'given-up';
+
+export type RttSource = 'unknown' | 'wire' | 'socket';
 
 export interface Rtt {
+  readonly source: RttSource;
   readonly srttUs: number;
-  readonly rttvarUs: number;
+  readonly rttvarUs: number | undefined;
   readonly minUs: number;
-  readonly maxUs: number;
+  readonly maxUs: number | undefined;
+  readonly lastUs: number | undefined;
+  readonly samples: number | undefined;
+}
+
+/** How long a side took to answer the other. */
+export interface Response {
+  readonly count: number;
   readonly lastUs: number;
-  readonly samples: number;
+  readonly meanUs: number;
+  readonly maxUs: number;
+}
+
+/** What the kernel says of a socket of this host. */
+export interface Socket {
+  readonly sampledAtMs: number;
+  readonly srttUs: number | undefined;
+  readonly minRttUs: number | undefined;
+  readonly congestionWindow: number;
+  readonly slowStartThreshold: number | undefined;
+  readonly mssBytes: number;
+  readonly inFlight: number;
+  readonly retransmitted: number;
+  readonly lost: number;
+  readonly sacked: number;
+  readonly retransmissions: number;
+  readonly deliveryRateBytesPerSecond: number | undefined;
 }
 
 export interface Handshake {
@@ -43,12 +71,16 @@ export interface Half {
   readonly retransmissions: number;
   readonly fastRetransmissions: number;
   readonly spuriousRetransmissions: number;
+  readonly synRetransmissions: number;
   readonly outOfOrder: number;
   readonly duplicateAcks: number;
   readonly zeroWindows: number;
   readonly windowFull: number;
   readonly keepAlives: number;
   readonly lostSegments: number;
+  readonly resets: number;
+  readonly ecnMarked: number;
+  readonly ecnEchoed: number;
   readonly payloadBytesPerSecond: number;
   readonly packetsPerSecond: number;
   readonly lastSeq: number | undefined;
@@ -56,7 +88,15 @@ export interface Half {
   readonly windowBytes: number | undefined;
   readonly mssBytes: number | undefined;
   readonly windowScale: number | undefined;
+  readonly sackPermitted: boolean | undefined;
+  readonly timestamps: boolean | undefined;
+  readonly fastOpen: boolean | undefined;
+  readonly inFlightBytes: number | undefined;
+  readonly usableWindowBytes: number | undefined;
+  /** On the wire. */
   readonly rtt: Rtt | undefined;
+  readonly response: Response | undefined;
+  readonly socket: Socket | undefined;
 }
 
 export interface Connection {
@@ -81,6 +121,8 @@ export interface Connection {
   /** Absent while the connection lives. */
   readonly closedAtMs: number | undefined;
   readonly closeReason: CloseReason;
+  /** Whether both ends agreed to explicit congestion notification. */
+  readonly ecn: boolean | undefined;
 }
 
 /** A connection named across runs of the daemon, as a shared link does. */
@@ -109,6 +151,12 @@ export const LOCAL_END_WORDS: Record<LocalEnd, string> = {
   neither: 'passes through this host',
 };
 
+export const RTT_SOURCE_WORDS: Record<RttSource, string> = {
+  unknown: 'not known',
+  wire: 'measured on the wire',
+  socket: 'what the kernel says of the socket of this host',
+};
+
 export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   none: 'has not ended',
   fin: 'both ends finished (FIN)',
@@ -118,6 +166,7 @@ export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   'idle-timeout': 'no packet for too long: taken for dead',
   'handshake-timeout': 'the SYN was never answered',
   replaced: 'a new connection began on the same endpoints',
+  'given-up': 'half-open, and its place was needed for a newer one',
 };
 
 /** Both directions together. */

@@ -5,6 +5,7 @@ import type { Connection } from './connection';
 import { compareBy, DEFAULT_SORT, nextSort, sortConnections, type Sort } from './sort';
 
 const rtt = (srttUs: number): Connection['rtt'] => ({
+  source: 'wire',
   srttUs,
   rttvarUs: 0,
   minUs: 0,

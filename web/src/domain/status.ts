@@ -22,6 +22,10 @@ export interface Ledger {
   readonly packetEventsLost: number;
   readonly packetEvents: number;
   readonly connectionEvents: number;
+  /** Half-open connections that gave their place to a newer one. */
+  readonly connectionsGivenUp: number;
+  /** Connections listed only once confirmed, as they began during a flood. */
+  readonly connectionsWithheld: number;
 }
 
 export interface Degradation {
@@ -35,6 +39,10 @@ export interface Status {
   readonly instance: bigint;
   readonly hostName: string;
   readonly kernelRelease: string;
+  /** The capture file that is played; empty where the source is the kernel. */
+  readonly captureFile: string;
+  /** The time in that capture. */
+  readonly captureTimeMs: number | undefined;
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly updateIntervalMs: number;

@@ -17,6 +17,8 @@ export function toStatus(message: GetStatusResponse): Status {
     instance: message.instance,
     hostName: message.hostName,
     kernelRelease: message.kernelRelease,
+    captureFile: message.captureFile,
+    captureTimeMs: toMilliseconds(message.captureTime),
     startedAtMs: toMilliseconds(message.startedAt) ?? 0,
     nowMs: toMilliseconds(message.now) ?? 0,
     updateIntervalMs: toMilliseconds(message.updateInterval) ?? 0,
@@ -66,5 +68,7 @@ function toLedger(message: WireLedger | undefined): Ledger {
     packetEventsLost: Number(message?.packetEventsLost ?? 0),
     packetEvents: Number(message?.packetEvents ?? 0),
     connectionEvents: Number(message?.connectionEvents ?? 0),
+    connectionsGivenUp: Number(message?.connectionsGivenUp ?? 0),
+    connectionsWithheld: Number(message?.connectionsWithheld ?? 0),
   };
 }

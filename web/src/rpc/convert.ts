@@ -9,7 +9,10 @@ import type {
   Handshake,
   LocalEnd,
   Orientation,
+  Response,
   Rtt,
+  RttSource,
+  Socket,
 } from '../domain/connection';
 import type { TcpState } from '../domain/tcp-state';
 import * as wire from '../gen/tcpviewer/v1/connection_pb';
@@ -52,6 +55,13 @@ const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
   [wire.CloseReason.IDLE_TIMEOUT]: 'idle-timeout',
   [wire.CloseReason.HANDSHAKE_TIMEOUT]: 'handshake-timeout',
   [wire.CloseReason.REPLACED]: 'replaced',
+  [wire.CloseReason.GIVEN_UP]: 'given-up',
+};
+
+const RTT_SOURCES: Record<wire.RttSource, RttSource> = {
+  [wire.RttSource.UNSPECIFIED]: 'unknown',
+  [wire.RttSource.WIRE]: 'wire',
+  [wire.RttSource.SOCKET]: 'socket',
 };
 
 const EMPTY_HALF: Half = {
@@ -62,12 +72,16 @@ const EMPTY_HALF: Half = {
   retransmissions: 0,
   fastRetransmissions: 0,
   spuriousRetransmissions: 0,
+  synRetransmissions: 0,
   outOfOrder: 0,
   duplicateAcks: 0,
   zeroWindows: 0,
   windowFull: 0,
   keepAlives: 0,
   lostSegments: 0,
+  resets: 0,
+  ecnMarked: 0,
+  ecnEchoed: 0,
   payloadBytesPerSecond: 0,
   packetsPerSecond: 0,
   lastSeq: undefined,
@@ -75,7 +89,14 @@ const EMPTY_HALF: Half = {
   windowBytes: undefined,
   mssBytes: undefined,
   windowScale: undefined,
+  sackPermitted: undefined,
+  timestamps: undefined,
+  fastOpen: undefined,
+  inFlightBytes: undefined,
+  usableWindowBytes: undefined,
   rtt: undefined,
+  response: undefined,
+  socket: undefined,
 };
 
 export function toConnection(message: wire.Connection): Connection {
@@ -97,6 +118,7 @@ export function toConnection(message: wire.Connection): Connection {
     lastSeenMs: toMilliseconds(message.lastSeen) ?? 0,
     closedAtMs: toMilliseconds(message.closedAt),
     closeReason: known(CLOSE_REASONS, message.closeReason, 'none'),
+    ecn: message.ecn,
   };
 }
 
@@ -129,12 +151,16 @@ function toHalf(message: wire.Half | undefined): Half {
     retransmissions: Number(message.retransmissions),
     fastRetransmissions: Number(message.fastRetransmissions),
     spuriousRetransmissions: Number(message.spuriousRetransmissions),
+    synRetransmissions: Number(message.synRetransmissions),
     outOfOrder: Number(message.outOfOrder),
     duplicateAcks: Number(message.duplicateAcks),
     zeroWindows: Number(message.zeroWindows),
     windowFull: Number(message.windowFull),
     keepAlives: Number(message.keepAlives),
     lostSegments: Number(message.lostSegments),
+    resets: Number(message.resets),
+    ecnMarked: Number(message.ecnMarked),
+    ecnEchoed: Number(message.ecnEchoed),
     payloadBytesPerSecond: Number(message.payloadBytesPerSecond),
     packetsPerSecond: Number(message.packetsPerSecond),
     lastSeq: message.lastSeq,
@@ -142,7 +168,14 @@ function toHalf(message: wire.Half | undefined): Half {
     windowBytes: message.windowBytes,
     mssBytes: message.mssBytes,
     windowScale: message.windowScale,
+    sackPermitted: message.sackPermitted,
+    timestamps: message.timestamps,
+    fastOpen: message.fastOpen,
+    inFlightBytes: message.inFlightBytes,
+    usableWindowBytes: message.usableWindowBytes,
     rtt: toRtt(message.rtt),
+    response: toResponse(message.response),
+    socket: toSocket(message.socket),
   };
 }
 
@@ -151,7 +184,40 @@ function toRtt(message: wire.Rtt | undefined): Rtt | undefined {
     return undefined;
   }
   const { srttUs, rttvarUs, minUs, maxUs, lastUs } = message;
-  return { srttUs, rttvarUs, minUs, maxUs, lastUs, samples: Number(message.samples) };
+  const source = known(RTT_SOURCES, message.source, 'unknown');
+  return { source, srttUs, rttvarUs, minUs, maxUs, lastUs, samples: toNumber(message.samples) };
+}
+
+function toResponse(message: wire.Response | undefined): Response | undefined {
+  if (message === undefined) {
+    return undefined;
+  }
+  return {
+    count: Number(message.count),
+    lastUs: Number(message.lastUs),
+    meanUs: Number(message.meanUs),
+    maxUs: Number(message.maxUs),
+  };
+}
+
+function toSocket(message: wire.Socket | undefined): Socket | undefined {
+  if (message === undefined) {
+    return undefined;
+  }
+  return {
+    sampledAtMs: toMilliseconds(message.sampledAt) ?? 0,
+    srttUs: message.srttUs,
+    minRttUs: message.minRttUs,
+    congestionWindow: message.congestionWindow,
+    slowStartThreshold: message.slowStartThreshold,
+    mssBytes: message.mssBytes,
+    inFlight: message.inFlight,
+    retransmitted: message.retransmitted,
+    lost: message.lost,
+    sacked: message.sacked,
+    retransmissions: Number(message.retransmissions),
+    deliveryRateBytesPerSecond: toNumber(message.deliveryRateBytesPerSecond),
+  };
 }
 
 function toHandshake(message: wire.Handshake | undefined): Handshake | undefined {

@@ -13,6 +13,11 @@ export class StatusStore {
     return this.#status;
   }
 
+  /** The time by which ages are told: the capture's where one is played, else the daemon's. */
+  ageAtMs(daemonNowMs: number): number {
+    return this.#status?.captureTimeMs ?? daemonNowMs;
+  }
+
   /** One value per status, oldest first. */
   get payloadBytesPerSecond(): readonly number[] {
     return this.#payloadBytesPerSecond;

@@ -10,24 +10,13 @@ const MAX_PACKET_BYTES: u32 = 1 << 20;
 
 /// Why a record of the capture cannot be read.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The input ends within it.
     Cut,
-    /// It contradicts itself.
+    /// It contradicts itself; says how.
     Damaged(String),
     /// Reading fails.
     Read(io::Error),
-}
-
-impl Fault {
-    /// What is wrong, unless the input just ends.
-    pub(super) fn damage(self) -> Option<String> {
-        match self {
-            Self::Cut => None,
-            Self::Damaged(what) => Some(what),
-            Self::Read(error) => Some(error.to_string()),
-        }
-    }
 }
 
 /// The input.

@@ -16,6 +16,8 @@ pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const MAX_BLOCK_BYTES: u32 = 16 << 20;
 /// Of the description of an interface this much is held.
 const DESCRIPTION_BYTES_HELD: usize = 64 * 1024;
+/// Of the name of an interface this much is held: eight times what Linux allows.
+const NAME_BYTES_HELD: usize = 128;
 /// No capture has more interfaces.
 const MAX_INTERFACES: usize = 1 << 16;
 /// Type and the two lengths that each block has.
@@ -170,7 +172,7 @@ impl PcapNg {
             match (code, value) {
                 (2, value) => {
                     // Some writers count the terminating zero, too.
-                    let text = String::from_utf8_lossy(value);
+                    let text = String::from_utf8_lossy(value.get(..NAME_BYTES_HELD).unwrap_or(value));
                     text.trim_end_matches('\0').clone_into(&mut name);
                 }
                 (9, &[resolution]) => clock.resolution = resolution,

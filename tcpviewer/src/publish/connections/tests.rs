@@ -29,6 +29,7 @@ fn connection(id: u64, revision: u64) -> Arc<Connection> {
         first_seen: SystemTime::UNIX_EPOCH,
         last_seen: SystemTime::UNIX_EPOCH,
         closed: None,
+        ecn: None,
     })
 }
 

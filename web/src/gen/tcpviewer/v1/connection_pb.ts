@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/connection.proto.
  */
 export const file_tcpviewer_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSJrCgNSdHQSDwoHc3J0dF91cxgBIAEoDRIRCglydHR2YXJfdXMYAiABKA0SDgoGbWluX3VzGAMgASgNEg4KBm1heF91cxgEIAEoDRIPCgdsYXN0X3VzGAUgASgNEg8KB3NhbXBsZXMYBiABKAQilwEKCUhhbmRzaGFrZRITCgZydHRfdXMYASABKARIAIgBARIeChFzeW5fdG9fc3luX2Fja191cxgCIAEoBEgBiAEBEh4KEXN5bl9hY2tfdG9fYWNrX3VzGAMgASgESAKIAQFCCQoHX3J0dF91c0IUChJfc3luX3RvX3N5bl9hY2tfdXNCFAoSX3N5bl9hY2tfdG9fYWNrX3VzIuEECgRIYWxmEg8KB3BhY2tldHMYASABKAQSEgoKd2lyZV9ieXRlcxgCIAEoBBIVCg1wYXlsb2FkX2J5dGVzGAMgASgEEhsKE3JldHJhbnNtaXR0ZWRfYnl0ZXMYBCABKAQSFwoPcmV0cmFuc21pc3Npb25zGAUgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgGIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYByABKAQSFQoIbGFzdF9zZXEYCCABKA1IAIgBARIVCghsYXN0X2FjaxgJIAEoDUgBiAEBEhkKDHdpbmRvd19ieXRlcxgKIAEoDUgCiAEBEhYKCW1zc19ieXRlcxgLIAEoDUgDiAEBEhkKDHdpbmRvd19zY2FsZRgMIAEoDUgEiAEBEh4KA3J0dBgNIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSHAoUZmFzdF9yZXRyYW5zbWlzc2lvbnMYDiABKAQSIAoYc3B1cmlvdXNfcmV0cmFuc21pc3Npb25zGA8gASgEEhQKDG91dF9vZl9vcmRlchgQIAEoBBIWCg5kdXBsaWNhdGVfYWNrcxgRIAEoBBIUCgx6ZXJvX3dpbmRvd3MYEiABKAQSEwoLd2luZG93X2Z1bGwYEyABKAQSEwoLa2VlcF9hbGl2ZXMYFCABKAQSFQoNbG9zdF9zZWdtZW50cxgVIAEoBEILCglfbGFzdF9zZXFCCwoJX2xhc3RfYWNrQg8KDV93aW5kb3dfYnl0ZXNCDAoKX21zc19ieXRlc0IPCg1fd2luZG93X3NjYWxlIsgFCgpDb25uZWN0aW9uEgoKAmlkGAEgASgEEhAKCHJldmlzaW9uGAIgASgEEiYKBnNvdXJjZRgDIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIrCgtkZXN0aW5hdGlvbhgEIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIuCgtvcmllbnRhdGlvbhgFIAEoDjIZLnRjcHZpZXdlci52MS5PcmllbnRhdGlvbhIpCglsb2NhbF9lbmQYBiABKA4yFi50Y3B2aWV3ZXIudjEuTG9jYWxFbmQSJQoFc3RhdGUYByABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSLAoMc291cmNlX3N0YXRlGAggASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEjEKEWRlc3RpbmF0aW9uX3N0YXRlGAkgASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEhEKCWludGVyZmFjZRgKIAEoCRIgCgRzZW50GAsgASgLMhIudGNwdmlld2VyLnYxLkhhbGYSJAoIcmVjZWl2ZWQYDCABKAsyEi50Y3B2aWV3ZXIudjEuSGFsZhIqCgloYW5kc2hha2UYDSABKAsyFy50Y3B2aWV3ZXIudjEuSGFuZHNoYWtlEh4KA3J0dBgOIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSLgoKZmlyc3Rfc2VlbhgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF9zZWVuGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDGNsb3NlX3JlYXNvbhgSIAEoDjIZLnRjcHZpZXdlci52MS5DbG9zZVJlYXNvbiq2AgoIVGNwU3RhdGUSGQoVVENQX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQVENQX1NUQVRFX0NMT1NFRBABEhQKEFRDUF9TVEFURV9MSVNURU4QAhIWChJUQ1BfU1RBVEVfU1lOX1NFTlQQAxIaChZUQ1BfU1RBVEVfU1lOX1JFQ0VJVkVEEAQSGQoVVENQX1NUQVRFX0VTVEFCTElTSEVEEAUSGAoUVENQX1NUQVRFX0ZJTl9XQUlUXzEQBhIYChRUQ1BfU1RBVEVfRklOX1dBSVRfMhAHEhgKFFRDUF9TVEFURV9DTE9TRV9XQUlUEAgSFQoRVENQX1NUQVRFX0NMT1NJTkcQCRIWChJUQ1BfU1RBVEVfTEFTVF9BQ0sQChIXChNUQ1BfU1RBVEVfVElNRV9XQUlUEAsqXAoLT3JpZW50YXRpb24SGwoXT1JJRU5UQVRJT05fVU5TUEVDSUZJRUQQABIZChVPUklFTlRBVElPTl9IQU5EU0hBS0UQARIVChFPUklFTlRBVElPTl9QT1JUUxACKoEBCghMb2NhbEVuZBIZChVMT0NBTF9FTkRfVU5TUEVDSUZJRUQQABIUChBMT0NBTF9FTkRfU09VUkNFEAESGQoVTE9DQUxfRU5EX0RFU1RJTkFUSU9OEAISEgoOTE9DQUxfRU5EX0JPVEgQAxIVChFMT0NBTF9FTkRfTkVJVEhFUhAEKoICCgtDbG9zZVJlYXNvbhIcChhDTE9TRV9SRUFTT05fVU5TUEVDSUZJRUQQABIUChBDTE9TRV9SRUFTT05fRklOEAESIAocQ0xPU0VfUkVBU09OX1JFU0VUX0JZX1NPVVJDRRACEiUKIUNMT1NFX1JFQVNPTl9SRVNFVF9CWV9ERVNUSU5BVElPThADEhgKFENMT1NFX1JFQVNPTl9SRUZVU0VEEAQSHQoZQ0xPU0VfUkVBU09OX0lETEVfVElNRU9VVBAFEiIKHkNMT1NFX1JFQVNPTl9IQU5EU0hBS0VfVElNRU9VVBAGEhkKFUNMT1NFX1JFQVNPTl9SRVBMQUNFRBAHYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSLZAQoDUnR0Eg8KB3NydHRfdXMYASABKA0SFgoJcnR0dmFyX3VzGAIgASgNSACIAQESDgoGbWluX3VzGAMgASgNEhMKBm1heF91cxgEIAEoDUgBiAEBEhQKB2xhc3RfdXMYBSABKA1IAogBARIUCgdzYW1wbGVzGAYgASgESAOIAQESJwoGc291cmNlGAcgASgOMhcudGNwdmlld2VyLnYxLlJ0dFNvdXJjZUIMCgpfcnR0dmFyX3VzQgkKB19tYXhfdXNCCgoIX2xhc3RfdXNCCgoIX3NhbXBsZXMinQMKBlNvY2tldBIuCgpzYW1wbGVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgdzcnR0X3VzGAIgASgNSACIAQESFwoKbWluX3J0dF91cxgDIAEoDUgBiAEBEhkKEWNvbmdlc3Rpb25fd2luZG93GAQgASgNEiEKFHNsb3dfc3RhcnRfdGhyZXNob2xkGAUgASgNSAKIAQESEQoJbXNzX2J5dGVzGAYgASgNEhEKCWluX2ZsaWdodBgHIAEoDRIVCg1yZXRyYW5zbWl0dGVkGAggASgNEgwKBGxvc3QYCSABKA0SDgoGc2Fja2VkGAogASgNEhcKD3JldHJhbnNtaXNzaW9ucxgLIAEoBBIrCh5kZWxpdmVyeV9yYXRlX2J5dGVzX3Blcl9zZWNvbmQYDCABKARIA4gBAUIKCghfc3J0dF91c0INCgtfbWluX3J0dF91c0IXChVfc2xvd19zdGFydF90aHJlc2hvbGRCIQofX2RlbGl2ZXJ5X3JhdGVfYnl0ZXNfcGVyX3NlY29uZCJLCghSZXNwb25zZRINCgVjb3VudBgBIAEoBBIPCgdsYXN0X3VzGAIgASgEEg8KB21lYW5fdXMYAyABKAQSDgoGbWF4X3VzGAQgASgEIpcBCglIYW5kc2hha2USEwoGcnR0X3VzGAEgASgESACIAQESHgoRc3luX3RvX3N5bl9hY2tfdXMYAiABKARIAYgBARIeChFzeW5fYWNrX3RvX2Fja191cxgDIAEoBEgCiAEBQgkKB19ydHRfdXNCFAoSX3N5bl90b19zeW5fYWNrX3VzQhQKEl9zeW5fYWNrX3RvX2Fja191cyLwBwoESGFsZhIPCgdwYWNrZXRzGAEgASgEEhIKCndpcmVfYnl0ZXMYAiABKAQSFQoNcGF5bG9hZF9ieXRlcxgDIAEoBBIbChNyZXRyYW5zbWl0dGVkX2J5dGVzGAQgASgEEhcKD3JldHJhbnNtaXNzaW9ucxgFIAEoBBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBiABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAcgASgEEhUKCGxhc3Rfc2VxGAggASgNSACIAQESFQoIbGFzdF9hY2sYCSABKA1IAYgBARIZCgx3aW5kb3dfYnl0ZXMYCiABKA1IAogBARIWCgltc3NfYnl0ZXMYCyABKA1IA4gBARIZCgx3aW5kb3dfc2NhbGUYDCABKA1IBIgBARIeCgNydHQYDSABKAsyES50Y3B2aWV3ZXIudjEuUnR0EhwKFGZhc3RfcmV0cmFuc21pc3Npb25zGA4gASgEEiAKGHNwdXJpb3VzX3JldHJhbnNtaXNzaW9ucxgPIAEoBBIUCgxvdXRfb2Zfb3JkZXIYECABKAQSFgoOZHVwbGljYXRlX2Fja3MYESABKAQSFAoMemVyb193aW5kb3dzGBIgASgEEhMKC3dpbmRvd19mdWxsGBMgASgEEhMKC2tlZXBfYWxpdmVzGBQgASgEEhUKDWxvc3Rfc2VnbWVudHMYFSABKAQSGwoTc3luX3JldHJhbnNtaXNzaW9ucxgWIAEoBBIOCgZyZXNldHMYFyABKAQSEgoKZWNuX21hcmtlZBgYIAEoBBISCgplY25fZWNob2VkGBkgASgEEhsKDnNhY2tfcGVybWl0dGVkGBogASgISAWIAQESFwoKdGltZXN0YW1wcxgbIAEoCEgGiAEBEhYKCWZhc3Rfb3BlbhgcIAEoCEgHiAEBEhwKD2luX2ZsaWdodF9ieXRlcxgdIAEoDUgIiAEBEiAKE3VzYWJsZV93aW5kb3dfYnl0ZXMYHiABKA1ICYgBARIoCghyZXNwb25zZRgfIAEoCzIWLnRjcHZpZXdlci52MS5SZXNwb25zZRIkCgZzb2NrZXQYICABKAsyFC50Y3B2aWV3ZXIudjEuU29ja2V0QgsKCV9sYXN0X3NlcUILCglfbGFzdF9hY2tCDwoNX3dpbmRvd19ieXRlc0IMCgpfbXNzX2J5dGVzQg8KDV93aW5kb3dfc2NhbGVCEQoPX3NhY2tfcGVybWl0dGVkQg0KC190aW1lc3RhbXBzQgwKCl9mYXN0X29wZW5CEgoQX2luX2ZsaWdodF9ieXRlc0IWChRfdXNhYmxlX3dpbmRvd19ieXRlcyLiBQoKQ29ubmVjdGlvbhIKCgJpZBgBIAEoBBIQCghyZXZpc2lvbhgCIAEoBBImCgZzb3VyY2UYAyABKAsyFi50Y3B2aWV3ZXIudjEuRW5kcG9pbnQSKwoLZGVzdGluYXRpb24YBCABKAsyFi50Y3B2aWV3ZXIudjEuRW5kcG9pbnQSLgoLb3JpZW50YXRpb24YBSABKA4yGS50Y3B2aWV3ZXIudjEuT3JpZW50YXRpb24SKQoJbG9jYWxfZW5kGAYgASgOMhYudGNwdmlld2VyLnYxLkxvY2FsRW5kEiUKBXN0YXRlGAcgASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEiwKDHNvdXJjZV9zdGF0ZRgIIAEoDjIWLnRjcHZpZXdlci52MS5UY3BTdGF0ZRIxChFkZXN0aW5hdGlvbl9zdGF0ZRgJIAEoDjIWLnRjcHZpZXdlci52MS5UY3BTdGF0ZRIRCglpbnRlcmZhY2UYCiABKAkSIAoEc2VudBgLIAEoCzISLnRjcHZpZXdlci52MS5IYWxmEiQKCHJlY2VpdmVkGAwgASgLMhIudGNwdmlld2VyLnYxLkhhbGYSKgoJaGFuZHNoYWtlGA0gASgLMhcudGNwdmlld2VyLnYxLkhhbmRzaGFrZRIeCgNydHQYDiABKAsyES50Y3B2aWV3ZXIudjEuUnR0Ei4KCmZpcnN0X3NlZW4YDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhc3Rfc2VlbhgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgxjbG9zZV9yZWFzb24YEiABKA4yGS50Y3B2aWV3ZXIudjEuQ2xvc2VSZWFzb24SEAoDZWNuGBMgASgISACIAQFCBgoEX2Vjbiq2AgoIVGNwU3RhdGUSGQoVVENQX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQVENQX1NUQVRFX0NMT1NFRBABEhQKEFRDUF9TVEFURV9MSVNURU4QAhIWChJUQ1BfU1RBVEVfU1lOX1NFTlQQAxIaChZUQ1BfU1RBVEVfU1lOX1JFQ0VJVkVEEAQSGQoVVENQX1NUQVRFX0VTVEFCTElTSEVEEAUSGAoUVENQX1NUQVRFX0ZJTl9XQUlUXzEQBhIYChRUQ1BfU1RBVEVfRklOX1dBSVRfMhAHEhgKFFRDUF9TVEFURV9DTE9TRV9XQUlUEAgSFQoRVENQX1NUQVRFX0NMT1NJTkcQCRIWChJUQ1BfU1RBVEVfTEFTVF9BQ0sQChIXChNUQ1BfU1RBVEVfVElNRV9XQUlUEAsqXAoLT3JpZW50YXRpb24SGwoXT1JJRU5UQVRJT05fVU5TUEVDSUZJRUQQABIZChVPUklFTlRBVElPTl9IQU5EU0hBS0UQARIVChFPUklFTlRBVElPTl9QT1JUUxACKoEBCghMb2NhbEVuZBIZChVMT0NBTF9FTkRfVU5TUEVDSUZJRUQQABIUChBMT0NBTF9FTkRfU09VUkNFEAESGQoVTE9DQUxfRU5EX0RFU1RJTkFUSU9OEAISEgoOTE9DQUxfRU5EX0JPVEgQAxIVChFMT0NBTF9FTkRfTkVJVEhFUhAEKp0CCgtDbG9zZVJlYXNvbhIcChhDTE9TRV9SRUFTT05fVU5TUEVDSUZJRUQQABIUChBDTE9TRV9SRUFTT05fRklOEAESIAocQ0xPU0VfUkVBU09OX1JFU0VUX0JZX1NPVVJDRRACEiUKIUNMT1NFX1JFQVNPTl9SRVNFVF9CWV9ERVNUSU5BVElPThADEhgKFENMT1NFX1JFQVNPTl9SRUZVU0VEEAQSHQoZQ0xPU0VfUkVBU09OX0lETEVfVElNRU9VVBAFEiIKHkNMT1NFX1JFQVNPTl9IQU5EU0hBS0VfVElNRU9VVBAGEhkKFUNMT1NFX1JFQVNPTl9SRVBMQUNFRBAHEhkKFUNMT1NFX1JFQVNPTl9HSVZFTl9VUBAIKlMKCVJ0dFNvdXJjZRIaChZSVFRfU09VUkNFX1VOU1BFQ0lGSUVEEAASEwoPUlRUX1NPVVJDRV9XSVJFEAESFQoRUlRUX1NPVVJDRV9TT0NLRVQQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * One end of a connection.
@@ -53,9 +53,7 @@ export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_connection, 0);
 
 /**
- * Round-trip times of one half: first transmission of a segment to the first
- * acknowledgement that covers it, never from a retransmitted segment (Karn).
- * Measured on the wire at this host.
+ * Round-trip times.
  *
  * @generated from message tcpviewer.v1.Rtt
  */
@@ -68,39 +66,46 @@ export type Rtt = Message<"tcpviewer.v1.Rtt"> & {
   srttUs: number;
 
   /**
-   * Smoothed mean deviation (RFC 6298, beta 1/4), microseconds.
+   * Smoothed mean deviation (RFC 6298, beta 1/4), microseconds. Absent where the source is a socket.
    *
-   * @generated from field: uint32 rttvar_us = 2;
+   * @generated from field: optional uint32 rttvar_us = 2;
    */
-  rttvarUs: number;
+  rttvarUs?: number | undefined;
 
   /**
-   * Smallest sample, microseconds.
+   * Smallest sample, microseconds; where the source is a socket, of the last five minutes.
    *
    * @generated from field: uint32 min_us = 3;
    */
   minUs: number;
 
   /**
-   * Largest sample, microseconds.
+   * Largest sample, microseconds. Absent where the source is a socket.
    *
-   * @generated from field: uint32 max_us = 4;
+   * @generated from field: optional uint32 max_us = 4;
    */
-  maxUs: number;
+  maxUs?: number | undefined;
 
   /**
-   * Newest sample, microseconds.
+   * Newest sample, microseconds. Absent where the source is a socket.
    *
-   * @generated from field: uint32 last_us = 5;
+   * @generated from field: optional uint32 last_us = 5;
    */
-  lastUs: number;
+  lastUs?: number | undefined;
 
   /**
-   * Number of samples.
+   * Number of samples. Absent where the source is a socket.
    *
-   * @generated from field: uint64 samples = 6;
+   * @generated from field: optional uint64 samples = 6;
    */
-  samples: bigint;
+  samples?: bigint | undefined;
+
+  /**
+   * Where the times come from.
+   *
+   * @generated from field: tcpviewer.v1.RttSource source = 7;
+   */
+  source: RttSource;
 };
 
 /**
@@ -109,6 +114,150 @@ export type Rtt = Message<"tcpviewer.v1.Rtt"> & {
  */
 export const RttSchema: GenMessage<Rtt> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_connection, 1);
+
+/**
+ * What the kernel says of a socket of this host (`struct bpf_tcp_sock`; the numbers of `ss -ti`). It is
+ * looked at when the socket sends, at most every 10 ms.
+ *
+ * @generated from message tcpviewer.v1.Socket
+ */
+export type Socket = Message<"tcpviewer.v1.Socket"> & {
+  /**
+   * When it was looked at.
+   *
+   * @generated from field: google.protobuf.Timestamp sampled_at = 1;
+   */
+  sampledAt?: Timestamp | undefined;
+
+  /**
+   * Smoothed RTT, microseconds. Absent before the kernel's first sample.
+   *
+   * @generated from field: optional uint32 srtt_us = 2;
+   */
+  srttUs?: number | undefined;
+
+  /**
+   * Smallest RTT of the last five minutes, microseconds. Absent before the kernel's first sample.
+   *
+   * @generated from field: optional uint32 min_rtt_us = 3;
+   */
+  minRttUs?: number | undefined;
+
+  /**
+   * Congestion window, segments of mss_bytes.
+   *
+   * @generated from field: uint32 congestion_window = 4;
+   */
+  congestionWindow: number;
+
+  /**
+   * Slow start threshold, segments. Absent until the first loss.
+   *
+   * @generated from field: optional uint32 slow_start_threshold = 5;
+   */
+  slowStartThreshold?: number | undefined;
+
+  /**
+   * Maximum segment size in use, bytes.
+   *
+   * @generated from field: uint32 mss_bytes = 6;
+   */
+  mssBytes: number;
+
+  /**
+   * Segments in flight.
+   *
+   * @generated from field: uint32 in_flight = 7;
+   */
+  inFlight: number;
+
+  /**
+   * Segments in flight that were sent again.
+   *
+   * @generated from field: uint32 retransmitted = 8;
+   */
+  retransmitted: number;
+
+  /**
+   * Segments in flight that are taken for lost.
+   *
+   * @generated from field: uint32 lost = 9;
+   */
+  lost: number;
+
+  /**
+   * Segments in flight that the other end has, out of order (SACK).
+   *
+   * @generated from field: uint32 sacked = 10;
+   */
+  sacked: number;
+
+  /**
+   * Segments sent again since the connection began; counts also while the daemon did not run.
+   *
+   * @generated from field: uint64 retransmissions = 11;
+   */
+  retransmissions: bigint;
+
+  /**
+   * Newest delivery rate, payload bytes per second. Absent before the kernel's first measurement.
+   *
+   * @generated from field: optional uint64 delivery_rate_bytes_per_second = 12;
+   */
+  deliveryRateBytesPerSecond?: bigint | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.Socket.
+ * Use `create(SocketSchema)` to create a new message.
+ */
+export const SocketSchema: GenMessage<Socket> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_connection, 2);
+
+/**
+ * How long a direction's sender took to answer: from the last payload byte of the other direction to its own
+ * first payload byte after it, as seen at this host. In `received` it is the response time of the
+ * destination, the way there and back included where that is another host; in `sent` it is the time the
+ * source takes until its next request.
+ *
+ * @generated from message tcpviewer.v1.Response
+ */
+export type Response = Message<"tcpviewer.v1.Response"> & {
+  /**
+   * How many answers there were.
+   *
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * Newest time, microseconds.
+   *
+   * @generated from field: uint64 last_us = 2;
+   */
+  lastUs: bigint;
+
+  /**
+   * Mean time, microseconds.
+   *
+   * @generated from field: uint64 mean_us = 3;
+   */
+  meanUs: bigint;
+
+  /**
+   * Longest time, microseconds; the measurement ends at 18 minutes.
+   *
+   * @generated from field: uint64 max_us = 4;
+   */
+  maxUs: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.Response.
+ * Use `create(ResponseSchema)` to create a new message.
+ */
+export const ResponseSchema: GenMessage<Response> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_connection, 3);
 
 /**
  * The three-way handshake, seen from this host. Each time is absent when one of its two packets was not
@@ -145,7 +294,7 @@ export type Handshake = Message<"tcpviewer.v1.Handshake"> & {
  * Use `create(HandshakeSchema)` to create a new message.
  */
 export const HandshakeSchema: GenMessage<Handshake> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_connection, 2);
+  messageDesc(file_tcpviewer_v1_connection, 4);
 
 /**
  * One direction of a connection.
@@ -242,7 +391,8 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   windowScale?: number | undefined;
 
   /**
-   * RTT of this direction's data: from this host to the receiver and back.
+   * RTT of this direction's data, on the wire: from this host to the receiver and back. Absent until there
+   * is a sample.
    *
    * @generated from field: tcpviewer.v1.Rtt rtt = 13;
    */
@@ -295,7 +445,8 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   windowFull: bigint;
 
   /**
-   * Packets of one or no byte just below the next sequence number (tcp.analysis.keep_alive).
+   * Packets of one or no byte just below the next sequence number (tcp.analysis.keep_alive). On its way out of
+   * this host, a byte that was not acknowledged is a retransmission.
    *
    * @generated from field: uint64 keep_alives = 20;
    */
@@ -308,6 +459,87 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
    * @generated from field: uint64 lost_segments = 21;
    */
   lostSegments: bigint;
+
+  /**
+   * Retransmissions that carry a SYN. Part of retransmissions; what is in no class was sent again after a
+   * timeout.
+   *
+   * @generated from field: uint64 syn_retransmissions = 22;
+   */
+  synRetransmissions: bigint;
+
+  /**
+   * Packets with RST.
+   *
+   * @generated from field: uint64 resets = 23;
+   */
+  resets: bigint;
+
+  /**
+   * Packets that a router marked instead of dropping them (CE, RFC 3168).
+   *
+   * @generated from field: uint64 ecn_marked = 24;
+   */
+  ecnMarked: bigint;
+
+  /**
+   * Packets that tell the other end of such marks (ECE), SYN aside.
+   *
+   * @generated from field: uint64 ecn_echoed = 25;
+   */
+  ecnEchoed: bigint;
+
+  /**
+   * Whether the SYN permits selective acknowledgements (RFC 2018). Absent until a SYN was seen.
+   *
+   * @generated from field: optional bool sack_permitted = 26;
+   */
+  sackPermitted?: boolean | undefined;
+
+  /**
+   * Whether the SYN offers timestamps (RFC 7323). Absent until a SYN was seen.
+   *
+   * @generated from field: optional bool timestamps = 27;
+   */
+  timestamps?: boolean | undefined;
+
+  /**
+   * Whether the SYN asks for or carries a Fast Open cookie (RFC 7413). Absent until a SYN was seen.
+   *
+   * @generated from field: optional bool fast_open = 28;
+   */
+  fastOpen?: boolean | undefined;
+
+  /**
+   * Sequence space sent and not yet acknowledged, bytes (tcp.analysis.bytes_in_flight). Absent until an
+   * acknowledgement of the other end was seen.
+   *
+   * @generated from field: optional uint32 in_flight_bytes = 29;
+   */
+  inFlightBytes?: number | undefined;
+
+  /**
+   * What the sender may still send into the window that the other end offered last, bytes (the usable
+   * window, RFC 9293, section 3.8.6.2.1). Absent until an acknowledgement of the other end was seen.
+   *
+   * @generated from field: optional uint32 usable_window_bytes = 30;
+   */
+  usableWindowBytes?: number | undefined;
+
+  /**
+   * Times of this direction's answers. Absent until there was one.
+   *
+   * @generated from field: tcpviewer.v1.Response response = 31;
+   */
+  response?: Response | undefined;
+
+  /**
+   * What the kernel says of the socket that sends this direction. Absent where that is not a socket of this
+   * host, or was not looked at.
+   *
+   * @generated from field: tcpviewer.v1.Socket socket = 32;
+   */
+  socket?: Socket | undefined;
 };
 
 /**
@@ -315,7 +547,7 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
  * Use `create(HalfSchema)` to create a new message.
  */
 export const HalfSchema: GenMessage<Half> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_connection, 3);
+  messageDesc(file_tcpviewer_v1_connection, 5);
 
 /**
  * A TCP connection.
@@ -415,8 +647,9 @@ export type Connection = Message<"tcpviewer.v1.Connection"> & {
   handshake?: Handshake | undefined;
 
   /**
-   * RTT between this host and the far end; for traffic that passes through, the
-   * sum of both halves. Absent until there is a sample.
+   * RTT between this host and the far end: the kernel's own where this host's socket is known, else the one
+   * measured on the wire; for traffic that passes through, the sum of both halves. Absent until there is a
+   * sample.
    *
    * @generated from field: tcpviewer.v1.Rtt rtt = 14;
    */
@@ -449,6 +682,14 @@ export type Connection = Message<"tcpviewer.v1.Connection"> & {
    * @generated from field: tcpviewer.v1.CloseReason close_reason = 18;
    */
   closeReason: CloseReason;
+
+  /**
+   * Whether both ends agreed to explicit congestion notification (RFC 3168). Absent until both SYNs were
+   * seen.
+   *
+   * @generated from field: optional bool ecn = 19;
+   */
+  ecn?: boolean | undefined;
 };
 
 /**
@@ -456,7 +697,7 @@ export type Connection = Message<"tcpviewer.v1.Connection"> & {
  * Use `create(ConnectionSchema)` to create a new message.
  */
 export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_connection, 4);
+  messageDesc(file_tcpviewer_v1_connection, 6);
 
 /**
  * A state of RFC 9293, section 3.3.2, as an observer of the packets can know it.
@@ -698,6 +939,13 @@ export enum CloseReason {
    * @generated from enum value: CLOSE_REASON_REPLACED = 7;
    */
   REPLACED = 7,
+
+  /**
+   * It was half-open, and its place in the kernel's map was needed for a newer one.
+   *
+   * @generated from enum value: CLOSE_REASON_GIVEN_UP = 8;
+   */
+  GIVEN_UP = 8,
 }
 
 /**
@@ -705,4 +953,41 @@ export enum CloseReason {
  */
 export const CloseReasonSchema: GenEnum<CloseReason> = /*@__PURE__*/
   enumDesc(file_tcpviewer_v1_connection, 3);
+
+/**
+ * Where a round-trip time comes from.
+ *
+ * @generated from enum tcpviewer.v1.RttSource
+ */
+export enum RttSource {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: RTT_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Measured on the wire at this host: first transmission of a segment to the first acknowledgement that
+   * covers it, never from a retransmitted segment (Karn).
+   *
+   * @generated from enum value: RTT_SOURCE_WIRE = 1;
+   */
+  WIRE = 1,
+
+  /**
+   * What the kernel says of this host's own socket, as `ss -ti` shows it. On top of the time on the wire it
+   * has the time that a segment waits to leave the sender and that its acknowledgement waits for a sender at
+   * work; in a saturated sender that can be many times the time on the wire.
+   *
+   * @generated from enum value: RTT_SOURCE_SOCKET = 2;
+   */
+  SOCKET = 2,
+}
+
+/**
+ * Describes the enum tcpviewer.v1.RttSource.
+ */
+export const RttSourceSchema: GenEnum<RttSource> = /*@__PURE__*/
+  enumDesc(file_tcpviewer_v1_connection, 4);
 

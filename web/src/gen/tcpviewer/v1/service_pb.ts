@@ -12,6 +12,8 @@ import type { Connection } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
 import type { Packet } from "./packet_pb";
 import { file_tcpviewer_v1_packet } from "./packet_pb";
+import type { GroupBy, Stats } from "./stats_pb";
+import { file_tcpviewer_v1_stats } from "./stats_pb";
 import type { ConnectionCounts, Degradation, InterfaceStatus, Ledger, ResourceUsage, TrafficRates } from "./status_pb";
 import { file_tcpviewer_v1_status } from "./status_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIhIKEEdldFN0YXR1c1JlcXVlc3QiyQQKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0qtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQy2AMKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIoYBChFXYXRjaFN0YXRzUmVxdWVzdBIrCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCghncm91cF9ieRgCIAMoDjIVLnRjcHZpZXdlci52MS5Hcm91cEJ5EgsKA3RvcBgDIAEoDRIOCgZmaWx0ZXIYBCABKAkiOAoSV2F0Y2hTdGF0c1Jlc3BvbnNlEiIKBXN0YXRzGAEgASgLMhMudGNwdmlld2VyLnYxLlN0YXRzIhIKEEdldFN0YXR1c1JlcXVlc3QikQUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQyqwQKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -452,6 +454,69 @@ export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@_
   messageDesc(file_tcpviewer_v1_service, 11);
 
 /**
+ * Asks for sums over the open connections.
+ *
+ * @generated from message tcpviewer.v1.WatchStatsRequest
+ */
+export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
+  /**
+   * Time between two messages. Absent: one second. INVALID_ARGUMENT below 100 ms and above one hour.
+   *
+   * @generated from field: google.protobuf.Duration interval = 1;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * What to group the connections by, a list of groups for each.
+   *
+   * @generated from field: repeated tcpviewer.v1.GroupBy group_by = 2;
+   */
+  groupBy: GroupBy[];
+
+  /**
+   * How many groups to send of each kind, the busiest ones; 0 means 10. INVALID_ARGUMENT above 1,000.
+   *
+   * @generated from field: uint32 top = 3;
+   */
+  top: number;
+
+  /**
+   * Only connections for which this filter holds. Empty: all. INVALID_ARGUMENT with the place where it is wrong.
+   *
+   * @generated from field: string filter = 4;
+   */
+  filter: string;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchStatsRequest.
+ * Use `create(WatchStatsRequestSchema)` to create a new message.
+ */
+export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 12);
+
+/**
+ * Sums at one moment.
+ *
+ * @generated from message tcpviewer.v1.WatchStatsResponse
+ */
+export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
+  /**
+   * The sums.
+   *
+   * @generated from field: tcpviewer.v1.Stats stats = 1;
+   */
+  stats?: Stats | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchStatsResponse.
+ * Use `create(WatchStatsResponseSchema)` to create a new message.
+ */
+export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 13);
+
+/**
  * Asks for the status.
  *
  * @generated from message tcpviewer.v1.GetStatusRequest
@@ -464,7 +529,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * The daemon's status.
@@ -576,6 +641,22 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
    * @generated from field: uint32 streams = 15;
    */
   streams: number;
+
+  /**
+   * The capture file that is played. Its connections have the times at which they were
+   * captured. Empty when the source is the kernel.
+   *
+   * @generated from field: string capture_file = 16;
+   */
+  captureFile: string;
+
+  /**
+   * The time in the capture that is played, by which ages are told. Absent when the
+   * source is the kernel, and before the first packet.
+   *
+   * @generated from field: google.protobuf.Timestamp capture_time = 17;
+   */
+  captureTime?: Timestamp | undefined;
 };
 
 /**
@@ -583,7 +664,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * Why a snapshot is sent.
@@ -687,6 +768,17 @@ export const TcpViewerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchPacketsRequestSchema;
     output: typeof WatchPacketsResponseSchema;
+  },
+  /**
+   * Sends sums over the open connections, at once and then once per interval: totals, states, the
+   * distribution of RTTs, and the busiest peers, ports, interfaces or states.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.WatchStats
+   */
+  watchStats: {
+    methodKind: "server_streaming";
+    input: typeof WatchStatsRequestSchema;
+    output: typeof WatchStatsResponseSchema;
   },
   /**
    * Tells what the daemon does, what it could not count, and what it costs.

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/status.proto.
  */
 export const file_tcpviewer_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIuICCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEIrIBCg1SZXNvdXJjZVVzYWdlEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEh0KEGtlcm5lbF9tYXBfYnl0ZXMYAiABKARIAIgBARIrCghjcHVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgtjcHVfcGVyY2VudBgEIAEoAUgBiAEBQhMKEV9rZXJuZWxfbWFwX2J5dGVzQg4KDF9jcHVfcGVyY2VudCI+CgtEZWdyYWRhdGlvbhIPCgdmZWF0dXJlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZlZmZlY3QYAyABKAkifwoQQ29ubmVjdGlvbkNvdW50cxIPCgd0cmFja2VkGAEgASgEEhAKCGNhcGFjaXR5GAIgASgEEg4KBmxpc3RlZBgDIAEoBBIMCgRvcGVuGAQgASgEEhQKDG9wZW5lZF90b3RhbBgFIAEoBBIUCgxjbG9zZWRfdG90YWwYBiABKAQiZwoMVHJhZmZpY1JhdGVzEhoKEnBhY2tldHNfcGVyX3NlY29uZBgBIAEoBBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYAiABKAQSGQoRb3BlbmVkX3Blcl9zZWNvbmQYAyABKAEqOwoESG9vaxIUChBIT09LX1VOU1BFQ0lGSUVEEAASDAoISE9PS19UQ1gQARIPCgtIT09LX0NMU0FDVBACYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIp4DCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEIrIBCg1SZXNvdXJjZVVzYWdlEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEh0KEGtlcm5lbF9tYXBfYnl0ZXMYAiABKARIAIgBARIrCghjcHVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgtjcHVfcGVyY2VudBgEIAEoAUgBiAEBQhMKEV9rZXJuZWxfbWFwX2J5dGVzQg4KDF9jcHVfcGVyY2VudCI+CgtEZWdyYWRhdGlvbhIPCgdmZWF0dXJlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZlZmZlY3QYAyABKAkilgEKEENvbm5lY3Rpb25Db3VudHMSDwoHdHJhY2tlZBgBIAEoBBIQCghjYXBhY2l0eRgCIAEoBBIOCgZsaXN0ZWQYAyABKAQSDAoEb3BlbhgEIAEoBBIUCgxvcGVuZWRfdG90YWwYBSABKAQSFAoMY2xvc2VkX3RvdGFsGAYgASgEEhUKDWRyb3BwZWRfdG90YWwYByABKAQiZwoMVHJhZmZpY1JhdGVzEhoKEnBhY2tldHNfcGVyX3NlY29uZBgBIAEoBBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYAiABKAQSGQoRb3BlbmVkX3Blcl9zZWNvbmQYAyABKAEqOwoESG9vaxIUChBIT09LX1VOU1BFQ0lGSUVEEAASDAoISE9PS19UQ1gQARIPCgtIT09LX0NMU0FDVBACYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
  * An interface that the configuration selects.
@@ -156,6 +156,22 @@ export type Ledger = Message<"tcpviewer.v1.Ledger"> & {
    * @generated from field: uint64 connection_events = 13;
    */
   connectionEvents: bigint;
+
+  /**
+   * Half-open connections that gave their record to a newer one (CLOSE_REASON_GIVEN_UP). Their packets are
+   * among those tracked. Above 0 after a flood of SYNs, a scan, or handshakes that take very long.
+   *
+   * @generated from field: uint64 connections_given_up = 14;
+   */
+  connectionsGivenUp: bigint;
+
+  /**
+   * Connections that began while half-open ones had to be given up: they are listed once both ends have
+   * acknowledged what the other sent, or once the flood is over. Their counters miss nothing.
+   *
+   * @generated from field: uint64 connections_withheld = 15;
+   */
+  connectionsWithheld: bigint;
 };
 
 /**
@@ -278,7 +294,7 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
   open: bigint;
 
   /**
-   * Connections first seen since the start.
+   * Connections that came into the list since the start.
    *
    * @generated from field: uint64 opened_total = 5;
    */
@@ -290,6 +306,14 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
    * @generated from field: uint64 closed_total = 6;
    */
   closedTotal: bigint;
+
+  /**
+   * Ended connections that left the list before keep_closed was over: it holds as many as the map at most,
+   * and makes room for new ones by those that ended first.
+   *
+   * @generated from field: uint64 dropped_total = 7;
+   */
+  droppedTotal: bigint;
 };
 
 /**

@@ -1,0 +1,9 @@
+//! The parser, under libFuzzer. What must hold is in `bodies/parse.rs`, which the tests run over the corpus.
+#![no_main]
+
+#[path = "../bodies/parse.rs"]
+mod body;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| body::check(data));

@@ -1,0 +1,80 @@
+//! What the kernel says of the socket that sends a packet. It can be asked where the packet leaves, on whatever
+//! device that is, as long as the packet still belongs to its socket.
+#![expect(
+    unsafe_code,
+    reason = "sockets are behind raw pointers that the kernel's verifier checks"
+)]
+
+use aya_ebpf::{
+    bindings::bpf_tcp_sock,
+    helpers::{bpf_sk_fullsock, bpf_tcp_sock as tcp_socket_of},
+    programs::TcContext,
+};
+use tcpviewer_common::{
+    connection::{ConnectionSlot, Side, SocketSample},
+    limits::SOCKET_PAUSE_NS,
+    segment::{Flags, Segment},
+    tracker::Sighting,
+};
+
+/// A TCP socket of this host; never null.
+#[derive(Clone, Copy)]
+pub(crate) struct TcpSocket(*const bpf_tcp_sock);
+
+/// Whether to look at the socket that sent this: once in a while, and before it is gone.
+#[inline(always)]
+pub(crate) fn is_due(slot: *const ConnectionSlot, segment: &Segment, seen: Sighting) -> bool {
+    // SAFETY: a racy look at one number of the map entry, which outlives the program's run.
+    let last_ns = unsafe {
+        let halves = &(*slot).record.halves;
+        match seen.side {
+            Side::Low => halves[0].socket.time_ns,
+            Side::High => halves[1].socket.time_ns,
+        }
+    };
+    segment.flags.has(Flags::FIN) || seen.now_ns.saturating_sub(last_ns) >= SOCKET_PAUSE_NS
+}
+
+impl TcpSocket {
+    /// The socket the packet belongs to. `None` for packets that are passed on, and for sockets that are only
+    /// half made or mostly gone.
+    #[inline(always)]
+    pub(crate) fn of(context: &TcContext) -> Option<Self> {
+        // SAFETY: the context is valid while the program runs; the helpers take what is not null, which is
+        // checked before each (Linux 5.1, man 7 bpf-helpers). What they return needs no release.
+        unsafe {
+            let socket = (*context.skb.skb).__bindgen_anon_2.sk;
+            if socket.is_null() {
+                return None;
+            }
+            let full = bpf_sk_fullsock(socket);
+            if full.is_null() {
+                return None;
+            }
+            let tcp = tcp_socket_of(full);
+            (!tcp.is_null()).then_some(Self(tcp))
+        }
+    }
+
+    /// What it says now.
+    #[inline(always)]
+    pub(crate) fn sample(self, now_ns: u64) -> SocketSample {
+        // SAFETY: not null, and valid while the program runs, for the packet holds its socket.
+        let socket = unsafe { &*self.0 };
+        SocketSample {
+            time_ns: now_ns,
+            srtt_8_us: socket.srtt_us,
+            rtt_min_us: socket.rtt_min,
+            congestion_window: socket.snd_cwnd,
+            slow_start_threshold: socket.snd_ssthresh,
+            mss_bytes: socket.mss_cache,
+            in_flight: socket.packets_out,
+            retransmitted: socket.retrans_out,
+            lost: socket.lost_out,
+            sacked: socket.sacked_out,
+            retransmissions: socket.total_retrans,
+            rate_delivered: socket.rate_delivered,
+            rate_interval_us: socket.rate_interval_us,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The stream of sums. In: a request and the published table. Out: sums over the open connections, once per
+//! interval.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::stream::BoxStream;
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use super::{
+    convert,
+    selection::filter,
+    status::StatusReporter,
+    streams::{Source, Streams},
+};
+use crate::{
+    filter::Filter,
+    model::Connection,
+    proto::{self, WatchStatsRequest, WatchStatsResponse},
+    publish::{Board, GroupBy, Stats},
+};
+
+/// Time between two messages when the request does not say.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+/// Summing up a full table ten times per second is enough.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Longer than this a stream looks dead.
+const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
+/// Groups of a kind when the request does not say.
+const DEFAULT_TOP: u32 = 10;
+/// Groups of a kind at most.
+const MAX_TOP: u32 = 1_000;
+
+/// `WatchStats`.
+pub(super) fn watch(
+    board: &Arc<Board>,
+    status: &Arc<StatusReporter>,
+    streams: &Streams,
+    request: &WatchStatsRequest,
+) -> Result<BoxStream<'static, Result<WatchStatsResponse, Status>>, Status> {
+    let interval = interval(request.interval)?;
+    let top = match request.top {
+        0 => DEFAULT_TOP,
+        top if top > MAX_TOP => {
+            let problem = format!("top {top} is above the limit of {MAX_TOP}");
+            return Err(Status::invalid_argument(problem));
+        }
+        top => top,
+    };
+    let by = kinds(&request.group_by)?;
+    let filter = filter(&request.filter)?;
+    Ok(streams.open()?.run(Sums {
+        board: Arc::clone(board),
+        status: Arc::clone(status),
+        filter,
+        by,
+        top: top as usize,
+        interval,
+        due: Instant::now(),
+    }))
+}
+
+/// The kinds of groups asked for, each at most once.
+fn kinds(asked: &[i32]) -> Result<Vec<GroupBy>, Status> {
+    let mut kinds = Vec::new();
+    for &number in asked {
+        let kind = match proto::GroupBy::try_from(number) {
+            Ok(proto::GroupBy::Peer) => GroupBy::Peer,
+            Ok(proto::GroupBy::Port) => GroupBy::Port,
+            Ok(proto::GroupBy::Interface) => GroupBy::Interface,
+            Ok(proto::GroupBy::State) => GroupBy::State,
+            Ok(proto::GroupBy::Unspecified) | Err(_) => {
+                let problem = format!("group_by {number} is no kind of group");
+                return Err(Status::invalid_argument(problem));
+            }
+        };
+        if kinds.contains(&kind) {
+            return Err(Status::invalid_argument(format!("group_by names {kind:?} twice")));
+        }
+        kinds.push(kind);
+    }
+    Ok(kinds)
+}
+
+fn interval(asked: Option<prost_types::Duration>) -> Result<Duration, Status> {
+    let Some(asked) = asked else {
+        return Ok(DEFAULT_INTERVAL);
+    };
+    match Duration::try_from(asked) {
+        Ok(interval) if (MIN_INTERVAL..=MAX_INTERVAL).contains(&interval) => Ok(interval),
+        Ok(_) | Err(_) => Err(Status::invalid_argument(format!(
+            "interval {}.{:09} s is not from 0.1 s to 3600 s",
+            asked.seconds,
+            asked.nanos.abs()
+        ))),
+    }
+}
+
+/// The messages of one `WatchStats`.
+struct Sums {
+    board: Arc<Board>,
+    status: Arc<StatusReporter>,
+    filter: Option<Filter<Connection>>,
+    by: Vec<GroupBy>,
+    top: usize,
+    interval: Duration,
+    due: Instant,
+}
+
+impl Source for Sums {
+    type Message = WatchStatsResponse;
+
+    async fn next(&mut self) -> WatchStatsResponse {
+        sleep_until(self.due).await;
+        // A client that is late gets the newest sums, not those it missed.
+        self.due = (self.due + self.interval).max(Instant::now());
+        let mut connections = self.board.all();
+        if let Some(filter) = &self.filter {
+            let now = SystemTime::now();
+            connections.retain(|connection| filter.matches(connection, now));
+        }
+        let stats = Stats::of(&connections, &self.by, self.top);
+        // Without a ledger for once: the daemon is busy or stops, and the sums hold all the same.
+        let ledger = self.status.ledger().await;
+        convert::stats(stats, ledger, SystemTime::now())
+    }
+}

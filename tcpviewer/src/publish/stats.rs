@@ -1,0 +1,344 @@
+//! Sums over the open connections of the published table: states, rates, the distribution of RTTs and the busiest
+//! groups. A pure function of the connections, made when somebody asks.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use tcpviewer_common::state::TcpState;
+
+use crate::model::{Connection, LocalEnd};
+
+/// The upper bound of the first range of RTTs, microseconds; each further range ends at twice the bound before.
+const FIRST_BUCKET_US: u64 = 64;
+
+/// What connections are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The address of the far end.
+    Peer,
+    /// The port of the destination.
+    Port,
+    /// The interface on which the connection is counted.
+    Interface,
+    /// The state of this host's end.
+    State,
+}
+
+/// Sums over open connections.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// How many there are.
+    pub connections: u64,
+    /// How many there are in each state that occurs.
+    pub states: Vec<(TcpState, u64)>,
+    /// TCP payload per second, both ways.
+    pub payload_bytes_per_second: u64,
+    /// Packets on the wire per second, both ways.
+    pub packets_per_second: u64,
+    /// Their smoothed RTTs; `None` where none has one.
+    pub rtt: Option<RttDistribution>,
+    /// For each kind asked for, the busiest groups and how many more there are.
+    pub groups: Vec<(GroupBy, Vec<Group>, u64)>,
+}
+
+/// How smoothed RTTs are distributed, microseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RttDistribution {
+    /// How many there are.
+    pub connections: u64,
+    /// Median.
+    pub p50_us: u32,
+    /// Ninetieth percentile.
+    pub p90_us: u32,
+    /// Ninety-ninth percentile.
+    pub p99_us: u32,
+    /// The largest.
+    pub max_us: u32,
+    /// Upper bounds, not included, and how many lie below each and above the one before.
+    pub buckets: Vec<(u64, u64)>,
+}
+
+/// Connections with something in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// What it is.
+    pub name: String,
+    /// How many there are.
+    pub connections: u64,
+    /// TCP payload from source to destination per second.
+    pub sent_payload_bytes_per_second: u64,
+    /// TCP payload from destination to source per second.
+    pub received_payload_bytes_per_second: u64,
+    /// Packets on the wire per second, both ways.
+    pub packets_per_second: u64,
+    /// TCP payload since they were first seen, both ways.
+    pub payload_bytes: u64,
+    /// Packets sent again since then, both ways.
+    pub retransmissions: u64,
+    /// Median of their smoothed RTTs, microseconds.
+    pub rtt_us: Option<u32>,
+}
+
+impl Stats {
+    /// The sums over those of `connections` that have not ended, with the `top` busiest groups of each kind.
+    pub fn of(connections: &[Arc<Connection>], by: &[GroupBy], top: usize) -> Self {
+        let open: Vec<_> = connections
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|connection| connection.closed.is_none())
+            .collect();
+        let rate = |value: fn(&Connection) -> u64| {
+            open.iter()
+                .fold(0_u64, |sum, each| sum.saturating_add(value(each)))
+        };
+        Self {
+            connections: open.len() as u64,
+            states: states(&open),
+            payload_bytes_per_second: rate(|each| {
+                each.sent.payload_bytes_per_second + each.received.payload_bytes_per_second
+            }),
+            packets_per_second: rate(|each| each.sent.packets_per_second + each.received.packets_per_second),
+            rtt: RttDistribution::of(rtts(&open)),
+            groups: by.iter().map(|&by| busiest(&open, by, top)).collect(),
+        }
+    }
+}
+
+impl RttDistribution {
+    fn of(mut rtts: Vec<u32>) -> Option<Self> {
+        rtts.sort_unstable();
+        let max_us = *rtts.last()?;
+        let at = |percent| percentile(&rtts, percent).unwrap_or(max_us);
+        let mut buckets = Vec::new();
+        let (mut below_us, mut counted) = (FIRST_BUCKET_US, 0);
+        while counted < rtts.len() {
+            let reached = rtts.partition_point(|&rtt| u64::from(rtt) < below_us);
+            buckets.push((below_us, (reached - counted) as u64));
+            counted = reached;
+            below_us *= 2;
+        }
+        Some(Self {
+            connections: rtts.len() as u64,
+            p50_us: at(50),
+            p90_us: at(90),
+            p99_us: at(99),
+            max_us,
+            buckets,
+        })
+    }
+}
+
+/// The smallest value that at least `percent` in a hundred do not exceed.
+fn percentile(sorted: &[u32], percent: usize) -> Option<u32> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
+
+fn rtts(open: &[&Connection]) -> Vec<u32> {
+    open.iter().filter_map(|each| Some(each.rtt()?.srtt_us)).collect()
+}
+
+fn states(open: &[&Connection]) -> Vec<(TcpState, u64)> {
+    let mut counts = [0_u64; TcpState::COUNT];
+    for connection in open {
+        if let Some(count) = counts.get_mut(connection.state() as usize) {
+            *count += 1;
+        }
+    }
+    (0..)
+        .zip(counts)
+        .filter(|&(_, count)| count > 0)
+        .map(|(number, count)| (TcpState::from_u8(number), count))
+        .collect()
+}
+
+/// The busiest groups of one kind, and how many more there are.
+fn busiest(open: &[&Connection], by: GroupBy, top: usize) -> (GroupBy, Vec<Group>, u64) {
+    let mut members: HashMap<String, Vec<&Connection>> = HashMap::new();
+    for connection in open {
+        members.entry(name(connection, by)).or_default().push(connection);
+    }
+    let mut groups: Vec<_> = members
+        .into_iter()
+        .map(|(name, members)| Group::of(name, &members))
+        .collect();
+    groups.sort_unstable_by(|one, other| one.busiest_first().cmp(&other.busiest_first()));
+    let more = groups.len().saturating_sub(top) as u64;
+    groups.truncate(top);
+    (by, groups, more)
+}
+
+fn name(connection: &Connection, by: GroupBy) -> String {
+    match by {
+        GroupBy::Peer => peer(connection).ip().to_string(),
+        GroupBy::Port => connection.destination.port().to_string(),
+        GroupBy::Interface => connection.interface.to_string(),
+        GroupBy::State => connection.state().name().to_owned(),
+    }
+}
+
+/// The far end; the destination where that is not known.
+fn peer(connection: &Connection) -> SocketAddr {
+    match connection.local_end {
+        Some(LocalEnd::Destination) => connection.source,
+        Some(LocalEnd::Source | LocalEnd::Both | LocalEnd::Neither) | None => connection.destination,
+    }
+}
+
+impl Group {
+    fn of(name: String, members: &[&Connection]) -> Self {
+        let mut group = Self {
+            name,
+            connections: members.len() as u64,
+            ..Self::default()
+        };
+        for Connection { sent, received, .. } in members {
+            group.sent_payload_bytes_per_second += sent.payload_bytes_per_second;
+            group.received_payload_bytes_per_second += received.payload_bytes_per_second;
+            group.packets_per_second += sent.packets_per_second + received.packets_per_second;
+            group.payload_bytes += sent.payload_bytes + received.payload_bytes;
+            group.retransmissions += sent.retransmissions + received.retransmissions;
+        }
+        let mut rtts = rtts(members);
+        rtts.sort_unstable();
+        group.rtt_us = percentile(&rtts, 50);
+        group
+    }
+
+    /// Sorts by payload rate, then by number, then by name so that equal ones keep their places.
+    fn busiest_first(&self) -> impl Ord + use<'_> {
+        let rate = self.sent_payload_bytes_per_second + self.received_payload_bytes_per_second;
+        (
+            std::cmp::Reverse((rate, self.connections)),
+            self.name.len(),
+            self.name.as_str(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::model::{CloseReason, Closed, Half, Handshake, Orientation, Rtt, RttSource};
+
+    fn connection(peer: u8, port: u16, rate: u64, srtt_us: Option<u32>) -> Connection {
+        let rtt = srtt_us.map(|srtt_us| Rtt {
+            source: RttSource::Wire,
+            srtt_us,
+            rttvar_us: None,
+            min_us: srtt_us,
+            max_us: None,
+            last_us: None,
+            samples: None,
+        });
+        Connection {
+            id: 1,
+            revision: 1,
+            source: SocketAddr::from(([10, 0, 0, 1], 40_000)),
+            destination: SocketAddr::from(([10, 0, 0, peer], port)),
+            orientation: Orientation::Handshake,
+            local_end: Some(LocalEnd::Source),
+            source_state: TcpState::Established,
+            destination_state: TcpState::Established,
+            interface: "eth0".into(),
+            sent: Half {
+                payload_bytes_per_second: rate,
+                payload_bytes: 100,
+                retransmissions: 2,
+                rtt,
+                ..Half::default()
+            },
+            received: Half {
+                packets_per_second: 3,
+                ..Half::default()
+            },
+            handshake: Handshake::default(),
+            first_seen: SystemTime::UNIX_EPOCH,
+            last_seen: SystemTime::UNIX_EPOCH,
+            closed: None,
+            ecn: None,
+        }
+    }
+
+    fn stats(connections: Vec<Connection>, by: &[GroupBy], top: usize) -> Stats {
+        let connections: Vec<_> = connections.into_iter().map(Arc::new).collect();
+        Stats::of(&connections, by, top)
+    }
+
+    #[test]
+    fn ended_connections_are_left_out_of_all_sums() {
+        let ended = Connection {
+            closed: Some(Closed {
+                at: SystemTime::UNIX_EPOCH,
+                reason: CloseReason::Fin,
+            }),
+            ..connection(2, 443, 7, Some(9))
+        };
+        assert_eq!(stats(vec![ended], &[], 10), Stats::default());
+    }
+
+    #[test]
+    fn groups_come_busiest_first_and_the_rest_is_told() {
+        let connections = vec![
+            connection(2, 443, 10, None),
+            connection(3, 443, 500, Some(30)),
+            connection(4, 80, 10, Some(10)),
+            connection(4, 80, 0, Some(20)),
+        ];
+        let stats = stats(connections, &[GroupBy::Peer, GroupBy::Port, GroupBy::State], 2);
+        let names = |index: usize| {
+            let (_, groups, more) = &stats.groups[index];
+            let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+            (names, *more)
+        };
+        assert_eq!(names(0), (vec!["10.0.0.3", "10.0.0.4"], 1));
+        assert_eq!(names(1), (vec!["443", "80"], 0));
+        assert_eq!(names(2), (vec!["ESTABLISHED"], 0));
+        let of_peer_4 = &stats.groups[0].1[1];
+        assert_eq!(
+            *of_peer_4,
+            Group {
+                name: "10.0.0.4".into(),
+                connections: 2,
+                sent_payload_bytes_per_second: 10,
+                received_payload_bytes_per_second: 0,
+                packets_per_second: 6,
+                payload_bytes: 200,
+                retransmissions: 4,
+                rtt_us: Some(10),
+            }
+        );
+        assert_eq!(stats.states, [(TcpState::Established, 4)]);
+        assert_eq!(
+            (stats.payload_bytes_per_second, stats.packets_per_second),
+            (520, 12)
+        );
+    }
+
+    #[test]
+    fn the_peer_of_an_accepted_connection_is_its_source() {
+        let accepted = Connection {
+            local_end: Some(LocalEnd::Destination),
+            ..connection(9, 443, 1, None)
+        };
+        let stats = stats(vec![accepted], &[GroupBy::Peer], 1);
+        assert_eq!(stats.groups[0].1[0].name, "10.0.0.1");
+    }
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank_and_ranges_hold_every_rtt() {
+        let connections = (1..=100)
+            .map(|rtt| connection(2, 443, 0, Some(rtt * 10)))
+            .collect();
+        let rtt = stats(connections, &[], 0).rtt.unwrap();
+        assert_eq!((rtt.connections, rtt.max_us), (100, 1_000));
+        assert_eq!((rtt.p50_us, rtt.p90_us, rtt.p99_us), (500, 900, 990));
+        assert_eq!(
+            rtt.buckets,
+            [(64, 6), (128, 6), (256, 13), (512, 26), (1_024, 49)]
+        );
+        assert_eq!(RttDistribution::of(vec![u32::MAX]).unwrap().buckets.len(), 27);
+        assert_eq!(RttDistribution::of(vec![]), None);
+    }
+}
