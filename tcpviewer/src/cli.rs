@@ -5,7 +5,9 @@ pub mod list;
 pub mod watch;
 pub mod replay;
 pub mod status;
+pub mod token;
 pub mod client;
+pub mod server;
 mod mirror;
 mod view;
 mod table;
@@ -38,4 +40,6 @@ pub enum Subcommands {
     Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.
     Status(status::StatusArgs),
+    /// Make a token for a client of the API.
+    Token(token::TokenArgs),
 }

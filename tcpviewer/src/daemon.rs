@@ -27,21 +27,18 @@ use crate::{
 /// kernel's rings, where what finds no room is counted.
 const QUEUE: usize = 64;
 
-/// Runs the daemon until `stop` is ready. Calls `ready` with the address once it can be reached.
+/// Runs the daemon until `stop` is ready. Calls `ready` with its addresses once it can be reached.
 ///
 /// # Errors
 ///
 /// When it cannot start, or a stage fails.
 pub async fn run(
     config: Config,
-    ready: impl FnOnce(std::net::SocketAddr),
+    ready: impl FnOnce(&[String]),
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
     // The address first: whoever starts a second daemon by mistake learns it before anything is attached.
-    let listener = api::bind(config.listen).await?;
-    let address = listener
-        .local_addr()
-        .context("read the address of the listening socket")?;
+    let entrances = api::bind(&config.api).await?;
 
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
@@ -85,7 +82,7 @@ pub async fn run(
         capacity,
     ));
 
-    ready(address);
+    ready(&entrances.urls());
     let context = ApiContext {
         identity,
         board,
@@ -93,7 +90,7 @@ pub async fn run(
         commands,
     };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
-    let serving = api::serve(listener, context, async move {
+    let serving = api::serve(entrances, context, async move {
         // An error says that the sender is gone: the daemon stops as well.
         api_stopped.await.ok();
     });

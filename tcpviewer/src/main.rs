@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser as _;
 use tcpviewer::{
-    cli::{Cli, ClientError, Subcommands, list, replay, run, status, watch},
+    cli::{Cli, ClientError, Subcommands, list, replay, run, status, token, watch},
     config::ConfigError,
 };
 
@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
         Subcommands::List(args) => list::list(args).await.map_err(Into::into),
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args),
+        Subcommands::Token(args) => token::token(&args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
     };
     match outcome {

@@ -27,12 +27,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::resolve(args.config)?;
     log_to_stderr(config.log_format);
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let ready = |address| {
-        tracing::info!(%address, "serving");
-        // A closed or full stdout is no reason not to serve.
-        let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
-        if let Err(error) = line {
-            tracing::warn!(%error, "cannot write the address to stdout");
+    let ready = |urls: &[String]| {
+        for url in urls {
+            tracing::info!(address = url, "serving");
+            // A closed or full stdout is no reason not to serve.
+            let line = writeln!(stdout(), "tcpviewer serves {url}").and_then(|()| stdout().flush());
+            if let Err(error) = line {
+                tracing::warn!(%error, "cannot write the address to stdout");
+            }
         }
     };
     daemon::run(config, ready, either(terminate, interrupt)).await
