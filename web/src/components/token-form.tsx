@@ -25,7 +25,12 @@ export function TokenForm(): ReactElement | null {
   };
   const refused = token.current() !== undefined;
   return (
-    <form className={styles.form} aria-label="Token" data-testid="token-form" onSubmit={submit}>
+    <form
+      className={styles.form}
+      aria-label="Access to the daemon"
+      data-testid="token-form"
+      onSubmit={submit}
+    >
       <Icon name="warning" />
       <p id={wordsId} role="alert">
         {words(refused, malformed)}
