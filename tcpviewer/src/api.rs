@@ -2,9 +2,17 @@
 //! Out: messages of `tcpviewer.v1`, and the users' wishes as commands. The modules stand in the order a request
 //! passes them.
 
+mod entrances;
+mod listen;
+mod tls;
+mod reload;
 mod server;
+mod version;
 mod guard;
 mod routes;
+mod access;
+mod refusals;
+mod revocable;
 mod page;
 mod service;
 mod streams;
@@ -15,17 +23,22 @@ mod stats;
 mod status;
 mod convert;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
 
 use crate::{
+    config::Listen,
     model::{Command, Identity},
     publish::{Board, PacketBoard},
 };
 
+pub(crate) use access::token_hash;
+pub use access::{AccessError, Role};
 pub(crate) use convert::connection;
-pub use server::{bind, serve};
+pub use entrances::{Entrances, bind};
+pub use server::serve;
+pub use tls::TlsError;
 
 /// What the API serves.
 #[derive(Clone, Debug)]
@@ -45,21 +58,40 @@ pub struct ApiContext {
 pub enum ApiError {
     /// The address is taken.
     #[error(
-        "listen on {address}: address already in use; is tcpviewer running already? stop it, or choose another \
+        "listen on {listen}: address already in use; is tcpviewer running already? stop it, or choose another \
          address with --listen"
     )]
     AddressInUse {
-        /// The address.
-        address: SocketAddr,
+        /// Where.
+        listen: Listen,
     },
     /// The address cannot be listened on.
-    #[error("listen on {address}: {error}")]
+    #[error("listen on {listen}: {error}")]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// Where.
+        listen: Listen,
         /// Why.
         error: io::Error,
     },
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The access file cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The access file makes the port for other hosts useless.
+    #[error(
+        "listen to other hosts: access file {} lets none of them in; add a token (`tcpviewer token` makes one), \
+         or a certificate and --client-ca",
+        path.display()
+    )]
+    Nobody {
+        /// The access file.
+        path: PathBuf,
+    },
+    /// Changes of certificates or of the access file cannot be noticed.
+    #[error("follow certificates and access file: {0}")]
+    Follow(io::Error),
     /// The socket does not tell its address.
     #[error("read the address of the listening socket: {0}")]
     LocalAddress(io::Error),

@@ -9,7 +9,9 @@ pub mod stats;
 pub mod replay;
 pub mod status;
 pub mod filter;
+pub mod token;
 pub mod client;
+pub mod server;
 pub mod selection;
 mod signals;
 mod stoppable;
@@ -53,4 +55,6 @@ pub enum Subcommands {
     Status(status::StatusArgs),
     /// Show how a filter is read, and which fields there are.
     Filter(filter::FilterArgs),
+    /// Make a token for a client of the API.
+    Token(token::TokenArgs),
 }

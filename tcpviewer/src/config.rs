@@ -2,9 +2,10 @@
 //! In: what clap read (flags and environment) and the file. Out: a [`Config`] with one part per stage, or an
 //! error that names the place.
 
+mod api;
+
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +16,9 @@ use serde::Deserialize;
 use tcpviewer_common::limits::DEFAULT_MAX_CONNECTIONS;
 use thiserror::Error;
 
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 50051);
+pub use api::{ApiArgs, ApiConfig, Listen, TlsConfig};
+use api::{ApiFile, OneOrMore};
+
 const DEFAULT_UPDATE_INTERVAL: Duration = Duration::from_millis(250);
 const DEFAULT_KEEP_CLOSED: Duration = Duration::from_secs(60);
 
@@ -28,8 +31,8 @@ pub struct Config {
     pub update_interval: Duration,
     /// How long an ended connection stays listed.
     pub keep_closed: Duration,
-    /// Address of the API and the dashboard.
-    pub listen: SocketAddr,
+    /// Where the API and the dashboard are served, and to whom.
+    pub api: ApiConfig,
     /// Form of the log.
     pub log_format: LogFormat,
 }
@@ -101,13 +104,9 @@ pub struct ConfigArgs {
     )]
     pub interfaces: Vec<String>,
 
-    /// Address of the API and the dashboard [default: 127.0.0.1:50051]
-    #[arg(long, value_name = "ADDRESS:PORT", env = "TCPVIEWER_LISTEN")]
-    pub listen: Option<String>,
-
-    /// Listen on an address other hosts can reach, although anyone there could then read all connections
-    #[arg(long, env = "TCPVIEWER_INSECURE")]
-    pub insecure: bool,
+    /// Where the API listens, and who is let in.
+    #[command(flatten)]
+    pub api: ApiArgs,
 
     /// Configuration file (TOML); its keys are the names of these flags with `_` for `-`
     #[arg(long, value_name = "FILE", env = "TCPVIEWER_CONFIG")]
@@ -139,7 +138,12 @@ pub struct ConfigArgs {
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
     interface: Option<Vec<String>>,
-    listen: Option<String>,
+    listen: Option<OneOrMore>,
+    host: Option<OneOrMore>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+    access: Option<PathBuf>,
     insecure: Option<bool>,
     update_interval: Option<String>,
     keep_closed: Option<String>,
@@ -208,9 +212,17 @@ impl Config {
                 Duration::from_millis(10)..=Duration::from_secs(60),
             )?,
             keep_closed: keep_closed(args.keep_closed.or(file.keep_closed), DEFAULT_KEEP_CLOSED)?,
-            listen: listen(
-                args.listen.or(file.listen),
-                args.insecure || file.insecure.unwrap_or(false),
+            api: api::resolve(
+                args.api,
+                ApiFile {
+                    listen: file.listen,
+                    host: file.host,
+                    tls_certificate: file.tls_certificate,
+                    tls_key: file.tls_key,
+                    client_ca: file.client_ca,
+                    access: file.access,
+                    insecure: file.insecure,
+                },
             )?,
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         })
@@ -313,32 +325,6 @@ fn duration(
     )))
 }
 
-/// Where to listen; other than the loopback only if that is wanted.
-///
-/// # Errors
-///
-/// When it is no address, or one that other hosts can reach.
-pub fn listen(given: Option<String>, insecure: bool) -> Result<SocketAddr, ConfigError> {
-    let Some(value) = given else {
-        return Ok(DEFAULT_LISTEN);
-    };
-    let wrong = |reason: &str| ConfigError::Value {
-        name: "listen",
-        value: value.clone(),
-        reason: String::from(reason),
-    };
-    let address: SocketAddr = value
-        .parse()
-        .map_err(|_error| wrong("not an IP address and port such as 127.0.0.1:50051 or [::1]:50051"))?;
-    if address.ip().is_loopback() || insecure {
-        return Ok(address);
-    }
-    Err(wrong(
-        "other hosts could reach this address and read every connection of this one; \
-         listen on a loopback address, or add --insecure if that is what you want",
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -358,7 +344,7 @@ mod tests {
     fn without_any_word_all_interfaces_and_loopback_are_taken() {
         let config = Config::resolve(ConfigArgs::default()).unwrap();
         assert_eq!(config.attach.interfaces, [InterfaceSelector::All]);
-        assert_eq!(config.listen, DEFAULT_LISTEN);
+        assert_eq!(config.api.listen, ["127.0.0.1:50051".parse().unwrap()]);
         assert_eq!(config.keep_closed, Duration::from_secs(60));
     }
 
@@ -394,6 +380,8 @@ mod tests {
             ("listen = \"127.0.0.1:1\"\ncolour = 3\n", "line 2"),
             ("\n\nlisten = 7\n", "line 3"),
             ("listen = [\n", "line 1"),
+            ("listen = []\nhost = [\"a\", 1]\n", "line 2"),
+            ("insecure = true\naccess = 1\n", "line 2"),
         ] {
             let error = with_file(text, ConfigArgs::default()).unwrap_err().to_string();
             assert!(error.contains(line), "{text:?}: {error}");
@@ -409,11 +397,11 @@ mod tests {
         };
         for (args, words) in [
             (
-                args(|args| args.listen = Some(String::from("localhost"))),
+                args(|args| args.api.listen = vec![String::from("localhost")]),
                 "not an IP address and port",
             ),
             (
-                args(|args| args.listen = Some(String::from("0.0.0.0:1"))),
+                args(|args| args.api.listen = vec![String::from("0.0.0.0:1")]),
                 "--insecure",
             ),
             (

@@ -11,14 +11,13 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
     time::Instant,
 };
 
 use crate::{
-    api::{self, ApiContext},
+    api::{self, ApiContext, Entrances},
     attach::{Attach, AttachStatus, StatusRequest, load},
     capture::{self, Outlets, Request, boot_ns},
     config::Config,
@@ -31,21 +30,18 @@ use crate::{
 /// kernel's rings, where what finds no room is counted.
 const QUEUE: usize = 64;
 
-/// Runs the daemon until `stop` is ready. Calls `ready` with the address once it can be reached.
+/// Runs the daemon until `stop` is ready. Calls `ready` with its addresses once it can be reached.
 ///
 /// # Errors
 ///
 /// When it cannot start, or a stage fails.
 pub async fn run(
     config: Config,
-    ready: impl FnOnce(std::net::SocketAddr),
+    ready: impl FnOnce(&[String]),
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
     // The address first: whoever starts a second daemon by mistake learns it before anything is attached.
-    let listener = api::bind(config.listen).await?;
-    let address = listener
-        .local_addr()
-        .context("read the address of the listening socket")?;
+    let entrances = api::bind(&config.api).await?;
 
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
@@ -90,8 +86,8 @@ pub async fn run(
         capture_requests,
         capacity,
     ));
-    ready(address);
-    serve(listener, identity, boards, commands, stages, stop).await
+    ready(&entrances.urls());
+    serve(entrances, identity, boards, commands, stages, stop).await
 }
 
 /// What subscribers read.
@@ -126,7 +122,7 @@ fn publish(
 
 /// Serves the boards until `stop` is ready or a stage fails, then waits for the stages to end.
 async fn serve(
-    listener: TcpListener,
+    entrances: Entrances,
     identity: Identity,
     boards: Boards,
     commands: mpsc::Sender<Command>,
@@ -140,7 +136,7 @@ async fn serve(
         commands,
     };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
-    let serving = api::serve(listener, context, async move {
+    let serving = api::serve(entrances, context, async move {
         // An error says that the sender is gone: the daemon stops as well.
         api_stopped.await.ok();
     });

@@ -9,7 +9,9 @@ use std::{
 
 use clap::Parser as _;
 use tcpviewer::{
-    cli::{Cli, ClientError, Subcommands, filter, list, packets, replay, run, show, stats, status, watch},
+    cli::{
+        Cli, ClientError, Subcommands, filter, list, packets, replay, run, show, stats, status, token, watch,
+    },
     config::ConfigError,
 };
 
@@ -23,6 +25,7 @@ async fn main() -> ExitCode {
         Subcommands::Packets(args) => packets::packets(args).await.map_err(Into::into),
         Subcommands::Stats(args) => stats::stats(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args).await,
+        Subcommands::Token(args) => token::token(&args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
         Subcommands::Filter(args) => filter::filter(args).map_err(Into::into),
     };

@@ -951,10 +951,8 @@ async fn the_daemon_stops_within_a_second_and_tells_its_streams() {
 async fn an_address_that_is_taken_is_named_with_a_way_out() {
     let daemon = Daemon::start().await;
 
-    let error = tcpviewer::api::bind(daemon.address)
-        .await
-        .unwrap_err()
-        .to_string();
+    let config = tcpviewer::config::ApiConfig::loopback(daemon.address.port());
+    let error = tcpviewer::api::bind(&config).await.err().unwrap().to_string();
 
     let expected = format!("listen on {}: address already in use; ", daemon.address);
     assert!(

@@ -1,6 +1,6 @@
 //! The dashboard in a real Chromium against the real daemon: rows appear and change without a reload, details
-//! open, the page survives a restart of the daemon. What the browser does is in `web/e2e`; this starts the
-//! daemon for it.
+//! open, the page survives a restart of the daemon, and asks for a token where one is wanted. What the browser
+//! does is in `web/e2e`; this starts the daemon for it.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,8 +12,9 @@
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
+use rcgen::CertifiedKey;
 use support::{daemon::Daemon, namespaces::Namespace, require_root};
 
 #[test]
@@ -29,12 +30,18 @@ fn a_browser_shows_connections_as_they_live() {
     );
     let namespace = Namespace::new();
     let daemon = Daemon::start(&namespace, &["--interface", "lo", "--listen", "127.0.0.1:50100"]);
+    let certificates = tempfile::tempdir().unwrap();
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(certificates.path().join("certificate.pem"), cert.pem()).unwrap();
+    fs::write(certificates.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
     let mut browser: Command = namespace.command("npm");
     let status = browser
         .args(["run", "--silent", "e2e"])
         .current_dir(web)
         .env("TCPVIEWER_URL", &daemon.url)
         .env("TCPVIEWER_DAEMON", program)
+        .env("TCPVIEWER_CERTIFICATES", certificates.path())
         .status()
         .unwrap();
     assert!(status.success(), "web/e2e failed: {status}");

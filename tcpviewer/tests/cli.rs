@@ -350,7 +350,7 @@ async fn the_exit_status_tells_what_went_wrong() {
         );
     }
     for wrong in [
-        &["list", "--server", "https://localhost"][..],
+        &["list", "--server", "ftp://localhost"][..],
         &["list", "--output", "xml"],
         &["show", "one"],
         &["stats", "--by", "colour"],

@@ -2,10 +2,10 @@
 // TCPVIEWER_DAEMON and the right to load eBPF programs; skipped without.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findAxeViolations, launchBrowser } from './browser';
+import { freePort } from './port';
 import { openConnection, type TestConnection } from './traffic';
 
 const DAEMON = process.env.TCPVIEWER_DAEMON;
@@ -75,12 +75,3 @@ describe.skipIf(DAEMON === undefined)('a daemon that dies', () => {
     expect(await page.getByTestId('link-banner').count()).toBe(0);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

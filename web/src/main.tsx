@@ -9,8 +9,8 @@ import { createStores } from './store/stores';
 
 const root = document.getElementById('root');
 if (root !== null) {
-  const stores = createStores(window.localStorage);
-  const transport = createBrowserTransport(window.location.origin);
+  const stores = createStores(window.localStorage, window.sessionStorage);
+  const transport = createBrowserTransport(window.location.origin, stores.token.current);
   createRoot(root).render(
     <StrictMode>
       <App stores={stores} transport={transport} />

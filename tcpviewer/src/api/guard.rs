@@ -11,9 +11,14 @@ use http::{
 };
 
 /// The hosts that requests may name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hosts {
-    listen: IpAddr,
+    /// Where the daemon listens; `None` for a Unix socket, which ssh can make a port of somebody's loopback.
+    listen: Option<IpAddr>,
+    /// Further names, in lower case.
+    names: Vec<String>,
+    /// Whether requests come through TLS.
+    secure: bool,
 }
 
 /// Why a request is refused.
@@ -21,22 +26,28 @@ pub(super) struct Hosts {
 pub(super) enum Refusal {
     #[error("the request names no host")]
     NoHost,
-    #[error("host {0:?} is not this daemon; use localhost or the address it listens on")]
+    #[error(
+        "host {0:?} is not this daemon; use localhost, the address it listens on, or a name given with --host"
+    )]
     Host(String),
     #[error("origin {0:?} is not this daemon")]
     Origin(String),
 }
 
 impl Hosts {
-    /// For a daemon that listens on `listen`.
-    pub(super) fn new(listen: SocketAddr) -> Self {
-        Self { listen: listen.ip() }
+    /// For requests that come in at `listen`, through TLS if it is `secure`.
+    pub(super) fn new(listen: Option<SocketAddr>, names: Vec<String>, secure: bool) -> Self {
+        Self {
+            listen: listen.map(|address| address.ip().to_canonical()),
+            names,
+            secure,
+        }
     }
 
     /// Whether a request may pass: every host it names is this one, and its origin, if it has one, is that host.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let host = self.check_host(request)?;
-        check_origin(request.headers(), &host)
+        self.check_origin(request.headers(), &host)
     }
 
     fn check_host<B>(&self, request: &Request<B>) -> Result<Authority, Refusal> {
@@ -62,10 +73,14 @@ impl Hosts {
             // Only a name can be pointed elsewhere, so behind a wildcard any address is as good as its own.
             Some(address) => {
                 address.to_canonical().is_loopback()
-                    || address.to_canonical() == self.listen.to_canonical()
-                    || self.listen.is_unspecified()
+                    || self
+                        .listen
+                        .is_some_and(|listen| listen == address.to_canonical() || listen.is_unspecified())
             }
-            None => host.eq_ignore_ascii_case("localhost"),
+            None => {
+                let given = |name: &String| host.eq_ignore_ascii_case(name);
+                host.eq_ignore_ascii_case("localhost") || self.names.iter().any(given)
+            }
         };
         if known && !authority.as_str().contains('@') {
             Ok(())
@@ -73,20 +88,20 @@ impl Hosts {
             Err(Refusal::Host(authority.to_string()))
         }
     }
-}
 
-/// Browsers send an origin with everything but plain navigation: it must be the page of the host asked.
-fn check_origin(headers: &HeaderMap, host: &Authority) -> Result<(), Refusal> {
-    for origin in headers.get_all(ORIGIN) {
-        let origin = String::from_utf8_lossy(origin.as_bytes());
-        let authority = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str())) {
-            return Err(Refusal::Origin(origin.into_owned()));
+    /// Browsers send an origin with everything but plain navigation: it must be the page of the host asked. Behind
+    /// TLS that page must have come through TLS as well, or anybody on its way could have written it.
+    fn check_origin(&self, headers: &HeaderMap, host: &Authority) -> Result<(), Refusal> {
+        for origin in headers.get_all(ORIGIN) {
+            let origin = String::from_utf8_lossy(origin.as_bytes());
+            let plain = origin.strip_prefix("http://").filter(|_authority| !self.secure);
+            let authority = plain.or_else(|| origin.strip_prefix("https://"));
+            if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str())) {
+                return Err(Refusal::Origin(origin.into_owned()));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -100,7 +115,7 @@ mod tests {
             if let Some(origin) = origin {
                 request = request.header(ORIGIN, origin);
             }
-            Hosts::new(listen.parse().unwrap())
+            Hosts::new(Some(listen.parse().unwrap()), vec![], false)
                 .check(&request.body(()).unwrap())
                 .is_ok()
         };
@@ -139,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_host_is_refused() {
-        let hosts = Hosts::new("127.0.0.1:1".parse().unwrap());
+        let hosts = Hosts::new(Some("127.0.0.1:1".parse().unwrap()), vec![], false);
 
         let outcome = hosts.check(&Request::builder().uri("/").body(()).unwrap());
 
@@ -148,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_absolute_target_counts_as_host_beside_the_header() {
-        let hosts = Hosts::new("127.0.0.1:1".parse().unwrap());
+        let hosts = Hosts::new(Some("127.0.0.1:1".parse().unwrap()), vec![], false);
         let request = Request::builder()
             .uri("http://evil.example/")
             .header(HOST, "localhost")
@@ -156,5 +171,37 @@ mod tests {
             .unwrap();
 
         assert_eq!(hosts.check(&request), Err(Refusal::Host("evil.example".into())));
+    }
+
+    #[test]
+    fn names_that_were_given_pass_and_a_page_without_tls_does_not_reach_behind_it() {
+        let check = |secure, host: &str, origin: &str| {
+            let request = Request::builder()
+                .uri("/")
+                .header(HOST, host)
+                .header(ORIGIN, origin);
+            let names = vec!["probe.example.org".to_owned()];
+            Hosts::new(None, names, secure)
+                .check(&request.body(()).unwrap())
+                .is_ok()
+        };
+        for (secure, host, origin, expected) in [
+            (true, "probe.example.org", "https://probe.example.org", true),
+            (
+                true,
+                "Probe.Example.ORG:443",
+                "https://probe.example.org:443",
+                true,
+            ),
+            (true, "probe.example.org", "http://probe.example.org", false),
+            (false, "probe.example.org", "http://probe.example.org", true),
+            (true, "localhost:1", "https://localhost:1", true),
+            (true, "localhost:1", "http://localhost:1", false),
+            (true, "other.example.org", "https://other.example.org", false),
+            (true, "x.probe.example.org", "https://x.probe.example.org", false),
+            (false, "10.0.0.1", "http://10.0.0.1", false),
+        ] {
+            assert_eq!(check(secure, host, origin), expected, "{secure} {host} {origin}");
+        }
     }
 }

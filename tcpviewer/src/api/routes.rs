@@ -1,13 +1,14 @@
 //! Which part of the API answers a request. In: any request on the port. Out: the gRPC services by content type
-//! (native or gRPC-Web), else the dashboard; a refusal for requests that the guard does not let pass.
+//! (native or gRPC-Web), else the dashboard; a refusal for requests that the guard or the access file does not let
+//! pass.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header::CONTENT_TYPE};
@@ -19,11 +20,16 @@ use tower_http::compression::{
     CompressionLayer,
     predicate::{NotForContentType, Predicate as _, SizeAbove},
 };
+use tracing::debug;
 
 use super::{
     ApiContext, ApiError,
-    guard::{Hosts, Refusal},
-    page, service,
+    access::{self, Access},
+    guard, page,
+    refusals::Refusals,
+    revocable::{Grounds, while_allowed},
+    server::Caller,
+    service,
 };
 use crate::proto::{DESCRIPTORS, tcp_viewer_service_server::TcpViewerServiceServer};
 
@@ -34,23 +40,41 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Smaller files are sent as they are.
 const COMPRESSED_FROM_BYTES: u64 = 1_024;
 
+/// What decides about data.
+#[derive(Clone)]
+pub(super) struct Gate {
+    access: watch::Receiver<Arc<Access>>,
+    refusals: Arc<Refusals>,
+}
+
+impl Gate {
+    /// A gate that goes by the newest of these rules.
+    pub(super) fn new(access: watch::Receiver<Arc<Access>>) -> Self {
+        Self {
+            access,
+            refusals: Arc::default(),
+        }
+    }
+}
+
 /// All routes; streams end when `stopped` becomes true.
 pub(super) async fn routes(
     context: ApiContext,
-    hosts: Hosts,
+    gate: Gate,
     stopped: watch::Receiver<bool>,
 ) -> Result<Router, ApiError> {
+    // The only part without data, and so without the gate.
     let page = Router::new().fallback(page::answer).layer(compression());
     let dispatch = Dispatch {
-        grpc: grpc(context, stopped).await?,
+        grpc: grpc(context, gate, stopped).await?,
         page,
     };
     let routes = Router::new().fallback(answer).with_state(dispatch);
-    Ok(routes.layer(from_fn_with_state(hosts, admit)))
+    Ok(routes.layer(from_fn(admit)))
 }
 
 /// The gRPC services, natively and as gRPC-Web; what they do not know is UNIMPLEMENTED in either form.
-async fn grpc(context: ApiContext, stopped: watch::Receiver<bool>) -> Result<Router, ApiError> {
+async fn grpc(context: ApiContext, gate: Gate, stopped: watch::Receiver<bool>) -> Result<Router, ApiError> {
     let service = service::Service::new(context, stopped);
     let service = TcpViewerServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -66,7 +90,11 @@ async fn grpc(context: ApiContext, stopped: watch::Receiver<bool>) -> Result<Rou
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(health);
-    Ok(routes.into_axum_router().layer(GrpcWebLayer::new()))
+    // The gate inside, so that its refusals reach the callers of gRPC-Web in their form.
+    Ok(routes
+        .into_axum_router()
+        .layer(from_fn_with_state(gate, permit))
+        .layer(GrpcWebLayer::new()))
 }
 
 #[derive(Clone)]
@@ -88,9 +116,9 @@ async fn answer(State(dispatch): State<Dispatch>, request: Request) -> Response 
     }
 }
 
-async fn admit(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+async fn admit(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
     let native = is_grpc(&request) && !content_type(&request).starts_with("application/grpc-web");
-    if let Err(refusal) = hosts.check(&request) {
+    if let Err(refusal) = caller.hosts.check(&request) {
         return refused(native, &refusal);
     }
     match timeout(ANSWER_TIMEOUT, next.run(request)).await {
@@ -106,11 +134,50 @@ async fn admit(State(hosts): State<Hosts>, request: Request, next: Next) -> Resp
     }
 }
 
-fn refused(native: bool, refusal: &Refusal) -> Response {
+fn refused(native: bool, refusal: &guard::Refusal) -> Response {
     if native {
         Status::permission_denied(refusal.to_string()).into_http::<Body>()
     } else {
         (StatusCode::FORBIDDEN, format!("{refusal}\n")).into_response()
+    }
+}
+
+/// Lets calls pass that the access file covers, and their answers for as long as it does.
+async fn permit(
+    State(gate): State<Gate>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let peer = caller.peer;
+    let (headers, path) = (request.headers(), request.uri().path());
+    let decided = gate.access.borrow().decide(&peer, headers, path);
+    let identity = match decided {
+        Ok(identity) => identity,
+        Err(refusal) => {
+            gate.refusals.count(&peer, refusal);
+            return status(refusal).into_http();
+        }
+    };
+    // Who needed no name cannot lose what comes with it.
+    let Some(name) = identity.name else {
+        return next.run(request).await;
+    };
+    debug!("{name} at {peer} calls {path}");
+    let grounds = Grounds {
+        headers: access::shown(headers),
+        path: path.to_owned(),
+        peer,
+    };
+    let response = next.run(request).await;
+    response.map(|body| while_allowed(body, grounds, gate.access, status))
+}
+
+fn status(refusal: access::Refusal) -> Status {
+    let message = refusal.to_string();
+    match refusal {
+        access::Refusal::Unauthenticated => Status::unauthenticated(message),
+        access::Refusal::OtherUser | access::Refusal::Role { .. } => Status::permission_denied(message),
     }
 }
 

@@ -4,12 +4,13 @@
 use std::{error::Error as _, io, time::Duration};
 
 use clap::{Args, ValueEnum};
-use http::Uri;
 use tonic::{
     Code, Status,
-    transport::{self, Channel, Endpoint},
+    service::interceptor::InterceptedService,
+    transport::{self, Channel},
 };
 
+use super::server::{CredentialArgs, Server, Token};
 use crate::proto::tcp_viewer_service_client::TcpViewerServiceClient;
 
 /// Time to reach the daemon.
@@ -20,29 +21,31 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// A client of the daemon.
-pub(super) type Client = TcpViewerServiceClient<Channel>;
+pub(super) type Client = TcpViewerServiceClient<InterceptedService<Channel, Token>>;
 
 /// Options of all subcommands that ask a daemon.
 #[derive(Args, Clone, Debug)]
 pub struct ClientArgs {
-    /// Where the daemon listens.
+    /// Where the daemon listens: http://, https:// or unix: and the path of a socket.
     #[arg(
         long,
         value_name = "URL",
         env = "TCPVIEWER_SERVER",
         default_value = "http://127.0.0.1:50051"
     )]
-    #[arg(value_parser = server_url)]
-    pub server: Uri,
+    pub server: Server,
+    /// What is shown to be let in.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
     /// How to write the answer.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = OutputForm::Table)]
     pub output: OutputForm,
 }
 
 impl ClientArgs {
-    /// The daemon's address without the slash that URLs end with.
+    /// The daemon's address.
     pub(super) fn server_name(&self) -> String {
-        self.server.to_string().trim_end_matches('/').to_owned()
+        self.server.to_string()
     }
 }
 
@@ -66,6 +69,17 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
+    /// Somebody answers, but the two cannot agree on TLS.
+    #[error("connect to {server}: {reason}; name the authority of the daemon's certificate with --ca")]
+    Tls {
+        /// The address.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// What the options name cannot be used.
+    #[error("{0}")]
+    Options(String),
     /// The daemon went away during a call.
     #[error("{what}: {reason}; is the daemon running? start it with `tcpviewer run`")]
     Lost {
@@ -91,11 +105,12 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The exit status of the program: 3 when there is no daemon to talk to, else 1.
+    /// The exit status of the program: 3 when there is no daemon to talk to, 2 for wrong options, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => 3,
-            Self::Call { .. } | Self::Output(_) | Self::Answer(_) => 1,
+            Self::Options(_) => 2,
+            Self::Tls { .. } | Self::Call { .. } | Self::Output(_) | Self::Answer(_) => 1,
         }
     }
 
@@ -113,6 +128,11 @@ impl ClientError {
         } else {
             status.message().to_owned()
         };
+        let reason = if status.code() == Code::Unauthenticated {
+            format!("{reason}; give a token with --token-file or TCPVIEWER_TOKEN, or --certificate and --key")
+        } else {
+            reason
+        };
         Self::Call { what, reason }
     }
 
@@ -124,18 +144,24 @@ impl ClientError {
 
 /// A client of the daemon that the options name.
 pub(super) async fn connect(args: &ClientArgs) -> Result<Client, ClientError> {
-    let endpoint = Endpoint::from(args.server.clone())
+    let token = args.credentials.token(&args.server)?;
+    let endpoint = args
+        .server
+        .endpoint(&args.credentials)?
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
-    let channel = endpoint
-        .connect()
-        .await
-        .map_err(|error| ClientError::Unreachable {
-            server: args.server_name(),
-            reason: transport_reason(&error),
-        })?;
-    Ok(TcpViewerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    let channel = endpoint.connect().await.map_err(|error| {
+        let server = args.server_name();
+        match tls_reason(&error) {
+            Some(reason) => ClientError::Tls { server, reason },
+            None => ClientError::Unreachable {
+                server,
+                reason: transport_reason(&error),
+            },
+        }
+    })?;
+    Ok(TcpViewerServiceClient::with_interceptor(channel, token).max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
 /// A reader of the output that has seen enough, `head` for instance, is no failure.
@@ -159,6 +185,20 @@ fn transport_reason(error: &transport::Error) -> String {
     innermost(error).unwrap_or_else(|| error.to_string())
 }
 
+/// What TLS has against it, if that is the cause.
+fn tls_reason(error: &transport::Error) -> Option<String> {
+    let mut cause: &dyn std::error::Error = error;
+    loop {
+        // An I/O error does not count what it carries among its causes.
+        let carried = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let carried = carried.and_then(|carried| carried.downcast_ref::<rustls::Error>());
+        if let Some(error) = carried.or_else(|| cause.downcast_ref()) {
+            return Some(error.to_string());
+        }
+        cause = cause.source()?;
+    }
+}
+
 /// The innermost cause: the layers around it only repeat that something failed.
 fn innermost(error: &dyn std::error::Error) -> Option<String> {
     let mut cause = error.source()?;
@@ -177,24 +217,4 @@ pub(super) fn io_reason(error: &io::Error) -> String {
     text.split_once(" (os error")
         .map_or(text.as_str(), |(text, _number)| text)
         .to_lowercase()
-}
-
-fn server_url(text: &str) -> Result<Uri, String> {
-    let with_scheme = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
-    let uri: Uri = with_scheme
-        .parse()
-        .map_err(|error| format!("not a URL: {error}"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some(other) => return Err(format!("{other}:// is not supported, use http://")),
-        None => return Err("not a URL: it has no scheme".into()),
-    }
-    if uri.path() != "/" || uri.query().is_some() {
-        return Err("give scheme, host and port only, such as http://127.0.0.1:50051".into());
-    }
-    Ok(uri)
 }

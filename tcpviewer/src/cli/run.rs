@@ -1,9 +1,6 @@
 //! `tcpviewer run`: the daemon, from its configuration to the signal that stops it.
 
-use std::{
-    io::{Write as _, stdout},
-    net::SocketAddr,
-};
+use std::io::{Write as _, stdout};
 
 use clap::Args;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -30,16 +27,18 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = Config::resolve(args.config)?;
     log_to_stderr(config.log_format);
     let mut signals = Signals::new()?;
-    daemon::run(config, tell_address, signals.next()).await
+    daemon::run(config, tell_addresses, signals.next()).await
 }
 
 /// Says where the API and the dashboard are.
-pub(super) fn tell_address(address: SocketAddr) {
-    tracing::info!(%address, "serving");
-    // A closed or full stdout is no reason not to serve.
-    let line = writeln!(stdout(), "tcpviewer serves http://{address}").and_then(|()| stdout().flush());
-    if let Err(error) = line {
-        tracing::warn!(%error, "cannot write the address to stdout");
+pub(super) fn tell_addresses(urls: &[String]) {
+    for url in urls {
+        tracing::info!(address = url, "serving");
+        // A closed or full stdout is no reason not to serve.
+        let line = writeln!(stdout(), "tcpviewer serves {url}").and_then(|()| stdout().flush());
+        if let Err(error) = line {
+            tracing::warn!(%error, "cannot write the address to stdout");
+        }
     }
 }
 

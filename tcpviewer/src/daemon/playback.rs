@@ -2,14 +2,12 @@
 
 use std::{
     io::Read,
-    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     thread,
     time::{Duration, SystemTime},
 };
 
-use anyhow::Context as _;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{QUEUE, carry_back, identity, publish, serve};
@@ -19,6 +17,7 @@ use crate::{
         playback::{self, CaptureTime, Playback, Speed},
         replay::{Capture, CapturedPacket, connections::Connections},
     },
+    config::ApiConfig,
     model::{Clock, Identity},
     table::Table,
 };
@@ -39,12 +38,12 @@ pub struct PlaybackConfig {
     pub max_connections: u32,
     /// How long an ended connection stays listed, in the capture's time.
     pub keep_closed: Duration,
-    /// Address of the API and the dashboard.
-    pub listen: SocketAddr,
+    /// Where the API and the dashboard are served, and to whom.
+    pub api: ApiConfig,
 }
 
 /// Plays a capture and serves it until `stop` is ready, which may be long after the end of the capture. Calls
-/// `ready` with the address once it can be reached, and `ended` with the capture once it is read.
+/// `ready` with the addresses once it can be reached, and `ended` with the capture once it is read.
 ///
 /// # Errors
 ///
@@ -52,14 +51,11 @@ pub struct PlaybackConfig {
 pub async fn run<R: Read + Send + 'static>(
     config: PlaybackConfig,
     capture: Capture<R>,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(&[String]),
     ended: impl FnOnce(&Capture<R>) + Send + 'static,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let listener = api::bind(config.listen).await?;
-    let address = listener
-        .local_addr()
-        .context("read the address of the listening socket")?;
+    let entrances = api::bind(&config.api).await?;
     let clock = Clock::new(SystemTime::UNIX_EPOCH);
     let time = Arc::new(CaptureTime::new());
     let identity = Identity {
@@ -96,10 +92,10 @@ pub async fn run<R: Read + Send + 'static>(
     let capacity = u64::from(config.max_connections);
     stages.spawn(carry_back(commands_in, None, requests, capacity));
 
-    ready(address);
+    ready(&entrances.urls());
     // Reading waits for whoever writes into a pipe, so it has a thread of its own; it ends with the process.
     thread::spawn(move || read(capture, &packets, ended));
-    serve(listener, identity, boards, commands, stages, stop).await
+    serve(entrances, identity, boards, commands, stages, stop).await
 }
 
 fn read<R: Read>(

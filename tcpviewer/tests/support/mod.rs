@@ -8,6 +8,7 @@ use std::{
 
 use tcpviewer::{
     api::{self, ApiContext, ApiError},
+    config::ApiConfig,
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
         Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, Status, Totals,
@@ -58,8 +59,13 @@ impl Daemon {
     }
 
     pub(crate) async fn start_at(instance: u64, reports: bool, port: u16) -> Self {
-        let listener = api::bind((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::start_from(instance, reports, &ApiConfig::loopback(port)).await
+    }
+
+    /// A daemon that is served as this says, first of all over TCP.
+    pub(crate) async fn start_from(instance: u64, reports: bool, config: &ApiConfig) -> Self {
+        let entrances = api::bind(config).await.unwrap();
+        let address = entrances.addresses().unwrap()[0];
         let (commands, received) = mpsc::channel(16);
         let (stop, stopped) = oneshot::channel::<()>();
         let board = Arc::new(Board::new(instance));
@@ -81,7 +87,7 @@ impl Daemon {
         };
         let packets_watched = Arc::default();
         tokio::spawn(obey(received, Arc::clone(&packets_watched), reports));
-        let served = tokio::spawn(api::serve(listener, context, async move {
+        let served = tokio::spawn(api::serve(entrances, context, async move {
             stopped.await.ok();
         }));
         Self {

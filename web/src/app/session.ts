@@ -21,9 +21,15 @@ export function startSession(stores: Stores, transport: Transport): () => void {
   const packets = new PacketFeed(client, stores.packets);
   const stopStores = startStores(stores);
   const stopWishes = followWishes(stores, packets);
+  const stopToken = stores.token.notifier.subscribe(() => {
+    live.retryNow();
+    status.retryNow();
+    packets.retryNow();
+  });
   live.start();
   status.start();
   return () => {
+    stopToken();
     stopWishes();
     live.stop();
     status.stop();

@@ -31,6 +31,9 @@ function reason({ live, status, order }: Stores): string {
   if (live.loading !== undefined) {
     return `Loading connections: ${formatCount(live.loading)} so far.`;
   }
+  if (live.linkState.kind === 'locked') {
+    return 'The daemon wants a token; connections will show here once it has a good one.';
+  }
   if (live.linkState.kind !== 'live') {
     return live.linkState.kind === 'connecting'
       ? 'Connecting to the daemon.'

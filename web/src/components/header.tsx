@@ -14,6 +14,7 @@ import type { Status } from '../domain/status';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Degradations } from './degradations';
+import { ForgetToken } from './forget-token';
 import styles from './header.module.css';
 import { KeysHelp } from './keys-help';
 import { LedgerPopover } from './ledger';
@@ -90,6 +91,7 @@ export function Header(): ReactElement {
             <LedgerPopover ledger={status.ledger} />
           </>
         )}
+        <ForgetToken />
         <ThemeChoice className={styles.themes} />
         <KeysHelp />
       </div>

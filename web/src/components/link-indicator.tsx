@@ -14,7 +14,8 @@ interface LinkIndicatorProps {
 
 export function LinkIndicator({ state, delayMs }: LinkIndicatorProps): ReactElement {
   const late = state.kind === 'live' && delayMs > LATE_MS;
-  const mood = late || state.kind === 'reconnecting' ? (isGone(state) ? 'gone' : 'late') : state.kind;
+  const broken = state.kind === 'reconnecting' || state.kind === 'locked';
+  const mood = late || broken ? (isGone(state) ? 'gone' : 'late') : state.kind;
   return (
     <span
       className={styles.indicator}

@@ -152,6 +152,8 @@ function emptyText({ packets, settings, selection }: Stores): string {
     return 'Select a connection to see its packets.';
   }
   switch (packets.state) {
+    case 'refused':
+      return `The daemon shows no packets here: ${packets.refusal}.`;
     case 'failed':
       return 'The packet stream broke; trying again.';
     case 'waiting':

@@ -1,15 +1,17 @@
 // The state of the link to the daemon, and how it is put in plain words.
 import { formatDuration } from './format';
 
-/** Why the link broke: nobody answers, the daemon answered with an error, or it fell silent. */
+/** Why the link broke: nobody answers, the daemon answered with an error or a refusal, or it fell silent. */
 export interface LinkFailure {
-  readonly kind: 'unreachable' | 'error' | 'silent' | 'stale' | 'ended';
+  readonly kind: 'unreachable' | 'error' | 'locked' | 'forbidden' | 'silent' | 'stale' | 'ended';
   readonly message: string;
 }
 
 export type LinkState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live'; readonly sinceMs: number }
+  /** The daemon wants a token, or another one. */
+  | { readonly kind: 'locked'; readonly sinceMs: number }
   | {
       readonly kind: 'reconnecting';
       readonly sinceMs: number;
@@ -27,6 +29,8 @@ export function linkLabel(link: LinkState): string {
       return 'connecting';
     case 'live':
       return 'live';
+    case 'locked':
+      return 'token needed';
     case 'reconnecting':
       return isGone(link) && isUnreachable(link.failure) ? 'daemon is gone' : 'reconnecting';
   }
@@ -34,7 +38,7 @@ export function linkLabel(link: LinkState): string {
 
 /** Whether the break is more than a hiccup, so that the page says it loudly. */
 export function isGone(link: LinkState): boolean {
-  return link.kind === 'reconnecting' && link.attempt > 0;
+  return link.kind === 'locked' || (link.kind === 'reconnecting' && link.attempt > 0);
 }
 
 /** The whole story for the banner, or nothing while there is none to tell. */
@@ -66,6 +70,8 @@ function whatHappened(failure: LinkFailure, url: string): string {
     case 'stale':
       return `The daemon's data arrives late: ${failure.message}`;
     case 'error':
+    case 'locked':
+    case 'forbidden':
       return `The daemon answers with an error: ${failure.message}`;
   }
 }

@@ -8,6 +8,7 @@ import { Header } from '../components/header';
 import { LinkBanner } from '../components/link-banner';
 import { LiveArea } from '../components/live-area';
 import { PacketPanel } from '../components/packet-panel';
+import { TokenForm } from '../components/token-form';
 import { useStores } from '../store/stores';
 import styles from './dashboard.module.css';
 import { useAddress } from './use-address';
@@ -40,6 +41,7 @@ export function Dashboard(): ReactElement {
     <div className={styles.page}>
       <Header />
       <LinkBanner url={window.location.origin} />
+      <TokenForm />
       <LiveArea>
         <div className={styles.left}>
           <FilterBar input={filterInput} />

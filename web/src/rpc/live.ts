@@ -1,11 +1,12 @@
 // Keeps one WatchConnections stream open for as long as the feed runs: applies what arrives at
 // once, resumes after a break at the last revision held, notices silence and late data, and
-// tells the state of the link. It never waits for rendering: the sink only changes a map.
+// tells the state of the link. It never waits for rendering: the sink only changes a map. Without the
+// token that the daemon wants it waits for one.
 import type { Connection, ResumePoint } from '../domain/connection';
 import { CONNECTING, type LinkFailure, type LinkState } from '../domain/link';
 import type { WatchConnectionsResponse } from '../gen/tcpviewer/v1/service_pb';
 import { toConnection, toMilliseconds } from './convert';
-import { backoffMs, isAborted, toFailure, wait } from './retry';
+import { backoffMs, isAborted, REFUSED_DELAY_MS, toFailure, wait } from './retry';
 import { SilenceTimer } from './silence';
 import type { TcpViewerClient } from './transport';
 
@@ -38,6 +39,7 @@ export class LiveFeed {
   #running: AbortController | undefined;
   #resume: ResumePoint | undefined;
   #attempt = 0;
+  #pause = new AbortController();
   #state: LinkState = CONNECTING;
 
   constructor(client: TcpViewerClient, sink: LiveSink, now: () => number = Date.now) {
@@ -58,11 +60,25 @@ export class LiveFeed {
     this.#running = undefined;
   }
 
+  /** Ends the wait for a token: there is another one. */
+  retryNow(): void {
+    if (this.#state.kind === 'locked') {
+      this.#setState(CONNECTING);
+      this.#pause.abort();
+    }
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const failure = await this.#watchOnce(signal);
       if (isAborted(signal)) {
         return;
+      }
+      if (failure.kind === 'locked') {
+        this.#locked();
+        this.#pause = new AbortController();
+        await wait(REFUSED_DELAY_MS, AbortSignal.any([signal, this.#pause.signal]));
+        continue;
       }
       this.#broke(failure);
       await wait(backoffMs(this.#attempt), signal);
@@ -144,6 +160,12 @@ export class LiveFeed {
   #broke(failure: LinkFailure): void {
     const sinceMs = this.#state.kind === 'reconnecting' ? this.#state.sinceMs : this.#now();
     this.#setState({ kind: 'reconnecting', sinceMs, attempt: this.#attempt, failure });
+  }
+
+  #locked(): void {
+    this.#attempt = 0;
+    const sinceMs = this.#state.kind === 'locked' ? this.#state.sinceMs : this.#now();
+    this.#setState({ kind: 'locked', sinceMs });
   }
 
   #setState(state: LinkState): void {

@@ -1,8 +1,9 @@
 // Keeps one WatchPackets stream open while packets are wished for, and none otherwise: the kernel
 // hands packets over only while somebody watches.
+import type { LinkFailure } from '../domain/link';
 import { NO_PACKETS, sameWish, type PacketBatch, type PacketWish } from '../domain/packet';
 import { toPacketBatch } from './convert-packet';
-import { backoffMs, isAborted, toFailure, wait } from './retry';
+import { backoffMs, isAborted, isRefusal, REFUSED_DELAY_MS, toFailure, wait } from './retry';
 import { SilenceTimer } from './silence';
 import type { TcpViewerClient } from './transport';
 
@@ -13,6 +14,8 @@ export interface PacketSink {
   batch(batch: PacketBatch): void;
   /** The stream broke; another attempt follows. */
   failed(message: string): void;
+  /** The daemon does not let this reader see packets. */
+  refused(reason: string): void;
 }
 
 export class PacketFeed {
@@ -41,7 +44,7 @@ export class PacketFeed {
     }
   }
 
-  /** Ends the wait before the next attempt: the daemon is known to answer again. */
+  /** Ends the wait before the next attempt: the daemon is known to answer again, or there is another token. */
   retryNow(): void {
     this.#pause.abort();
   }
@@ -53,9 +56,15 @@ export class PacketFeed {
         this.#sink.begin();
       });
       if (!isAborted(signal)) {
-        this.#sink.failed(failure);
+        const refused = isRefusal(failure);
+        if (refused) {
+          this.#sink.refused(failure.message);
+        } else {
+          this.#sink.failed(failure.message);
+        }
         this.#pause = new AbortController();
-        await wait(backoffMs(attempt), AbortSignal.any([signal, this.#pause.signal]));
+        const delayMs = refused ? REFUSED_DELAY_MS : backoffMs(attempt);
+        await wait(delayMs, AbortSignal.any([signal, this.#pause.signal]));
       }
     }
   }
@@ -65,7 +74,7 @@ export class PacketFeed {
     wish: Exclude<PacketWish, { kind: 'none' }>,
     signal: AbortSignal,
     onHeader: () => void,
-  ): Promise<string> {
+  ): Promise<LinkFailure> {
     const request = { last: wish.last, ...(wish.kind === 'connection' ? { connectionId: wish.id } : {}) };
     const silent = new AbortController();
     const silence = new SilenceTimer(() => {
@@ -77,9 +86,9 @@ export class PacketFeed {
         silence.restart();
         this.#sink.batch(toPacketBatch(message));
       }
-      return 'the stream ended';
+      return { kind: 'ended', message: 'the stream ended' };
     } catch (error) {
-      return toFailure(error).message;
+      return toFailure(error);
     } finally {
       silence.stop();
     }

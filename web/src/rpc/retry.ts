@@ -5,6 +5,8 @@ import type { LinkFailure } from '../domain/link';
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5000;
+/** Who was refused asks again on his own only now and then: the daemon writes down who asks in vain. */
+export const REFUSED_DELAY_MS = 30_000;
 
 /** Doubles from 250 ms to 5 s; the random part (a quarter off at most) keeps many tabs apart. */
 export function backoffMs(attempt: number, random: () => number = Math.random): number {
@@ -34,12 +36,24 @@ export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** Tells a daemon that does not answer from one that answers with an error. */
+/** Tells a daemon that does not answer from one that answers with an error or a refusal. */
 export function toFailure(error: unknown): LinkFailure {
   const connectError = ConnectError.from(error);
+  return { kind: failureKind(connectError.code), message: connectError.rawMessage || connectError.message };
+}
+
+function failureKind(code: Code): LinkFailure['kind'] {
+  if (code === Code.Unauthenticated) {
+    return 'locked';
+  }
+  if (code === Code.PermissionDenied) {
+    return 'forbidden';
+  }
   const networkCodes = [Code.Unknown, Code.Unavailable, Code.Canceled];
-  return {
-    kind: networkCodes.includes(connectError.code) ? 'unreachable' : 'error',
-    message: connectError.rawMessage || connectError.message,
-  };
+  return networkCodes.includes(code) ? 'unreachable' : 'error';
+}
+
+/** Whether the daemon answers, but not to this token or to none at all. */
+export function isRefusal({ kind }: LinkFailure): boolean {
+  return kind === 'locked' || kind === 'forbidden';
 }

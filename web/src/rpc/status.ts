@@ -1,7 +1,8 @@
-// Asks for the daemon's status once per second while the page is visible, one question at a time.
+// Asks for the daemon's status once per second while the page is visible, one question at a time, and
+// much less often while the daemon refuses to tell.
 import type { Status } from '../domain/status';
 import { toStatus } from './convert-status';
-import { wait } from './retry';
+import { isRefusal, REFUSED_DELAY_MS, toFailure, wait } from './retry';
 import type { TcpViewerClient } from './transport';
 
 const INTERVAL_MS = 1000;
@@ -15,6 +16,7 @@ export class StatusFeed {
   readonly #onStatus: (status: Status) => void;
   readonly #page: Visibility;
   #running: AbortController | undefined;
+  #pause = new AbortController();
 
   constructor(client: TcpViewerClient, onStatus: (status: Status) => void, page: Visibility) {
     this.#client = client;
@@ -34,15 +36,25 @@ export class StatusFeed {
     this.#running = undefined;
   }
 
+  /** Ends the wait after a refusal: there is another token. */
+  retryNow(): void {
+    this.#pause.abort();
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#untilVisible(signal);
+      let delayMs = INTERVAL_MS;
+      this.#pause = new AbortController();
       try {
         this.#onStatus(toStatus(await this.#client.getStatus({}, { signal, timeoutMs: TIMEOUT_MS })));
-      } catch {
+      } catch (error) {
         // The live feed tells the user when the daemon is gone; this one just asks again.
+        if (isRefusal(toFailure(error))) {
+          delayMs = REFUSED_DELAY_MS;
+        }
       }
-      await wait(INTERVAL_MS, signal);
+      await wait(delayMs, AbortSignal.any([signal, this.#pause.signal]));
     }
   }
 

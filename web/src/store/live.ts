@@ -124,7 +124,7 @@ export class LiveStore {
   }
 
   link(state: LinkState): void {
-    if (state.kind === 'reconnecting') {
+    if (state.kind === 'reconnecting' || state.kind === 'locked') {
       this.#incoming = undefined;
       this.#delayMs = 0;
       this.#measureClock = true;

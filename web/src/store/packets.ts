@@ -12,6 +12,9 @@ export interface NumberedPacket {
   readonly packet: Packet;
 }
 
+/** Refused: the daemon answers, but shows no packets to this reader. */
+export type PacketState = 'waiting' | 'open' | 'failed' | 'refused';
+
 export class PacketStore {
   readonly notifier = new Notifier();
   #ring: NumberedPacket[] = [];
@@ -21,7 +24,8 @@ export class PacketStore {
   #seeding = false;
   #lostInKernel = 0;
   #lostInStream = 0;
-  #state: 'waiting' | 'open' | 'failed' = 'waiting';
+  #state: PacketState = 'waiting';
+  #refusal = '';
 
   /** Oldest first; replaced, never changed, so it can be held while the stream goes on. */
   get ring(): readonly NumberedPacket[] {
@@ -46,8 +50,13 @@ export class PacketStore {
     return this.#lostInStream;
   }
 
-  get state(): 'waiting' | 'open' | 'failed' {
+  get state(): PacketState {
     return this.#state;
+  }
+
+  /** Why the daemon shows no packets, in its own words; empty while it does. */
+  get refusal(): string {
+    return this.#refusal;
   }
 
   /** Another stream will be opened, or none: the panel starts afresh. */
@@ -79,6 +88,7 @@ export class PacketStore {
     this.#lostInKernel = 0;
     this.#lostInStream = 0;
     this.#state = 'open';
+    this.#refusal = '';
     this.notifier.changed();
   }
 
@@ -96,6 +106,13 @@ export class PacketStore {
 
   failed(): void {
     this.#state = 'failed';
+    this.notifier.changed();
+  }
+
+  refused(reason: string): void {
+    this.#ring = [];
+    this.#state = 'refused';
+    this.#refusal = reason;
     this.notifier.changed();
   }
 

@@ -7,6 +7,7 @@ import { PacketStore } from './packets';
 import { SelectionStore } from './selection';
 import { SettingsStore } from './settings';
 import { StatusStore } from './status';
+import { TokenStore } from './token';
 
 export interface Stores {
   readonly live: LiveStore;
@@ -15,10 +16,12 @@ export interface Stores {
   readonly packets: PacketStore;
   readonly status: StatusStore;
   readonly settings: SettingsStore;
+  readonly token: TokenStore;
   readonly clock: ClockStore;
 }
 
-export function createStores(storage: Storage | undefined): Stores {
+/** `storage` lasts, `session` ends with the tab. */
+export function createStores(storage: Storage | undefined, session?: Storage): Stores {
   const live = new LiveStore();
   return {
     live,
@@ -27,6 +30,7 @@ export function createStores(storage: Storage | undefined): Stores {
     packets: new PacketStore(),
     status: new StatusStore(),
     settings: new SettingsStore(storage),
+    token: new TokenStore(session),
     clock: new ClockStore(),
   };
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{
     super::{
         client::io_reason,
-        run::{log_to_stderr, tell_address},
+        run::{log_to_stderr, tell_addresses},
         signals::Signals,
         stoppable::{Stop, Stoppable},
     },
@@ -19,7 +19,7 @@ use crate::{
         playback::Speed,
         replay::{Capture, Fault},
     },
-    config::{self, ConfigError, LogFormat},
+    config::{self, ApiArgs, ConfigError, LogFormat},
     daemon::playback::{self, PlaybackConfig},
 };
 
@@ -32,20 +32,12 @@ pub struct ServeArgs {
     /// How many times as fast as it was captured; `max` is as fast as it can be read [default: 1]
     #[arg(long, value_name = "N|max", requires = "serve")]
     pub speed: Option<String>,
-    /// Address of the API and the dashboard [default: 127.0.0.1:50051]
-    #[arg(
-        long,
-        value_name = "ADDRESS:PORT",
-        env = "TCPVIEWER_LISTEN",
-        requires = "serve"
-    )]
-    pub listen: Option<String>,
-    /// Listen on an address other hosts can reach, although anyone there could then read all connections
-    #[arg(long, requires = "serve")]
-    pub insecure: bool,
     /// How long an ended connection stays listed, in the capture's time [default: to the end]
     #[arg(long, value_name = "TIME", requires = "serve")]
     pub keep_closed: Option<String>,
+    /// Where the API and the dashboard are served, and to whom.
+    #[command(flatten)]
+    pub api: ApiArgs,
 }
 
 impl ServeArgs {
@@ -55,7 +47,7 @@ impl ServeArgs {
             speed: speed(self.speed.as_deref())?,
             max_connections,
             keep_closed: config::keep_closed(self.keep_closed.clone(), Duration::MAX)?,
-            listen: config::listen(self.listen.clone(), self.insecure)?,
+            api: self.api.clone().resolve()?,
         })
     }
 }
@@ -99,7 +91,7 @@ pub(super) async fn serve(
     };
     let capture = capture.map_err(|error| refusal(&file, error))?;
     let ended = move |capture: &Capture<Stoppable>| tell_end(&file, capture);
-    let outcome = playback::run(config, capture, tell_address, ended, signals.next()).await;
+    let outcome = playback::run(config, capture, tell_addresses, ended, signals.next()).await;
     drop(stop);
     outcome
 }
