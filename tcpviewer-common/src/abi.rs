@@ -9,9 +9,10 @@ use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, SocketSample, TimedSegment},
-    event::{ConnectionEvent, PacketEvent, Settings},
+    event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
+    packet_filter::{Clause, PacketFilter},
 };
 
 const _: () = {
@@ -34,7 +35,10 @@ const _: () = {
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);
     assert!(size_of::<ConnectionEvent>() == 40 + size_of::<ConnectionRecord>());
+    assert!(size_of::<Clause>() == 8 + 3 * 32 + 3 * 4 + 4 && align_of::<Clause>() == 8);
+    assert!(size_of::<PacketFilter>() == 8 + 4 * size_of::<Clause>());
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
+    assert!(size_of::<PacketHeaders>() == 80 + 4 * 4 + 192);
     assert!(size_of::<Settings>() == 24);
     assert!(size_of::<LedgerCounters>() == 19 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
@@ -72,6 +76,8 @@ plain!(
     ConnectionSlot,
     ConnectionEvent,
     PacketEvent,
+    PacketFilter,
+    PacketHeaders,
     Settings,
     LedgerCounters,
     HalfOpen,

@@ -3,6 +3,7 @@
 
 use crate::{
     connection::{ConnectionKey, ConnectionRecord},
+    limits::HEADER_BYTES,
     segment::Address,
 };
 
@@ -54,18 +55,44 @@ pub struct PacketEvent {
     pub padding: u32,
 }
 
+/// One packet with its headers, while somebody captures.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PacketHeaders {
+    /// The packet.
+    pub event: PacketEvent,
+    /// Its length, bytes: with segmentation offload that of all packets it stands for, their headers once.
+    pub length: u32,
+    /// How many bytes of `bytes` are its headers.
+    pub captured: u32,
+    /// The VLAN tag that the kernel keeps beside the bytes, TPID and TCI; 0 where there is none.
+    pub vlan_tag: u32,
+    /// 1 where the headers begin with that of Ethernet, 0 where they begin with that of IP.
+    pub ethernet: u32,
+    /// From its first byte to the end of the TCP header.
+    pub bytes: [u8; HEADER_BYTES],
+}
+
 /// What user space tells the programs; they read it with every packet.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// A connection that changes is reported at most once per this time.
     pub update_interval_ns: u64,
-    /// 1 while somebody watches packets.
+    /// [`Settings::PACKETS`] while somebody watches packets, [`Settings::HEADERS`] while somebody captures them;
+    /// else 0.
     pub watch_packets: u32,
     /// CPUs this kernel can have; ids are made of it.
     pub possible_cpus: u32,
     /// Places in the ring of half-open connections, less one.
     pub half_open_mask: u32,
-    /// Room to the next multiple of eight.
-    pub padding: u32,
+    /// Which of the two filters of packets is in force; the other one is written meanwhile.
+    pub packet_filter: u32,
+}
+
+impl Settings {
+    /// Packets are sent.
+    pub const PACKETS: u32 = 1;
+    /// Packets are sent with their headers.
+    pub const HEADERS: u32 = 2;
 }

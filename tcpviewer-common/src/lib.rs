@@ -21,6 +21,8 @@ pub mod tracker;
 
 pub mod half_open;
 
+pub mod packet_filter;
+
 pub mod event;
 
 pub mod ledger;

@@ -23,6 +23,10 @@ pub const PACKET_RING_BYTES: u32 = 4 << 20;
 /// retransmission timeout (Linux: 200 ms, TCP_RTO_MIN), so that what is sent again on another path counts.
 pub const HOME_SILENCE_NS: u64 = 150_000_000;
 
+/// Bytes of a packet's headers that are handed over at most: Ethernet, two VLAN tags, IPv6 with some extension headers,
+/// and a TCP header of full length.
+pub const HEADER_BYTES: usize = 192;
+
 /// The socket that sends is looked at no more often than this.
 pub const SOCKET_PAUSE_NS: u64 = 10_000_000;
 

@@ -89,6 +89,7 @@ pub fn parse<P: PacketBytes>(packet: &P, link: Link) -> Result<Segment, Skip> {
         packet,
         packet.joined(payload.offset),
         IpPayload { end, ..payload },
+        network,
     )
 }
 
@@ -205,9 +206,14 @@ fn half(header: &[u8; IPV6_BYTES], offset: usize) -> Address {
     address
 }
 
-/// The segment whose TCP header begins at `offset`.
+/// The segment whose IP header begins at `network` and whose TCP header begins at `offset`.
 #[inline(always)]
-fn tcp<P: PacketBytes>(packet: &P, offset: usize, payload: IpPayload) -> Result<Segment, Skip> {
+fn tcp<P: PacketBytes>(
+    packet: &P,
+    offset: usize,
+    payload: IpPayload,
+    network: usize,
+) -> Result<Segment, Skip> {
     let header = packet.bytes::<TCP_BYTES>(offset).ok_or(Skip::Truncated)?;
     let data_offset = usize::from(header[12] >> 4) * 4;
     if data_offset < TCP_BYTES || offset + data_offset > payload.end {
@@ -227,6 +233,7 @@ fn tcp<P: PacketBytes>(packet: &P, offset: usize, payload: IpPayload) -> Result<
         seq: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         ack: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         payload_bytes: (payload.end - offset - data_offset) as u32,
+        link_bytes: network as u32,
         header_bytes: (offset + data_offset) as u32,
         wire_bytes: packet.length() as u32,
         wire_packets: 1,

@@ -29,6 +29,8 @@ pub struct Segment {
     pub ack: u32,
     /// TCP payload, bytes.
     pub payload_bytes: u32,
+    /// Bytes before the IP header; 0 where there is no link layer.
+    pub link_bytes: u32,
     /// Bytes before the payload, link-layer header included.
     pub header_bytes: u32,
     /// Bytes on the wire, link-layer header included.

@@ -24,6 +24,7 @@ fn segments() -> impl Strategy<Value = (bool, Segment, u64)> {
                 seq: seq.wrapping_sub(1_000),
                 ack: ack.wrapping_sub(1_000),
                 payload_bytes,
+                link_bytes: 14,
                 header_bytes: 54,
                 wire_bytes: 54 + payload_bytes,
                 wire_packets,

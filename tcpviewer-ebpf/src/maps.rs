@@ -6,10 +6,11 @@ use aya_ebpf::{
 };
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionSlot},
-    event::{ConnectionEvent, PacketEvent, Settings},
+    event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
+    packet_filter::PacketFilter,
     segment::Segment,
 };
 
@@ -42,6 +43,14 @@ pub(crate) static CONNECTION_EVENTS: RingBuf<ConnectionEvent, { CONNECTION_RING_
 /// Packets, while somebody watches.
 #[btf_map]
 pub(crate) static PACKET_EVENTS: RingBuf<PacketEvent, { PACKET_RING_BYTES as usize }> = RingBuf::new();
+
+/// Which packets are sent: the filter in force, and one that is being written.
+#[btf_map]
+pub(crate) static PACKET_FILTER: Array<PacketFilter, 2> = Array::new();
+
+/// The packet with headers that a CPU is about to send.
+#[btf_map]
+pub(crate) static HEADERS: PerCpuArray<PacketHeaders, 1> = PerCpuArray::new();
 
 /// What became of every packet, one set of counters per CPU.
 #[btf_map]

@@ -21,7 +21,7 @@ use crate::{
     clock, half_open,
     maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
-    report,
+    report::{self, WatchedPacket},
     socket::{self, TcpSocket},
 };
 
@@ -136,7 +136,15 @@ fn track(
         report::connection(&key, slot, seen.now_ns, outcome.closed, ledger);
     }
     if settings.watch_packets != 0 {
-        report::packet(segment, seen, id, outcome.retransmission, ledger);
+        let packet = WatchedPacket {
+            segment,
+            seen,
+            connection_id: id,
+            retransmission: outcome.retransmission,
+            filter: settings.packet_filter,
+            with_headers: settings.watch_packets == Settings::HEADERS,
+        };
+        report::packet(context, &packet, ledger);
     }
 }
 

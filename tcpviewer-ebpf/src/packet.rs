@@ -80,6 +80,20 @@ pub(crate) fn has_vlan_tag(context: &TcContext) -> bool {
     unsafe { (*context.skb.skb).vlan_present != 0 }
 }
 
+/// The VLAN tag that the kernel keeps beside the bytes: TPID and TCI, 0 where there is none.
+#[inline(always)]
+pub(crate) fn vlan_tag(context: &TcContext) -> u32 {
+    let skb: *const __sk_buff = context.skb.skb;
+    // SAFETY: the context is valid while the program runs; the fields are readable (Linux 4.3).
+    unsafe {
+        if (*skb).vlan_present == 0 {
+            return 0;
+        }
+        // The protocol is in network order.
+        u32::from(((*skb).vlan_proto as u16).swap_bytes()) << 16 | (*skb).vlan_tci & 0xffff
+    }
+}
+
 /// Index of the interface the packet is on.
 #[inline(always)]
 pub(crate) fn interface(context: &TcContext) -> u32 {

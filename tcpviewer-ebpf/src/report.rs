@@ -7,18 +7,22 @@
 
 use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    helpers::{bpf_spin_lock, bpf_spin_unlock},
+    helpers::{bpf_skb_load_bytes, bpf_spin_lock, bpf_spin_unlock},
+    programs::TcContext,
 };
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
-    event::{ConnectionEvent, PacketEvent},
+    event::{ConnectionEvent, PacketEvent, PacketHeaders},
     ledger::LedgerCounters,
-    limits::{URGENT_WAKEUP_NS, WAKEUP_NS},
+    limits::{HEADER_BYTES, URGENT_WAKEUP_NS, WAKEUP_NS},
     segment::Segment,
     tracker::Sighting,
 };
 
-use crate::maps::{CONNECTION_EVENTS, PACKET_EVENTS};
+use crate::{
+    maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER},
+    packet::vlan_tag,
+};
 
 /// Sends the connection in its newest form. `urgent` news wakes the reader sooner.
 #[inline(always)]
@@ -53,38 +57,118 @@ pub(crate) fn connection(
     ledger.connection_events += 1;
 }
 
-/// Sends one packet.
-#[inline(always)]
-pub(crate) fn packet(
-    segment: &Segment,
-    seen: Sighting,
-    connection_id: u64,
-    retransmission: bool,
-    ledger: &mut LedgerCounters,
-) {
-    let Some(mut entry) = PACKET_EVENTS.reserve(0) else {
-        ledger.packet_events_lost += 1;
+/// The same as the kernel's helpers count.
+const HEADER_BYTES_U32: u32 = HEADER_BYTES as u32;
+
+/// A packet that somebody may want to see.
+pub(crate) struct WatchedPacket<'a> {
+    /// What it carries.
+    pub(crate) segment: &'a Segment,
+    /// Where and when it was seen.
+    pub(crate) seen: Sighting,
+    /// The connection it belongs to.
+    pub(crate) connection_id: u64,
+    /// Whether it carries what was sent before.
+    pub(crate) retransmission: bool,
+    /// Whether its headers are wanted as well.
+    pub(crate) with_headers: bool,
+    /// The filter in force.
+    pub(crate) filter: u32,
+}
+
+/// Sends one packet, if somebody wants it. A function of its own for the sake of the kernel's stack.
+#[inline(never)]
+pub(crate) fn packet(context: &TcContext, packet: &WatchedPacket<'_>, ledger: &mut LedgerCounters) {
+    let wanted = PACKET_FILTER
+        .get(packet.filter)
+        .is_some_and(|filter| filter.admits(packet.segment, packet.connection_id));
+    if !wanted {
         return;
+    }
+    let sent = if packet.with_headers {
+        send_headers(context, packet)
+    } else {
+        send_event(packet)
     };
-    entry.write(PacketEvent {
-        time_ns: seen.now_ns,
-        connection_id,
-        source: segment.source,
-        destination: segment.destination,
-        source_port: segment.source_port,
-        destination_port: segment.destination_port,
-        seq: segment.seq,
-        ack: segment.ack,
-        payload_bytes: segment.payload_bytes,
-        wire_packets: segment.wire_packets,
-        place: seen.place.0,
-        window: segment.window,
-        flags: segment.flags.0,
-        retransmission: u8::from(retransmission),
-        padding: 0,
-    });
+    if sent {
+        ledger.packet_events += 1;
+    } else {
+        ledger.packet_events_lost += 1;
+    }
+}
+
+/// Sends a packet. Returns whether there was room.
+#[inline(always)]
+fn send_event(packet: &WatchedPacket<'_>) -> bool {
+    let Some(mut entry) = PACKET_EVENTS.reserve(0) else {
+        return false;
+    };
+    // SAFETY: the entry has the size of the event.
+    unsafe { write_event(entry.as_mut_ptr(), packet) };
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
-    ledger.packet_events += 1;
+    true
+}
+
+/// Writes all fields one by one, as the kernel's stack has no room for the event.
+///
+/// # Safety
+///
+/// `event` must be valid for writes.
+#[inline(always)]
+unsafe fn write_event(event: *mut PacketEvent, packet: &WatchedPacket<'_>) {
+    let (segment, seen) = (packet.segment, packet.seen);
+    // SAFETY: as the caller says.
+    unsafe {
+        (*event).time_ns = seen.now_ns;
+        (*event).connection_id = packet.connection_id;
+        (*event).source = segment.source;
+        (*event).destination = segment.destination;
+        (*event).source_port = segment.source_port;
+        (*event).destination_port = segment.destination_port;
+        (*event).seq = segment.seq;
+        (*event).ack = segment.ack;
+        (*event).payload_bytes = segment.payload_bytes;
+        (*event).wire_packets = segment.wire_packets;
+        (*event).place = seen.place.0;
+        (*event).window = segment.window;
+        (*event).flags = segment.flags.0;
+        (*event).retransmission = u8::from(packet.retransmission);
+        (*event).padding = 0;
+    }
+}
+
+/// Sends a packet with its headers. Returns whether there was room.
+#[inline(always)]
+fn send_headers(context: &TcContext, packet: &WatchedPacket<'_>) -> bool {
+    let segment = packet.segment;
+    let Some(scratch) = HEADERS.get_ptr_mut(0) else {
+        return false;
+    };
+    let tag = vlan_tag(context);
+    // The tag beside the bytes counts as part of the headers there.
+    let header_bytes = segment.header_bytes - if tag == 0 { 0 } else { 4 };
+    // No header of TCP over IP is empty; the verifier has to be told.
+    let length = match header_bytes {
+        0 => return false,
+        1..HEADER_BYTES_U32 => header_bytes,
+        _ => HEADER_BYTES_U32,
+    };
+    // SAFETY: this CPU's own entry of a map, valid while the program runs; the helper writes `length` bytes,
+    // of which there are `HEADER_BYTES`.
+    unsafe {
+        write_event(&raw mut (*scratch).event, packet);
+        (*scratch).length = context.len();
+        (*scratch).captured = length;
+        (*scratch).vlan_tag = tag;
+        (*scratch).ethernet = u32::from(segment.link_bytes != 0);
+        let to: *mut [u8; HEADER_BYTES] = &raw mut (*scratch).bytes;
+        if bpf_skb_load_bytes(context.skb.skb.cast(), 0, to.cast(), length) != 0 {
+            return false;
+        }
+        PACKET_EVENTS
+            .output_untyped::<PacketHeaders>(&*scratch, u64::from(BPF_RB_NO_WAKEUP))
+            .is_ok()
+    }
 }
 
 /// Whether to wake the reader: when this CPU has not done so for `pause_ns`.

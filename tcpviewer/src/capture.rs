@@ -31,7 +31,7 @@ use self::{
 };
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, PacketBatch, Sample, SampleBatch},
+    model::{Clock, InterfaceNames, Ledger, PacketBatch, PacketWish, Sample, SampleBatch},
 };
 
 /// Rings are drained this often while they have content.
@@ -58,8 +58,8 @@ pub enum CaptureError {
 /// What is asked of the running capture.
 #[derive(Debug)]
 pub enum Request {
-    /// Packets are watched, or no longer.
-    WatchPackets(bool),
+    /// Which packets are watched, if any.
+    WatchPackets(Option<Box<PacketWish>>),
     /// Report the counters.
     Status(oneshot::Sender<CaptureStatus>),
 }
@@ -113,8 +113,8 @@ pub async fn run(
             .map(|at_ns| Instant::now() + until(at_ns));
         tokio::select! {
             request = requests.recv() => match request {
-                Some(Request::WatchPackets(on)) => {
-                    kernel.watch_packets(on)?;
+                Some(Request::WatchPackets(wish)) => {
+                    kernel.watch_packets(wish.as_deref())?;
                     empty_drains = 0;
                 }
                 Some(Request::Status(reply)) => {

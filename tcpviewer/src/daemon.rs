@@ -182,7 +182,7 @@ async fn carry_back(
 ) -> anyhow::Result<()> {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::WatchPackets(on) => capture.send(Request::WatchPackets(on)).await?,
+            Command::WatchPackets(wish) => capture.send(Request::WatchPackets(wish)).await?,
             Command::Status(reply) => {
                 let (from_capture, capture_status) = oneshot::channel();
                 capture.send(Request::Status(from_capture)).await?;

@@ -14,6 +14,7 @@ mod check;
 mod eval;
 mod print;
 mod order;
+mod pushdown;
 mod explain;
 
 use std::time::SystemTime;
@@ -22,6 +23,7 @@ pub use error::FilterError;
 pub use explain::{explain, fields_table};
 pub use field::{Field, Subject};
 pub use order::{Order, OrderKey};
+pub use pushdown::{intersection, of_connection, pushdown, union};
 
 use check::Node;
 use error::Wrong;

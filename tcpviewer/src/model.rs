@@ -11,6 +11,7 @@ use std::{
 
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord},
+    packet_filter::PacketFilter,
     segment::Address,
     state::TcpState,
 };
@@ -479,6 +480,19 @@ pub struct Packet {
     pub wire_packets: u32,
     /// Whether it carries what was sent before.
     pub retransmission: bool,
+    /// Its headers, where they were asked for.
+    pub headers: Option<Headers>,
+}
+
+/// The headers of a packet, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// From the first byte of the packet to the end of its TCP header.
+    pub bytes: Box<[u8]>,
+    /// Length of the whole packet, bytes.
+    pub length: u32,
+    /// Whether it begins with an Ethernet header; else with that of IP.
+    pub ethernet: bool,
 }
 
 /// Which way a packet crossed an interface.
@@ -594,11 +608,20 @@ pub struct Identity {
     pub keep_closed: Duration,
 }
 
+/// Which packets are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketWish {
+    /// Those that the kernel lets pass: all that anybody watches, and maybe others.
+    pub filter: PacketFilter,
+    /// Whether somebody wants their headers, byte for byte.
+    pub headers: bool,
+}
+
 /// A user's wish, on its one way back from the API to the daemon.
 #[derive(Debug)]
 pub enum Command {
-    /// Packets are watched, or no longer: the kernel emits them only while they are.
-    WatchPackets(bool),
+    /// Which packets are watched, if any: the kernel emits no others.
+    WatchPackets(Option<Box<PacketWish>>),
     /// Report the status.
     Status(oneshot::Sender<Status>),
 }

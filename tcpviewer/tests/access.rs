@@ -18,23 +18,16 @@ use std::{
 };
 
 use guarded::{
-    Authority, CONNECTIONS, CONTROL, PACKETS, Site, call, exchange, hash, method, methods, replace, wait_for,
-    with_token,
+    Authority, CONNECTIONS, CONTROL, PACKETS, Site, call, exchange, hash, method, methods, with_token,
 };
 use rustix::process::geteuid;
-use support::{Daemon, INSTANCE, PATIENCE, next};
+use support::{Daemon, INSTANCE};
 use tcpviewer::{
     api,
     config::{ApiConfig, Listen},
-    proto::{
-        WatchConnectionsRequest, WatchPacketsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
-        watch_connections_response::Event,
-    },
+    proto::tcp_viewer_service_client::TcpViewerServiceClient,
 };
-use tokio::{
-    net::{TcpStream, UnixStream},
-    time::timeout,
-};
+use tokio::net::{TcpStream, UnixStream};
 use tonic::Code;
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";

@@ -306,7 +306,8 @@ async fn filter_explains_without_a_daemon() {
         "{explained}"
     );
     assert!(
-        explained.contains("nothing of it runs in the kernel"),
+        explained
+            .contains("the kernel sends those with destination.port == 80, or destination.port == 8080;"),
         "{explained}"
     );
     assert!(text(&fields.stdout).contains("| `syn` | yes or no | has SYN |\n"));

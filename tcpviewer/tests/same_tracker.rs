@@ -136,7 +136,7 @@ impl Kernel {
             watch_packets: 0,
             possible_cpus: u32::try_from(nr_cpus().unwrap()).unwrap(),
             half_open_mask: places(DEFAULT_MAX_CONNECTIONS) - 1,
-            padding: 0,
+            packet_filter: 0,
         };
         let mut map = |name| ebpf.take_map(name).unwrap();
         let mut array: Array<_, Settings> = Array::try_from(map("SETTINGS")).unwrap();

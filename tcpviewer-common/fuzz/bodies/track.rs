@@ -54,6 +54,7 @@ fn decode(bytes: &[u8; 12], start: u32) -> (Segment, Side, Place, u64) {
         seq: number(s0, s1),
         ack: number(a0, a1),
         payload_bytes,
+        link_bytes: 14,
         header_bytes: 54,
         wire_bytes: 54 + payload_bytes,
         wire_packets: 1,

@@ -19,6 +19,7 @@ pub(crate) fn segment(source_port: u16, destination_port: u16) -> Segment {
         seq: 0,
         ack: 0,
         payload_bytes: 0,
+        link_bytes: 14,
         header_bytes: 66,
         wire_bytes: 66,
         wire_packets: 1,

@@ -44,6 +44,7 @@ pub(super) fn watch(
     let selection = PacketSelection {
         connection_id: request.connection_id,
         filter: selection::filter(&request.filter)?,
+        headers: false,
     };
     let open = streams.open()?;
     let cursor = packets.cursor(request.last as usize, selection);

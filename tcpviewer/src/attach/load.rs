@@ -16,6 +16,7 @@ use tcpviewer_common::{
     event::Settings,
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
+    packet_filter::PacketFilter,
 };
 use thiserror::Error;
 
@@ -40,6 +41,8 @@ pub struct KernelMaps {
     pub connection_events: RingBuf<MapData>,
     /// Packets, while somebody watches.
     pub packet_events: RingBuf<MapData>,
+    /// Which packets are sent: two filters, one of them in force.
+    pub packet_filter: Array<MapData, PacketFilter>,
     /// What became of every packet.
     pub ledger: PerCpuArray<MapData, LedgerCounters>,
     /// What the programs are told.
@@ -124,6 +127,7 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
         half_open_cursor: Array::try_from(take(&mut ebpf, "HALF_OPEN_CURSOR")?)?,
         connection_events: RingBuf::try_from(take(&mut ebpf, "CONNECTION_EVENTS")?)?,
         packet_events: RingBuf::try_from(take(&mut ebpf, "PACKET_EVENTS")?)?,
+        packet_filter: Array::try_from(take(&mut ebpf, "PACKET_FILTER")?)?,
         ledger: PerCpuArray::try_from(take(&mut ebpf, "LEDGER")?)?,
         settings: Array::try_from(take(&mut ebpf, "SETTINGS")?)?,
         log,
@@ -136,7 +140,7 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
             watch_packets: 0,
             possible_cpus,
             half_open_mask: half_open_places - 1,
-            padding: 0,
+            packet_filter: 0,
         },
         0,
     )?;

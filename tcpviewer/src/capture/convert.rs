@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, Half, Place},
-    event::PacketEvent,
+    event::{PacketEvent, PacketHeaders},
     ledger::LedgerCounters,
     segment::Flags,
 };
 
-use crate::model::{Clock, Direction, InterfaceNames, Ledger, Packet, Sample, endpoint};
+use crate::model::{Clock, Direction, Headers, InterfaceNames, Ledger, Packet, Sample, endpoint};
 
 /// Name of the interface on which a connection is counted: where the source's packets pass, or, before one was
 /// seen, the destination's.
@@ -50,8 +50,25 @@ pub fn packet(event: &PacketEvent, interface: Arc<str>, clock: Clock) -> Packet 
         payload_bytes: event.payload_bytes,
         wire_packets: event.wire_packets,
         retransmission: event.retransmission != 0,
+        headers: None,
     }
 }
+
+/// The headers of a packet as they are on the wire: a VLAN tag that the kernel keeps beside them is put back.
+pub fn headers(captured: &PacketHeaders) -> Headers {
+    let count = captured.bytes.len().min(captured.captured as usize);
+    let (head, rest) = captured.bytes[..count].split_at(count.min(ETHERNET_ADDRESS_BYTES));
+    let tag = captured.vlan_tag.to_be_bytes();
+    let tag: &[u8] = if captured.vlan_tag == 0 { &[] } else { &tag };
+    Headers {
+        bytes: [head, tag, rest].concat().into(),
+        length: captured.length + tag.len() as u32,
+        ethernet: captured.ethernet != 0,
+    }
+}
+
+/// Both addresses of an Ethernet header; a VLAN tag stands behind them.
+const ETHERNET_ADDRESS_BYTES: usize = 12;
 
 /// The ledgers of all CPUs together.
 pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {

@@ -11,7 +11,7 @@ use aya::maps::{IterableMap as _, MapData, MapError, RingBuf};
 use tcpviewer_common::{
     abi::Plain as _,
     connection::{ConnectionKey, Place},
-    event::{ConnectionEvent, PacketEvent, Settings},
+    event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     ledger::LedgerCounters,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -19,7 +19,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{CaptureError, convert};
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, Packet, Sample},
+    model::{Clock, InterfaceNames, Ledger, Packet, PacketWish, Sample},
 };
 
 /// `BPF_F_LOCK`: the value is copied with its lock held, so both halves are of one moment.
@@ -89,7 +89,10 @@ impl Kernel {
         {
             if let Some(event) = PacketEvent::from_bytes(&item) {
                 let interface = self.names.get(Place(event.place).interface());
-                packets.push(convert::packet(&event, interface, self.clock));
+                packets.push(Packet {
+                    headers: PacketHeaders::from_bytes(&item).as_ref().map(convert::headers),
+                    ..convert::packet(&event, interface, self.clock)
+                });
             }
         }
         packets
@@ -107,23 +110,28 @@ impl Kernel {
         self.packets_watched
     }
 
-    /// Tells the programs whether to send packets.
+    /// Tells the programs which packets to send, if any.
     ///
     /// # Errors
     ///
     /// When the settings cannot be written.
-    pub fn watch_packets(&mut self, on: bool) -> Result<(), CaptureError> {
-        let settings = self.maps.settings.get(&0, 0)?;
-        self.maps.settings.set(
-            0,
-            Settings {
-                watch_packets: u32::from(on),
-                ..settings
-            },
-            0,
-        )?;
-        self.packets_watched = on;
-        if !on {
+    pub fn watch_packets(&mut self, wish: Option<&PacketWish>) -> Result<(), CaptureError> {
+        let mut settings = self.maps.settings.get(&0, 0)?;
+        settings.watch_packets = match wish {
+            None => 0,
+            Some(PacketWish { headers: false, .. }) => Settings::PACKETS,
+            Some(PacketWish { headers: true, .. }) => Settings::HEADERS,
+        };
+        if let Some(wish) = wish {
+            // Not in the one that programs read meanwhile: half of it would lose packets.
+            settings.packet_filter ^= 1;
+            self.maps
+                .packet_filter
+                .set(settings.packet_filter, wish.filter, 0)?;
+        }
+        self.maps.settings.set(0, settings, 0)?;
+        self.packets_watched = wish.is_some();
+        if wish.is_none() {
             discard(&mut self.maps.packet_events);
         }
         Ok(())

@@ -252,7 +252,7 @@ impl Player {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::WatchPackets(on) => self.watched = on.then(Vec::new),
+            Request::WatchPackets(wish) => self.watched = wish.map(|_wish| Vec::new()),
             Request::Status(reply) => {
                 let Playback { time, clock, .. } = &self.playback;
                 let capture_time = self

@@ -2,6 +2,7 @@
 
 mod reading;
 mod page;
+mod pushdown;
 mod properties;
 
 use std::{
@@ -83,6 +84,7 @@ fn packet() -> Packet {
         payload_bytes: 1_460,
         wire_packets: 3,
         retransmission: true,
+        headers: None,
     }
 }
 

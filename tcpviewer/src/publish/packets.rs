@@ -3,19 +3,20 @@
 //! command tells the daemon, and the ring is empty.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use tcpviewer_common::packet_filter::PacketFilter;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
 
 use crate::{
-    filter::Filter,
-    model::{Command, Packet},
+    filter::{Filter, intersection, of_connection, pushdown, union},
+    model::{Command, Packet, PacketWish},
 };
 
 /// Packets that are kept for readers.
@@ -30,7 +31,8 @@ pub struct PacketBoard {
     capacity: usize,
     ring: Mutex<Ring>,
     newest: watch::Sender<u64>,
-    readers: watch::Sender<usize>,
+    /// What all readers together want; `None` where there is no reader.
+    wish: watch::Sender<Option<PacketWish>>,
 }
 
 /// What the lock of a board protects.
@@ -45,6 +47,8 @@ struct Ring {
     /// Readers of one connection, by its id: what they miss is counted as it is overwritten, since it cannot
     /// be told later which packets were theirs.
     filtered: HashMap<u64, Vec<Filtered>>,
+    /// What each reader wants, by its number.
+    wishes: BTreeMap<u64, PacketWish>,
     last_reader: u64,
 }
 
@@ -63,6 +67,8 @@ pub struct PacketSelection {
     pub connection_id: Option<u64>,
     /// Only those that pass the filter.
     pub filter: Option<Filter<Packet>>,
+    /// With their headers, byte for byte.
+    pub headers: bool,
 }
 
 impl PacketSelection {
@@ -73,6 +79,17 @@ impl PacketSelection {
                 .as_ref()
                 // No field of a packet changes as time passes.
                 .is_none_or(|filter| filter.matches(packet, packet.timestamp))
+    }
+
+    /// What the kernel is asked for.
+    fn wish(&self) -> PacketWish {
+        let filter = self.filter.as_ref().map_or(PacketFilter::ALL, pushdown);
+        PacketWish {
+            filter: self
+                .connection_id
+                .map_or(filter, |id| intersection(&of_connection(id), &filter)),
+            headers: self.headers,
+        }
     }
 }
 
@@ -88,7 +105,7 @@ impl PacketBoard {
             capacity,
             ring: Mutex::default(),
             newest: watch::Sender::new(0),
-            readers: watch::Sender::new(0),
+            wish: watch::Sender::new(None),
         }
     }
 
@@ -125,8 +142,9 @@ impl PacketBoard {
             });
         }
         let lost_at_start = ring.lost_in_kernel;
+        ring.wishes.insert(reader, selection.wish());
+        self.wish.send_replace(ring.wish());
         drop(ring);
-        self.readers.send_modify(|readers| *readers += 1);
         PacketCursor {
             board: Arc::clone(self),
             newest,
@@ -138,37 +156,34 @@ impl PacketBoard {
         }
     }
 
-    /// Turns the packets on with the first reader and off a while after the last one left, until `commands`
-    /// is closed. One task of the API does this for as long as it serves.
+    /// Asks for the packets that readers want, from the first reader until a while after the last one left, until
+    /// `commands` is closed. One task of the API does this for as long as it serves.
     pub async fn follow_readers(&self, commands: mpsc::Sender<Command>) {
-        let mut readers = self.readers.subscribe();
+        let mut wishes = self.wish.subscribe();
+        let mut asked = None;
         loop {
-            if readers.wait_for(|readers| *readers > 0).await.is_err() {
+            // It fails when the board is gone, or nobody takes commands any more.
+            let Ok(wish) = wishes.wait_for(|wish| *wish != asked).await.map(|wish| *wish) else {
                 return;
-            }
-            self.lock().on = true;
-            if commands.send(Command::WatchPackets(true)).await.is_err() {
-                return;
-            }
-            loop {
-                if readers.wait_for(|readers| *readers == 0).await.is_err() {
-                    return;
-                }
-                if timeout(LINGER, readers.wait_for(|readers| *readers > 0))
-                    .await
-                    .is_err()
-                {
-                    break;
-                }
+            };
+            if wish.is_none() && timeout(LINGER, wishes.wait_for(Option::is_some)).await.is_ok() {
+                continue;
             }
             {
                 let mut ring = self.lock();
-                ring.on = false;
-                ring.packets = VecDeque::new();
+                ring.on = wish.is_some();
+                if wish.is_none() {
+                    ring.packets = VecDeque::new();
+                }
             }
-            if commands.send(Command::WatchPackets(false)).await.is_err() {
+            if commands
+                .send(Command::WatchPackets(wish.map(Box::new)))
+                .await
+                .is_err()
+            {
                 return;
             }
+            asked = wish;
         }
     }
 
@@ -201,6 +216,15 @@ impl Ring {
     /// Sequence number of the oldest packet in the ring.
     fn oldest(&self) -> u64 {
         self.next - self.packets.len() as u64
+    }
+
+    /// What all readers together want.
+    fn wish(&self) -> Option<PacketWish> {
+        let filters: Vec<_> = self.wishes.values().map(|wish| wish.filter).collect();
+        (!filters.is_empty()).then(|| PacketWish {
+            filter: union(&filters),
+            headers: self.wishes.values().any(|wish| wish.headers),
+        })
     }
 
     fn place_of_last(&self, last: usize, selection: &PacketSelection) -> u64 {
@@ -291,17 +315,16 @@ impl PacketCursor {
 
 impl Drop for PacketCursor {
     fn drop(&mut self) {
+        let mut ring = self.board.lock();
         if let Some(id) = self.selection.connection_id {
-            let mut ring = self.board.lock();
             let readers = ring.filtered.entry(id).or_default();
             readers.retain(|filtered| filtered.reader != self.reader);
             if readers.is_empty() {
                 ring.filtered.remove(&id);
             }
         }
-        self.board
-            .readers
-            .send_modify(|readers| *readers = readers.saturating_sub(1));
+        ring.wishes.remove(&self.reader);
+        self.board.wish.send_replace(ring.wish());
     }
 }
 

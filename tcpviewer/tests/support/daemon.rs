@@ -5,16 +5,21 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tcpviewer::proto::{
-    Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest,
-    tcp_viewer_service_client::TcpViewerServiceClient,
+    Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest, Packet,
+    WatchPacketsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
 };
 use tempfile::NamedTempFile;
+use tokio::time::timeout;
 use tonic::transport::Channel;
 
 use super::{PATIENCE, namespaces::Namespace, wait_for};
@@ -103,6 +108,52 @@ impl<'a> Daemon<'a> {
                 }
             }
         })
+    }
+
+    /// Watches packets from before something is done until no more come of it.
+    pub(crate) fn watch_packets(&self, filter: &str, action: impl FnOnce()) -> Vec<Packet> {
+        /// No packet takes that long from the kernel.
+        const QUIET: Duration = Duration::from_millis(200);
+        let request = WatchPacketsRequest {
+            filter: filter.into(),
+            ..Default::default()
+        };
+        let (opened, is_open) = mpsc::channel();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                self.call(async |mut client| {
+                    let mut stream = client.watch_packets(request).await.unwrap().into_inner();
+                    let mut packets = stream.message().await.unwrap().unwrap().packets;
+                    opened.send(()).unwrap();
+                    loop {
+                        match timeout(QUIET, stream.message()).await {
+                            Ok(message) => packets.extend(message.unwrap().unwrap().packets),
+                            Err(_elapsed) if over.load(Ordering::Relaxed) => return packets,
+                            Err(_elapsed) => {}
+                        }
+                    }
+                })
+            });
+            is_open.recv_timeout(PATIENCE).unwrap();
+            action();
+            over.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        })
+    }
+
+    /// Opens streams of packets and leaves them at once.
+    pub(crate) fn glance_at_packets(&self, filter: &str, times: u32) {
+        self.call(async |mut client| {
+            for _glance in 0..times {
+                let request = WatchPacketsRequest {
+                    filter: filter.into(),
+                    ..Default::default()
+                };
+                let stream = client.watch_packets(request).await.unwrap();
+                drop(stream);
+            }
+        });
     }
 
     fn call<T: Send>(&self, action: impl AsyncFnOnce(Client) -> T + Send) -> T {

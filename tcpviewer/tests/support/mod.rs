@@ -256,7 +256,7 @@ async fn obey(mut commands: mpsc::Receiver<Command>, packets_watched: Arc<Mutex<
     let mut unanswered = Vec::new();
     while let Some(command) = commands.recv().await {
         match command {
-            Command::WatchPackets(watched) => packets_watched.lock().unwrap().push(watched),
+            Command::WatchPackets(wish) => packets_watched.lock().unwrap().push(wish.is_some()),
             Command::Status(answer) if reports => drop(answer.send(status())),
             Command::Status(answer) => unanswered.push(answer),
         }
@@ -391,6 +391,7 @@ pub(crate) fn packet(connection_id: u64, seq: u32) -> Packet {
         payload_bytes: 1,
         wire_packets: 1,
         retransmission: false,
+        headers: None,
     }
 }
 

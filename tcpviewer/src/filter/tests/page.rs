@@ -38,7 +38,7 @@ fn an_explanation_has_the_whole_form_and_says_where_it_runs() {
 
 packets: cannot be asked, column 25: packets have no field `idle`
 
-runs in the daemon, on every connection or packet that the kernel reports; nothing of it runs in the kernel
+of connections: runs in the daemon, on every connection that the kernel reports
 looks at all connections once per second: the passing of time changes the answer"
     );
     assert!(
@@ -47,6 +47,16 @@ looks at all connections once per second: the passing of time changes the answer
             .starts_with("connections: cannot be asked")
     );
     assert_eq!(explain("rtt > 5").unwrap_err().column(), 7);
+    let last = |text| explain(text).unwrap().lines().last().unwrap().to_owned();
+    assert_eq!(
+        last("src net 10.0.0.0/8 and syn and not ack and window > 5 and port in {80, 8000-8080}"),
+        "of packets: the kernel sends those with source.host in 10.0.0.0/8 and port == 80 and syn and not ack, or \
+         source.host in 10.0.0.0/8 and port in 8000-8080 and syn and not ack; the rest runs in the daemon"
+    );
+    assert_eq!(
+        last("window > 5"),
+        "of packets: runs in the daemon, on every packet; nothing of it runs in the kernel"
+    );
 }
 
 /// The page that documents the language.

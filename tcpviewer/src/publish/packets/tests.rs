@@ -12,6 +12,7 @@ fn of(connection_id: Option<u64>) -> PacketSelection {
     PacketSelection {
         connection_id,
         filter: None,
+        headers: false,
     }
 }
 
@@ -31,6 +32,7 @@ fn packet(connection_id: u64, seq: u32) -> Packet {
         payload_bytes: 0,
         wire_packets: 1,
         retransmission: false,
+        headers: None,
     }
 }
 
@@ -102,7 +104,7 @@ fn a_reader_that_leaves_is_forgotten() {
     ]);
 
     assert!(board.lock().filtered.is_empty());
-    assert_eq!(*board.readers.borrow(), 0);
+    assert_eq!(*board.wish.borrow(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +116,10 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     board.push(vec![packet(1, 1)], 0);
 
     let first = board.cursor(10, of(None));
-    assert!(matches!(received.recv().await, Some(Command::WatchPackets(true))));
+    assert!(matches!(
+        received.recv().await,
+        Some(Command::WatchPackets(Some(_)))
+    ));
     board.push(vec![packet(1, 2)], 0);
     drop(first);
     tokio::time::sleep(LINGER / 2).await;
@@ -128,10 +133,7 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     );
 
     drop(second);
-    assert!(matches!(
-        received.recv().await,
-        Some(Command::WatchPackets(false))
-    ));
+    assert!(matches!(received.recv().await, Some(Command::WatchPackets(None))));
     assert!(board.lock().packets.is_empty());
     drop(received);
     let _third = board.cursor(10, of(None));
@@ -184,6 +186,7 @@ fn a_filter_picks_packets_and_the_last_ones_are_those_that_pass_it() {
     let selection = |connection_id, filter| PacketSelection {
         connection_id,
         filter: Some(Filter::parse(filter).unwrap()),
+        headers: false,
     };
     let sequence = |cursor: &mut PacketCursor| {
         let batch = cursor.next(100);
@@ -196,4 +199,33 @@ fn a_filter_picks_packets_and_the_last_ones_are_those_that_pass_it() {
     board.push((7..=9).map(|seq| packet(u64::from(seq % 3), seq)).collect(), 0);
     assert_eq!(sequence(&mut large), [] as [u32; 0]);
     assert_eq!(sequence(&mut of_two), [8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kernel_is_asked_for_what_all_readers_together_want() {
+    let board = Arc::new(PacketBoard::new());
+    let (commands, mut received) = mpsc::channel(4);
+    let switch = Arc::clone(&board);
+    let switch = tokio::spawn(async move { switch.follow_readers(commands).await });
+    let of_port = |port: u16, headers| PacketSelection {
+        connection_id: None,
+        filter: Some(Filter::parse(&format!("port {port}")).unwrap()),
+        headers,
+    };
+    let mut asked = async || match received.recv().await {
+        Some(Command::WatchPackets(wish)) => wish.map(|wish| (wish.filter.count, wish.headers)),
+        other => panic!("{other:?}"),
+    };
+
+    let _first = board.cursor(0, of_port(443, false));
+    assert_eq!(asked().await, Some((1, false)));
+    let same = board.cursor(0, of_port(443, false));
+    let other = board.cursor(0, of_port(80, true));
+    assert_eq!(asked().await, Some((2, true)));
+    let all = board.cursor(0, of(None));
+    let wish = asked().await;
+    assert_eq!(wish, Some((1, true)), "all packets are one clause");
+    drop((all, other, same));
+    assert_eq!(asked().await, Some((1, false)));
+    switch.abort();
 }
