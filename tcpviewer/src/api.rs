@@ -19,6 +19,8 @@ mod streams;
 mod selection;
 mod connections;
 mod packets;
+mod capture;
+mod pcapng;
 mod stats;
 mod status;
 mod convert;

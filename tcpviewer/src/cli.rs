@@ -5,6 +5,7 @@ pub mod list;
 pub mod watch;
 pub mod show;
 pub mod packets;
+pub mod capture;
 pub mod stats;
 pub mod replay;
 pub mod status;
@@ -47,6 +48,8 @@ pub enum Subcommands {
     Show(show::ShowArgs),
     /// Show packets as they pass, headers only.
     Packets(packets::PacketsArgs),
+    /// Write the headers of packets into a pcapng file.
+    Capture(capture::CaptureArgs),
     /// Show sums over the open connections: rates, RTTs, the busiest peers and ports.
     Stats(stats::StatsArgs),
     /// List the connections of a capture file; needs neither privileges nor a daemon.

@@ -10,7 +10,8 @@ use std::{
 use clap::Parser as _;
 use tcpviewer::{
     cli::{
-        Cli, ClientError, Subcommands, filter, list, packets, replay, run, show, stats, status, token, watch,
+        Cli, ClientError, Subcommands, capture, filter, list, packets, replay, run, show, stats, status,
+        token, watch,
     },
     config::ConfigError,
 };
@@ -23,6 +24,7 @@ async fn main() -> ExitCode {
         Subcommands::Watch(args) => watch::watch(args).await.map_err(Into::into),
         Subcommands::Show(args) => show::show(args).await.map_err(Into::into),
         Subcommands::Packets(args) => packets::packets(args).await.map_err(Into::into),
+        Subcommands::Capture(args) => capture::capture(args).await,
         Subcommands::Stats(args) => stats::stats(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Token(args) => token::token(&args),

@@ -348,6 +348,7 @@ async fn a_unix_socket_goes_by_the_user_at_the_other_end() {
         curl.args([
             "--silent",
             "--show-error",
+            "--ipv4",
             "--include",
             "--max-time",
             "20",
@@ -413,6 +414,7 @@ async fn curl_and_buf_come_in_with_a_token_and_the_authority() {
         curl.args([
             "--silent",
             "--show-error",
+            "--ipv4",
             "--include",
             "--max-time",
             "20",

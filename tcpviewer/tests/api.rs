@@ -10,12 +10,17 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use pcap_file::pcapng::{Block, PcapNgReader};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
-use tcpviewer::proto::{
-    Changes, GetConnectionRequest, GetStatusRequest, GroupBy, ListConnectionsRequest, ResumePoint, Snapshot,
-    SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest, WatchStatsRequest,
-    tcp_viewer_service_client::TcpViewerServiceClient, watch_connections_response::Event,
+use tcpviewer::{
+    model::{Headers, Packet},
+    proto::{
+        CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, ListConnectionsRequest,
+        ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest,
+        WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
+        watch_connections_response::Event,
+    },
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet, time::timeout};
 use tonic::{Code, transport::Endpoint};
@@ -516,6 +521,85 @@ async fn packets_flow_while_they_are_watched() {
 }
 
 #[tokio::test]
+async fn a_capture_is_a_whole_file_that_ends_at_its_limits() {
+    let daemon = Daemon::start().await;
+    let with_headers = |seq| Packet {
+        headers: Some(Headers {
+            bytes: vec![0x45; 40].into(),
+            length: 1_040,
+            ethernet: false,
+        }),
+        ..packet(1, seq)
+    };
+    for (limits, expected) in [
+        (
+            CapturePcapRequest {
+                max_packets: Some(3),
+                ..Default::default()
+            },
+            3..=3,
+        ),
+        (
+            CapturePcapRequest {
+                max_bytes: Some(2_000),
+                ..Default::default()
+            },
+            2..=20,
+        ),
+        (
+            CapturePcapRequest {
+                max_duration: Some(prost_types::Duration {
+                    seconds: 0,
+                    nanos: 300_000_000,
+                }),
+                ..Default::default()
+            },
+            100..=100,
+        ),
+    ] {
+        let mut stream = daemon
+            .client()
+            .await
+            .capture_pcap(limits.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        daemon.wait_for_streams(1).await;
+        daemon.packets.push(vec![packet(1, 0)], 0);
+        daemon.packets.push((0..100).map(with_headers).collect(), 0);
+        let (mut file, mut packets) = (Vec::new(), 0);
+        let read = timeout(PATIENCE, async {
+            while let Some(part) = stream.message().await.unwrap() {
+                file.extend(part.data);
+                packets = part.packets;
+            }
+        });
+        read.await.unwrap();
+        assert!(expected.contains(&packets), "{packets} packets, {limits:?}");
+        assert!(limits.max_bytes.is_none_or(|most| file.len() as u64 <= most));
+        let mut reader = PcapNgReader::new(file.as_slice()).unwrap();
+        let mut found = 0;
+        while let Some(block) = reader.next_block() {
+            if let Block::EnhancedPacket(packet) = block.unwrap() {
+                assert_eq!((packet.data.len(), packet.original_len), (40, 1_040));
+                found += 1;
+            }
+        }
+        assert_eq!(found, packets);
+        daemon.wait_for_streams(0).await;
+    }
+    let too_long = CapturePcapRequest {
+        max_duration: Some(prost_types::Duration {
+            seconds: 86_401,
+            nanos: 0,
+        }),
+        ..Default::default()
+    };
+    let status = daemon.client().await.capture_pcap(too_long).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+}
+
+#[tokio::test]
 async fn sums_come_at_once_then_once_per_interval() {
     let mut daemon = Daemon::start().await;
     daemon.change(1..=5);
@@ -633,6 +717,7 @@ async fn nonsense_is_refused_and_the_daemon_goes_on() {
         "ListConnections",
         "GetConnection",
         "WatchPackets",
+        "CapturePcap",
         "WatchStats",
         "GetStatus",
     ];

@@ -12,6 +12,17 @@
 #[path = "support/live.rs"]
 mod support;
 
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use pcap_file::{
+    pcap::PcapReader,
+    pcapng::{Block, PcapNgReader, blocks::enhanced_packet::EnhancedPacketOption},
+};
+use rustix::process::{Pid, Signal, kill_process};
 use support::{
     PATIENCE, daemon::Daemon, namespaces::Pair, require_root, share_machine, traffic::Open, wait_for,
     wait_for_quiet,
@@ -70,6 +81,131 @@ fn packets_leave_the_kernel_only_while_they_are_wanted() {
     assert_eq!(sent(&daemon), after, "nobody watches any more");
     assert_eq!(daemon.status().ledger.unwrap().packet_events_lost, 0);
     daemon.stop();
+}
+
+#[test]
+fn a_capture_has_the_headers_that_tcpdump_has_and_wireshark_reads_it() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let [wanted, other] = [(); 2].map(|()| Open::new(&pair.left, &pair.right, Pair::RIGHT));
+    let port = wanted.ends().1.port();
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (
+        folder.path().join("ours.pcapng"),
+        folder.path().join("theirs.pcap"),
+    );
+    let mut tcpdump = pair.left.command("tcpdump");
+    tcpdump
+        .args(["-i", "veth0", "--immediate-mode", "-U", "-w"])
+        .arg(&theirs)
+        .arg(format!("tcp port {port}"))
+        .stderr(Stdio::piped());
+    let mut tcpdump = tcpdump.spawn().unwrap();
+    let mut told = BufReader::new(tcpdump.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("listening on veth0")));
+    let mut capture = pair.left.command(env!("CARGO_BIN_EXE_tcpviewer"));
+    capture
+        .args(["capture", "--server", &daemon.url, "--filter"])
+        .arg(format!("port {port}"))
+        .arg("--output")
+        .arg(&ours)
+        .stderr(Stdio::piped());
+    let capture = capture.spawn().unwrap();
+    wait_for(PATIENCE, "a packet in the capture", || {
+        wanted.exchange_in_turn(10, 10);
+        fs::read(&ours)
+            .is_ok_and(|file| !packets_of(&file).is_empty())
+            .then_some(())
+    });
+
+    for open in [&wanted, &other] {
+        open.exchange_in_turn(1_000, 500);
+        open.exchange(200_000, 100_000);
+    }
+
+    let same = wait_for(PATIENCE, "the same packets in both captures", || {
+        let (ours, theirs) = (fs::read(&ours).unwrap(), fs::read(&theirs).unwrap());
+        let (ours, theirs) = (packets_of(&ours), dumped(&theirs));
+        // Ours began later.
+        let start = theirs
+            .iter()
+            .position(|packet| packet.starts_with(&ours[0].bytes))?;
+        (ours.len() > 20 && ours.len() == theirs.len() - start).then_some((ours, theirs, start))
+    });
+    let (captured, dumped, start) = same;
+    println!("{} packets", captured.len());
+    for (ours, theirs) in captured.iter().zip(&dumped[start..]) {
+        assert_eq!(ours.bytes, theirs[..ours.bytes.len()]);
+        assert_eq!(ours.length as usize, theirs.len());
+        assert!(ours.comment.starts_with("connection "), "{}", ours.comment);
+    }
+    for mut child in [tcpdump, capture] {
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    for program in ["capinfos", "tshark"] {
+        let mut reader = Command::new(program);
+        if program == "tshark" {
+            reader.arg("-r");
+        }
+        let output = reader.arg(&ours).output().unwrap();
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        let complaints: Vec<_> = complaints
+            .lines()
+            .filter(|line| !line.contains("Running as user"))
+            .collect();
+        assert!(
+            output.status.success() && complaints.is_empty(),
+            "{program}: {complaints:?}"
+        );
+    }
+    daemon.stop();
+}
+
+/// A packet of our capture.
+struct Captured {
+    bytes: Vec<u8>,
+    length: u32,
+    comment: String,
+}
+
+/// The packets of a pcapng file, as far as it is written.
+fn packets_of(file: &[u8]) -> Vec<Captured> {
+    let mut packets = Vec::new();
+    let Ok(mut reader) = PcapNgReader::new(file) else {
+        return packets;
+    };
+    while let Some(Ok(block)) = reader.next_block() {
+        let Block::EnhancedPacket(packet) = block else {
+            continue;
+        };
+        let comments = packet.options.iter().filter_map(|option| {
+            let EnhancedPacketOption::Comment(comment) = option else {
+                return None;
+            };
+            Some(comment.as_ref())
+        });
+        packets.push(Captured {
+            comment: comments.collect(),
+            bytes: packet.data.to_vec(),
+            length: packet.original_len,
+        });
+    }
+    packets
+}
+
+/// The packets of a pcap file, as far as it is written.
+fn dumped(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    let mut reader = PcapReader::new(file).unwrap();
+    while let Some(Ok(packet)) = reader.next_packet() {
+        packets.push(packet.data.to_vec());
+    }
+    packets
 }
 
 /// Packets that left the kernel.

@@ -195,7 +195,7 @@ struct Changes {
 impl Source for Changes {
     type Message = WatchConnectionsResponse;
 
-    async fn next(&mut self) -> WatchConnectionsResponse {
+    async fn next(&mut self) -> Option<WatchConnectionsResponse> {
         let sign_of_life = Instant::now() + SIGN_OF_LIFE;
         sleep_until(self.not_before).await;
         loop {
@@ -204,7 +204,7 @@ impl Source for Changes {
                     if matches!(event, Event::Changes { more: false, .. }) {
                         self.not_before = Instant::now() + GAP;
                     }
-                    return convert::event(self.instance, event, SystemTime::now());
+                    return Some(convert::event(self.instance, event, SystemTime::now()));
                 }
                 Step::Busy => {
                     yield_now().await;
@@ -220,7 +220,7 @@ impl Source for Changes {
                     removed: vec![],
                     more: false,
                 };
-                return convert::event(self.instance, nothing, SystemTime::now());
+                return Some(convert::event(self.instance, nothing, SystemTime::now()));
             }
         }
     }

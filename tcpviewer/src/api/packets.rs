@@ -66,7 +66,7 @@ struct Packets {
 impl Source for Packets {
     type Message = WatchPacketsResponse;
 
-    async fn next(&mut self) -> WatchPacketsResponse {
+    async fn next(&mut self) -> Option<WatchPacketsResponse> {
         let sign_of_life = Instant::now() + SIGN_OF_LIFE;
         sleep_until(self.not_before).await;
         loop {
@@ -76,10 +76,10 @@ impl Source for Packets {
                 if batch.packets.len() < BATCH {
                     self.not_before = Instant::now() + GAP;
                 }
-                return convert::packets(batch);
+                return Some(convert::packets(batch));
             }
             if timeout_at(sign_of_life, self.cursor.changed()).await.is_err() {
-                return convert::packets(batch);
+                return Some(convert::packets(batch));
             }
         }
     }

@@ -6,13 +6,14 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::{ApiContext, connections, packets, stats, status::StatusReporter, streams::Streams};
+use super::{ApiContext, capture, connections, packets, stats, status::StatusReporter, streams::Streams};
 use crate::{
+    model::Identity,
     proto::{
-        GetConnectionRequest, GetConnectionResponse, GetStatusRequest, GetStatusResponse,
-        ListConnectionsRequest, ListConnectionsResponse, WatchConnectionsRequest, WatchConnectionsResponse,
-        WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest, WatchStatsResponse,
-        tcp_viewer_service_server::TcpViewerService,
+        CapturePcapRequest, CapturePcapResponse, GetConnectionRequest, GetConnectionResponse,
+        GetStatusRequest, GetStatusResponse, ListConnectionsRequest, ListConnectionsResponse,
+        WatchConnectionsRequest, WatchConnectionsResponse, WatchPacketsRequest, WatchPacketsResponse,
+        WatchStatsRequest, WatchStatsResponse, tcp_viewer_service_server::TcpViewerService,
     },
     publish::{Board, PacketBoard},
 };
@@ -20,6 +21,7 @@ use crate::{
 /// The service.
 #[derive(Debug)]
 pub(super) struct Service {
+    identity: Arc<Identity>,
     board: Arc<Board>,
     packets: Arc<PacketBoard>,
     status: Arc<StatusReporter>,
@@ -35,8 +37,9 @@ impl Service {
             packets,
             commands,
         } = context;
-        let status = Arc::new(StatusReporter::new(identity, commands));
+        let status = Arc::new(StatusReporter::new(Arc::clone(&identity), commands));
         Self {
+            identity,
             board,
             packets,
             status,
@@ -79,6 +82,22 @@ impl TcpViewerService for Service {
         request: Request<WatchPacketsRequest>,
     ) -> Result<Response<Self::WatchPacketsStream>, Status> {
         packets::watch(&self.board, &self.packets, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    type CapturePcapStream = BoxStream<'static, Result<CapturePcapResponse, Status>>;
+
+    async fn capture_pcap(
+        &self,
+        request: Request<CapturePcapRequest>,
+    ) -> Result<Response<Self::CapturePcapStream>, Status> {
+        capture::capture(
+            &self.identity,
+            &self.board,
+            &self.packets,
+            &self.streams,
+            request.get_ref(),
+        )
+        .map(Response::new)
     }
 
     type WatchStatsStream = BoxStream<'static, Result<WatchStatsResponse, Status>>;

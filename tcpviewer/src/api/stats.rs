@@ -113,7 +113,7 @@ struct Sums {
 impl Source for Sums {
     type Message = WatchStatsResponse;
 
-    async fn next(&mut self) -> WatchStatsResponse {
+    async fn next(&mut self) -> Option<WatchStatsResponse> {
         sleep_until(self.due).await;
         // A client that is late gets the newest sums, not those it missed.
         self.due = (self.due + self.interval).max(Instant::now());
@@ -125,6 +125,6 @@ impl Source for Sums {
         let stats = Stats::of(&connections, &self.by, self.top);
         // Without a ledger for once: the daemon is busy or stops, and the sums hold all the same.
         let ledger = self.status.ledger().await;
-        convert::stats(stats, ledger, SystemTime::now())
+        Some(convert::stats(stats, ledger, SystemTime::now()))
     }
 }

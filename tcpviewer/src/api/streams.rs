@@ -18,8 +18,8 @@ pub(super) trait Source: Send + 'static {
     /// What it makes.
     type Message: Send + 'static;
 
-    /// Waits until there is something to say, and says it.
-    fn next(&mut self) -> impl Future<Output = Self::Message> + Send;
+    /// Waits until there is something to say, and says it; `None` ends the stream.
+    fn next(&mut self) -> impl Future<Output = Option<Self::Message>> + Send;
 }
 
 /// All open streams.
@@ -73,7 +73,7 @@ impl OpenStream {
             tokio::select! {
                 biased;
                 () = open.stopped() => Some((Err(Status::unavailable("the daemon stops")), None)),
-                message = source.next() => Some((Ok(message), Some((open, source)))),
+                message = source.next() => Some((Ok(message?), Some((open, source)))),
             }
         };
         unfold(Some((self, source)), step).boxed()

@@ -23,9 +23,9 @@ const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// A client of the daemon.
 pub(super) type Client = TcpViewerServiceClient<InterceptedService<Channel, Token>>;
 
-/// Options of all subcommands that ask a daemon.
+/// Which daemon is asked.
 #[derive(Args, Clone, Debug)]
-pub struct ClientArgs {
+pub struct ServerArgs {
     /// Where the daemon listens: http://, https:// or unix: and the path of a socket.
     #[arg(
         long,
@@ -37,6 +37,14 @@ pub struct ClientArgs {
     /// What is shown to be let in.
     #[command(flatten)]
     pub credentials: CredentialArgs,
+}
+
+/// Options of most subcommands that ask a daemon.
+#[derive(Args, Clone, Debug)]
+pub struct ClientArgs {
+    /// Which one.
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// How to write the answer.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = OutputForm::Table)]
     pub output: OutputForm,
@@ -45,7 +53,19 @@ pub struct ClientArgs {
 impl ClientArgs {
     /// The daemon's address.
     pub(super) fn server_name(&self) -> String {
-        self.server.to_string()
+        self.server.server.to_string()
+    }
+}
+
+impl AsRef<ServerArgs> for ClientArgs {
+    fn as_ref(&self) -> &ServerArgs {
+        &self.server
+    }
+}
+
+impl AsRef<Self> for ServerArgs {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -143,7 +163,8 @@ impl ClientError {
 }
 
 /// A client of the daemon that the options name.
-pub(super) async fn connect(args: &ClientArgs) -> Result<Client, ClientError> {
+pub(super) async fn connect(args: &impl AsRef<ServerArgs>) -> Result<Client, ClientError> {
+    let args = args.as_ref();
     let token = args.credentials.token(&args.server)?;
     let endpoint = args
         .server
@@ -152,7 +173,7 @@ pub(super) async fn connect(args: &ClientArgs) -> Result<Client, ClientError> {
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
     let channel = endpoint.connect().await.map_err(|error| {
-        let server = args.server_name();
+        let server = args.server.to_string();
         match tls_reason(&error) {
             Some(reason) => ClientError::Tls { server, reason },
             None => ClientError::Unreachable {

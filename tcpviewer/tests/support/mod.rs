@@ -256,7 +256,13 @@ async fn obey(mut commands: mpsc::Receiver<Command>, packets_watched: Arc<Mutex<
     let mut unanswered = Vec::new();
     while let Some(command) = commands.recv().await {
         match command {
-            Command::WatchPackets(wish) => packets_watched.lock().unwrap().push(wish.is_some()),
+            Command::WatchPackets(wish) => {
+                let mut watched = packets_watched.lock().unwrap();
+                // Which packets is another matter.
+                if watched.last() != Some(&wish.is_some()) {
+                    watched.push(wish.is_some());
+                }
+            }
             Command::Status(answer) if reports => drop(answer.send(status())),
             Command::Status(answer) => unanswered.push(answer),
         }

@@ -36,6 +36,15 @@ const TOOLS: &[Tool] = &[
         package: "ethtool",
     },
     Tool {
+        programs: &["tcpdump"],
+        package: "tcpdump",
+    },
+    // Brings capinfos as well.
+    Tool {
+        programs: &["tshark"],
+        package: "tshark",
+    },
+    Tool {
         programs: &["nsenter"],
         package: "util-linux",
     },

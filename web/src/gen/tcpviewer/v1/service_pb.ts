@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEIoYBChFXYXRjaFN0YXRzUmVxdWVzdBIrCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCghncm91cF9ieRgCIAMoDjIVLnRjcHZpZXdlci52MS5Hcm91cEJ5EgsKA3RvcBgDIAEoDRIOCgZmaWx0ZXIYBCABKAkiOAoSV2F0Y2hTdGF0c1Jlc3BvbnNlEiIKBXN0YXRzGAEgASgLMhMudGNwdmlld2VyLnYxLlN0YXRzIhIKEEdldFN0YXR1c1JlcXVlc3QikQUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQyqwQKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyISChBHZXRTdGF0dXNSZXF1ZXN0IpEFChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCGluc3RhbmNlGAIgASgEEhEKCWhvc3RfbmFtZRgDIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3VwZGF0ZV9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtrZWVwX2Nsb3NlZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgppbnRlcmZhY2VzGAkgAygLMh0udGNwdmlld2VyLnYxLkludGVyZmFjZVN0YXR1cxIkCgZsZWRnZXIYCiABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyEjMKC2Nvbm5lY3Rpb25zGAsgASgLMh4udGNwdmlld2VyLnYxLkNvbm5lY3Rpb25Db3VudHMSKQoFcmF0ZXMYDCABKAsyGi50Y3B2aWV3ZXIudjEuVHJhZmZpY1JhdGVzEi4KCXJlc291cmNlcxgNIAEoCzIbLnRjcHZpZXdlci52MS5SZXNvdXJjZVVzYWdlEi8KDGRlZ3JhZGF0aW9ucxgOIAMoCzIZLnRjcHZpZXdlci52MS5EZWdyYWRhdGlvbhIPCgdzdHJlYW1zGA8gASgNEhQKDGNhcHR1cmVfZmlsZRgQIAEoCRIwCgxjYXB0dXJlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrQBCg5TbmFwc2hvdFJlYXNvbhIfChtTTkFQU0hPVF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdTTkFQU0hPVF9SRUFTT05fSU5JVElBTBABEiIKHlNOQVBTSE9UX1JFQVNPTl9PVEhFUl9JTlNUQU5DRRACEiEKHVNOQVBTSE9UX1JFQVNPTl9SRVZJU0lPTl9HT05FEAMSHQoZU05BUFNIT1RfUkVBU09OX1NFTEVDVElPThAEMoEFChBUY3BWaWV3ZXJTZXJ2aWNlEmMKEFdhdGNoQ29ubmVjdGlvbnMSJS50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1JlcXVlc3QaJi50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1Jlc3BvbnNlMAESXgoPTGlzdENvbm5lY3Rpb25zEiQudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1JlcXVlc3QaJS50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USWAoNR2V0Q29ubmVjdGlvbhIiLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVxdWVzdBojLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVzcG9uc2USVwoMV2F0Y2hQYWNrZXRzEiEudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1JlcXVlc3QaIi50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVzcG9uc2UwARJUCgtDYXB0dXJlUGNhcBIgLnRjcHZpZXdlci52MS5DYXB0dXJlUGNhcFJlcXVlc3QaIS50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -454,6 +454,97 @@ export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@_
   messageDesc(file_tcpviewer_v1_service, 11);
 
 /**
+ * Asks for a capture file. Without limits it goes on until the client leaves.
+ *
+ * @generated from message tcpviewer.v1.CapturePcapRequest
+ */
+export type CapturePcapRequest = Message<"tcpviewer.v1.CapturePcapRequest"> & {
+  /**
+   * Only packets for which this filter holds. Empty: all. INVALID_ARGUMENT with the place where it is wrong.
+   *
+   * @generated from field: string filter = 1;
+   */
+  filter: string;
+
+  /**
+   * Only packets of this connection. Absent: of all. NOT_FOUND when it is not listed.
+   *
+   * @generated from field: optional uint64 connection_id = 2;
+   */
+  connectionId?: bigint | undefined;
+
+  /**
+   * End after so many packets. Absent: no limit.
+   *
+   * @generated from field: optional uint64 max_packets = 3;
+   */
+  maxPackets?: bigint | undefined;
+
+  /**
+   * End before the file has more bytes than this. Absent: no limit.
+   *
+   * @generated from field: optional uint64 max_bytes = 4;
+   */
+  maxBytes?: bigint | undefined;
+
+  /**
+   * End after this time. Absent: no limit. INVALID_ARGUMENT above 24 hours.
+   *
+   * @generated from field: google.protobuf.Duration max_duration = 5;
+   */
+  maxDuration?: Duration | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.CapturePcapRequest.
+ * Use `create(CapturePcapRequestSchema)` to create a new message.
+ */
+export const CapturePcapRequestSchema: GenMessage<CapturePcapRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 12);
+
+/**
+ * A part of a capture file.
+ *
+ * @generated from message tcpviewer.v1.CapturePcapResponse
+ */
+export type CapturePcapResponse = Message<"tcpviewer.v1.CapturePcapResponse"> & {
+  /**
+   * The next bytes of the file. Empty every few seconds on a quiet host, as a sign of life.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Packets in the file so far.
+   *
+   * @generated from field: uint64 packets = 2;
+   */
+  packets: bigint;
+
+  /**
+   * Packets that the kernel could not hand over since the capture began: its ring buffer was full.
+   *
+   * @generated from field: uint64 lost_in_kernel = 3;
+   */
+  lostInKernel: bigint;
+
+  /**
+   * Packets that the capture skipped since it began: the client did not read in time.
+   *
+   * @generated from field: uint64 lost_in_stream = 4;
+   */
+  lostInStream: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.CapturePcapResponse.
+ * Use `create(CapturePcapResponseSchema)` to create a new message.
+ */
+export const CapturePcapResponseSchema: GenMessage<CapturePcapResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 13);
+
+/**
  * Asks for sums over the open connections.
  *
  * @generated from message tcpviewer.v1.WatchStatsRequest
@@ -493,7 +584,7 @@ export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * Sums at one moment.
@@ -514,7 +605,7 @@ export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * Asks for the status.
@@ -529,7 +620,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 14);
+  messageDesc(file_tcpviewer_v1_service, 16);
 
 /**
  * The daemon's status.
@@ -664,7 +755,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 15);
+  messageDesc(file_tcpviewer_v1_service, 17);
 
 /**
  * Why a snapshot is sent.
@@ -768,6 +859,18 @@ export const TcpViewerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchPacketsRequestSchema;
     output: typeof WatchPacketsResponseSchema;
+  },
+  /**
+   * Sends a capture file (pcapng) part by part until a limit is reached: the headers of packets byte for byte
+   * and no payload, times in nanoseconds, the names of interfaces, and the connection as a comment of each
+   * packet. FAILED_PRECONDITION where the daemon plays a capture file itself.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.CapturePcap
+   */
+  capturePcap: {
+    methodKind: "server_streaming";
+    input: typeof CapturePcapRequestSchema;
+    output: typeof CapturePcapResponseSchema;
   },
   /**
    * Sends sums over the open connections, at once and then once per interval: totals, states, the
