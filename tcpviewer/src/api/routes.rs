@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -35,6 +35,8 @@ use crate::proto::{DESCRIPTORS, tcp_viewer_service_server::TcpViewerServiceServe
 
 /// Time for the head of an answer, which covers the body of every request but not the streams that follow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time for the body of a request that is refused.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// No request of the contract comes near.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Smaller files are sent as they are.
@@ -119,6 +121,7 @@ async fn answer(State(dispatch): State<Dispatch>, request: Request) -> Response 
 async fn admit(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
     let native = is_grpc(&request) && !content_type(&request).starts_with("application/grpc-web");
     if let Err(refusal) = caller.hosts.check(&request) {
+        drain(request).await;
         return refused(native, &refusal);
     }
     match timeout(ANSWER_TIMEOUT, next.run(request)).await {
@@ -132,6 +135,15 @@ async fn admit(Extension(caller): Extension<Caller>, request: Request, next: Nex
         )
             .into_response(),
     }
+}
+
+/// Reads the body of a request that is refused. Some clients do not look at an answer that comes before they have
+/// said everything.
+async fn drain(request: Request) {
+    // One that is larger or slower than any good request is cut off.
+    timeout(DRAIN_TIMEOUT, to_bytes(request.into_body(), MAX_REQUEST_BYTES))
+        .await
+        .ok();
 }
 
 fn refused(native: bool, refusal: &guard::Refusal) -> Response {
@@ -156,6 +168,7 @@ async fn permit(
         Ok(identity) => identity,
         Err(refusal) => {
             gate.refusals.count(&peer, refusal);
+            drain(request).await;
             return status(refusal).into_http();
         }
     };
