@@ -252,7 +252,10 @@ impl Player {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::WatchPackets(wish) => self.watched = wish.map(|_wish| Vec::new()),
+            // What waits for those who watch already is kept when others join them.
+            Request::WatchPackets(wish) => {
+                self.watched = wish.map(|_wish| self.watched.take().unwrap_or_default());
+            }
             Request::Status(reply) => {
                 let Playback { time, clock, .. } = &self.playback;
                 let capture_time = self
