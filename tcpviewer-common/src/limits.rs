@@ -11,7 +11,7 @@ pub const TIMED_SEGMENTS: usize = 8;
 /// ones only the number of bytes is kept.
 pub const HOLES: usize = 4;
 
-/// Size of the ring buffer for connection events, bytes: about 13,000 events, which is a quarter of a second of
+/// Size of the ring buffer for connection events, bytes: about 10,000 events, which is a fifth of a second of
 /// 25,000 connections per second.
 pub const CONNECTION_RING_BYTES: u32 = 8 << 20;
 

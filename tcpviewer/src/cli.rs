@@ -52,7 +52,7 @@ pub enum Subcommands {
     Capture(capture::CaptureArgs),
     /// Show sums over the open connections: rates, RTTs, the busiest peers and ports.
     Stats(stats::StatsArgs),
-    /// List the connections of a capture file; needs neither privileges nor a daemon.
+    /// List the connections of a capture file, or serve them; needs neither privileges nor a daemon.
     Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.
     Status(status::StatusArgs),
