@@ -195,7 +195,7 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
 #[inline(always)]
 fn begin_sequence(own: &mut Half, segment: &Segment) {
     let syn = (segment.flags.0 & Flags::SYN.0) as u32 / Flags::SYN.0 as u32;
-    let had_none = (own.flags & Half::SYN) / Half::SYN ^ 1;
+    let had_none = 1 - (own.flags & Half::SYN) / Half::SYN;
     own.flags &= !(syn * had_none * Half::SEEN);
 }
 
