@@ -30,8 +30,9 @@ use super::{
     revocable::{Grounds, while_allowed},
     server::Caller,
     service,
+    streamed::service::TcpViewerServiceServer,
 };
-use crate::proto::{DESCRIPTORS, tcp_viewer_service_server::TcpViewerServiceServer};
+use crate::proto::DESCRIPTORS;
 
 /// Time for the head of an answer, which covers the body of every request but not the streams that follow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
