@@ -69,10 +69,11 @@ async fn heartbeat(stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnecti
     let message = timeout(PATIENCE, stream.message())
         .await
         .expect("a message in time");
-    match message.unwrap().unwrap().event.unwrap() {
-        Event::Heartbeat(heartbeat) => heartbeat,
-        event => panic!("{event:?} is no heartbeat"),
-    }
+    let event = message.unwrap().unwrap().event.unwrap();
+    let Event::Heartbeat(heartbeat) = event else {
+        panic!("{event:?} is no heartbeat")
+    };
+    heartbeat
 }
 
 #[tokio::test]

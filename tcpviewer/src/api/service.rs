@@ -11,6 +11,7 @@ use super::{
     status::StatusReporter,
     streamed::{WatchConnectionsResponse, service::TcpViewerService},
     streams::Streams,
+    traffic::Traffic,
     watch::Watches,
 };
 use crate::{
@@ -54,6 +55,15 @@ impl Service {
             status,
             streams,
         }
+    }
+
+    /// The same for those who ask without gRPC.
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic::new(
+            Arc::clone(&self.board),
+            Arc::clone(&self.packets),
+            self.streams.clone(),
+        )
     }
 }
 
