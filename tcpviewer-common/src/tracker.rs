@@ -136,6 +136,19 @@ pub fn take_socket(record: &mut ConnectionRecord, side: Side, sample: SocketSamp
     }
 }
 
+/// Takes the kernel's number of the socket that sends on this side; 0 says nothing.
+#[inline(always)]
+pub fn take_cookie(record: &mut ConnectionRecord, side: Side, cookie: u64) {
+    if cookie == 0 {
+        return;
+    }
+    let [low, high] = &mut record.halves;
+    match side {
+        Side::Low => low.socket_cookie = cookie,
+        Side::High => high.socket_cookie = cookie,
+    }
+}
+
 /// Starts a record. The end that sent a SYN is the source, the end that sent a SYN-ACK the destination; in
 /// mid-life the end with the higher port is taken for the source.
 #[inline(always)]
