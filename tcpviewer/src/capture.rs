@@ -292,7 +292,7 @@ async fn hand_on(outlets: &Outlets, samples: Vec<Sample>, mut activities: Vec<Ac
         };
         outlets.samples.send(batch).await.ok();
     }
-    activities.retain(|activity| activity.is_local.contains(&true));
+    activities.retain(|activity| activity.sockets != [None; 2]);
     if let Some(outlet) = &outlets.activities
         && !activities.is_empty()
     {

@@ -328,8 +328,8 @@ impl From<Tracked> for Sample {
 pub struct Activity {
     /// The connection's endpoints.
     pub key: ConnectionKey,
-    /// Which of them send from this host: the lower and the higher one.
-    pub is_local: [bool; 2],
+    /// Which of them are sockets of this host, the lower and the higher one: its cookie, 0 where that is not known.
+    pub sockets: [Option<u64>; 2],
     /// What it does.
     pub pace: Pace,
 }

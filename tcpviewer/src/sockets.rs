@@ -87,8 +87,8 @@ impl Sockets {
     /// what the packets tell.
     fn look_at(&mut self, wishes: &[Wish]) -> Vec<Sample> {
         let mut found = Vec::new();
-        for (wish, side) in wishes.iter().flat_map(Wish::sockets) {
-            match self.diag.ask(&wish.key, side) {
+        for (wish, side, cookie) in wishes.iter().flat_map(Wish::sockets) {
+            match self.diag.ask(&wish.key, side, cookie) {
                 Ok(Some(answer)) => {
                     let looked_at = self.clock.at(boot_ns());
                     let look = convert::look(wish.key, side, &answer, looked_at);

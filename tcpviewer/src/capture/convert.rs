@@ -36,10 +36,10 @@ pub fn activity(tracked: &Tracked, pace: Pace) -> Activity {
     let record = &tracked.record;
     Activity {
         key: tracked.key,
-        is_local: record
-            .halves
-            .each_ref()
-            .map(|half| half.has(Half::SEEN) && Place(half.place).is_egress()),
+        sockets: record.halves.each_ref().map(|half| {
+            let is_local = half.has(Half::SEEN) && Place(half.place).is_egress();
+            is_local.then_some(half.socket_cookie)
+        }),
         pace: if record.closed_ns == 0 { pace } else { Pace::Ended },
     }
 }

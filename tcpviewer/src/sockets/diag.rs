@@ -64,12 +64,17 @@ impl Diag {
         })
     }
 
-    /// The socket at one end of a connection; `None` where there is none.
+    /// The socket at one end of a connection, the one with this cookie unless that is 0; `None` where there is none.
     ///
     /// # Errors
     ///
     /// When the kernel does not answer.
-    pub fn ask(&mut self, key: &ConnectionKey, own: Side) -> Result<Option<InetResponse>, DiagError> {
+    pub fn ask(
+        &mut self,
+        key: &ConnectionKey,
+        own: Side,
+        cookie: u64,
+    ) -> Result<Option<InetResponse>, DiagError> {
         let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
         let (local, remote) = match own {
             Side::Low => (low, high),
@@ -80,7 +85,7 @@ impl Diag {
             protocol: IPPROTO_TCP,
             extensions: ExtensionFlags::INFO | ExtensionFlags::CONG | ExtensionFlags::SKMEMINFO,
             states: StateFlags::all(),
-            socket_id: socket_id(local, remote),
+            socket_id: socket_id(local, remote, cookie),
         };
         self.send(request, NLM_F_REQUEST)?;
         let answer = self.receive()?.payload;
@@ -122,15 +127,27 @@ impl Diag {
     }
 }
 
-fn socket_id(local: SocketAddr, remote: SocketAddr) -> SocketId {
+fn socket_id(local: SocketAddr, remote: SocketAddr, cookie: u64) -> SocketId {
     SocketId {
         source_port: local.port(),
         destination_port: remote.port(),
         source_address: local.ip(),
         destination_address: remote.ip(),
         interface_id: 0,
-        cookie: ANY_COOKIE,
+        cookie: match cookie {
+            0 => ANY_COOKIE,
+            cookie => cookie_bytes(cookie),
+        },
     }
+}
+
+/// Two numbers of 32 bits, the lower one first (Linux, net/core/sock_diag.c, sock_diag_save_cookie).
+fn cookie_bytes(cookie: u64) -> [u8; 8] {
+    let [low, high] = [cookie as u32, (cookie >> 32) as u32].map(u32::to_ne_bytes);
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&low);
+    bytes[4..].copy_from_slice(&high);
+    bytes
 }
 
 /// Whether there is no such socket, or another one in its place.
@@ -154,12 +171,19 @@ mod tests {
             let mut diag = Diag::open().unwrap();
 
             let (key, own) = key_between(local, remote);
-            let found = diag.ask(&key, own).unwrap().unwrap();
+            let found = diag.ask(&key, own, 0).unwrap().unwrap();
             assert_eq!(found.header.socket_id.source_port, local.port());
             assert_eq!(found.header.socket_id.destination_address, remote.ip());
 
+            let cookie = u64::from_le_bytes(found.header.socket_id.cookie);
+            assert_eq!(
+                diag.ask(&key, own, cookie).unwrap().unwrap().header.inode,
+                found.header.inode
+            );
+            assert_eq!(diag.ask(&key, own, cookie + 1).unwrap(), None);
+
             let (key, own) = key_between(SocketAddr::new(local.ip(), 1), remote);
-            assert_eq!(diag.ask(&key, own).unwrap(), None);
+            assert_eq!(diag.ask(&key, own, 0).unwrap(), None);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Lately {
 }
 
 struct Entry {
-    is_local: [bool; 2],
+    sockets: [Option<u64>; 2],
     due: Instant,
 }
 
@@ -31,15 +31,15 @@ struct Entry {
 pub(super) struct Wish {
     /// Its endpoints.
     pub(super) key: ConnectionKey,
-    /// Which of them are sockets of this host.
-    is_local: [bool; 2],
+    /// Cookies of those that are sockets of this host.
+    sockets: [Option<u64>; 2],
 }
 
 impl Wish {
     /// Those sockets.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = (&Self, Side)> {
-        let sides = [Side::Low, Side::High].into_iter().zip(self.is_local);
-        sides.filter_map(move |(side, is_local)| is_local.then_some((self, side)))
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (&Self, Side, u64)> {
+        let sides = [Side::Low, Side::High].into_iter().zip(self.sockets);
+        sides.filter_map(move |(side, cookie)| Some((self, side, cookie?)))
     }
 }
 
@@ -58,7 +58,7 @@ impl Lately {
             }
         };
         let entry = Entry {
-            is_local: activity.is_local,
+            sockets: activity.sockets,
             due,
         };
         if let Some(before) = self.connections.insert(key, entry) {
@@ -80,8 +80,8 @@ impl Lately {
             && due <= now
         {
             self.due.pop_first();
-            if let Some(Entry { is_local, .. }) = self.connections.remove(&key) {
-                wishes.push(Wish { key, is_local });
+            if let Some(Entry { sockets, .. }) = self.connections.remove(&key) {
+                wishes.push(Wish { key, sockets });
             }
         }
         wishes
@@ -105,7 +105,7 @@ mod tests {
     fn activity(port: u8, pace: Pace) -> Activity {
         Activity {
             key: key(port),
-            is_local: [false, true],
+            sockets: [None, Some(9)],
             pace,
         }
     }
@@ -137,9 +137,9 @@ mod tests {
         let sockets: Vec<_> = wishes
             .iter()
             .flat_map(Wish::sockets)
-            .map(|(wish, side)| (wish.key, side))
+            .map(|(wish, side, cookie)| (wish.key, side, cookie))
             .collect();
-        assert_eq!(sockets, [(key(1), Side::High)]);
+        assert_eq!(sockets, [(key(1), Side::High, 9)]);
         assert_eq!(lately.next(), None);
     }
 
