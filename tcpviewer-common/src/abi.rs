@@ -21,7 +21,7 @@ const _: () = {
     // No hidden padding: the size is the sum of the fields.
     assert!(
         size_of::<Half>()
-            == 6 * 8
+            == 7 * 8
                 + size_of::<SocketSample>()
                 + 32 * 4
                 + 2 * 2
@@ -34,6 +34,9 @@ const _: () = {
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);
+    // An entry of the map with what the kernel keeps beside it (Linux 6.1, kernel/bpf/hashtab.c: 48 bytes of
+    // `struct htab_elem`; kernel/bpf/memalloc.c: 8 bytes) must fit its memory of 1,024 bytes.
+    assert!(48 + size_of::<ConnectionKey>().next_multiple_of(8) + size_of::<ConnectionSlot>() + 8 <= 1024);
     assert!(size_of::<ConnectionEvent>() == 40 + size_of::<ConnectionRecord>());
     assert!(size_of::<Clause>() == 8 + 3 * 32 + 3 * 4 + 4 && align_of::<Clause>() == 8);
     assert!(size_of::<PacketFilter>() == 8 + 4 * size_of::<Clause>());

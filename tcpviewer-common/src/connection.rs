@@ -241,6 +241,9 @@ pub struct Half {
     pub retransmitted_bytes: u64,
     /// Sum of the times from the other side's last payload to this side's first after it, [`RttTicks`].
     pub response_total: u64,
+    /// The kernel's number of the socket that sends, which no other socket has before the next boot (Linux:
+    /// SO_COOKIE). 0 where the socket is not of this host or is not known yet.
+    pub socket_cookie: u64,
     /// What the kernel says of the socket that sends.
     pub socket: SocketSample,
     /// Packets on the wire with data, SYN or FIN at or below what was already sent, whatever their class.
@@ -457,6 +460,7 @@ impl Half {
         payload_bytes: 0,
         retransmitted_bytes: 0,
         response_total: 0,
+        socket_cookie: 0,
         socket: SocketSample::NONE,
         retransmissions: 0,
         fast_retransmissions: 0,

@@ -109,12 +109,13 @@ fn track(
     if segment.flags.opens() {
         replace(&key, slot, segment, seen, ledger);
     }
-    let socket = if place.is_egress() && socket::is_due(slot, segment, seen) {
-        TcpSocket::of(context)
+    let (cookie, socket) = if place.is_egress() && socket::is_due(slot, segment, seen) {
+        (socket::cookie(context, segment), TcpSocket::of(context))
     } else {
-        None
+        (0, None)
     };
-    let Some((outcome, due, id)) = change(slot, segment, seen, socket, settings.update_interval_ns) else {
+    let Some((outcome, due, id)) = change(slot, segment, seen, cookie, socket, settings.update_interval_ns)
+    else {
         // Another CPU is about to take the record out of the map.
         ledger.packets_table_full += 1;
         return;
@@ -225,6 +226,7 @@ fn change(
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: Sighting,
+    cookie: u64,
     socket: Option<TcpSocket>,
     update_interval_ns: u64,
 ) -> Option<(Outcome, bool, u64)> {
@@ -237,6 +239,7 @@ fn change(
             return None;
         }
         let outcome = tracker::observe(record, segment, seen);
+        tracker::take_cookie(record, seen.side, cookie);
         if let Some(socket) = socket {
             tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
         }

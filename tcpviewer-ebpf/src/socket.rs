@@ -7,7 +7,7 @@
 
 use aya_ebpf::{
     bindings::bpf_tcp_sock,
-    helpers::{bpf_sk_fullsock, bpf_tcp_sock as tcp_socket_of},
+    helpers::{bpf_get_socket_cookie, bpf_sk_fullsock, bpf_tcp_sock as tcp_socket_of},
     programs::TcContext,
 };
 use tcpviewer_common::{
@@ -21,18 +21,40 @@ use tcpviewer_common::{
 #[derive(Clone, Copy)]
 pub(crate) struct TcpSocket(*const bpf_tcp_sock);
 
-/// Whether to look at the socket that sent this: once in a while, and before it is gone.
+/// Whether to look at the socket that sent this: once in a while, before it is gone, and until its number is known.
 #[inline(always)]
 pub(crate) fn is_due(slot: *const ConnectionSlot, segment: &Segment, seen: Sighting) -> bool {
-    // SAFETY: a racy look at one number of the map entry, which outlives the program's run.
-    let last_ns = unsafe {
-        let halves = &(*slot).record.halves;
+    // SAFETY: a racy look at two numbers of the map entry, which outlives the program's run.
+    let (last_ns, cookie) = unsafe {
+        let [low, high] = &(*slot).record.halves;
         match seen.side {
-            Side::Low => halves[0].socket.time_ns,
-            Side::High => halves[1].socket.time_ns,
+            Side::Low => (low.socket.time_ns, low.socket_cookie),
+            Side::High => (high.socket.time_ns, high.socket_cookie),
         }
     };
-    segment.flags.has(Flags::FIN) || seen.now_ns.saturating_sub(last_ns) >= SOCKET_PAUSE_NS
+    cookie == 0 || segment.flags.has(Flags::FIN) || seen.now_ns.saturating_sub(last_ns) >= SOCKET_PAUSE_NS
+}
+
+/// The kernel's number of the socket the packet belongs to, also of one that is only half made or mostly gone; 0 for
+/// packets that are passed on. What the kernel sends without a connection, such as a reset, belongs to a socket of its
+/// own that has no ports, so one of the ports must agree; the other may have been translated on the way.
+#[inline(always)]
+pub(crate) fn cookie(context: &TcContext, segment: &Segment) -> u64 {
+    // SAFETY: the context is valid while the program runs; the fields of a socket that is not null can be read
+    // whatever state it is in (Linux 5.1). The source port is in host order, the other one in network order.
+    unsafe {
+        let socket = (*context.skb.skb).__bindgen_anon_2.sk;
+        if socket.is_null() {
+            return 0;
+        }
+        let source = (*socket).src_port ^ u32::from(u16::from_be_bytes(segment.source_port));
+        let destination = (*socket).dst_port ^ u16::from_ne_bytes(segment.destination_port);
+        // One branch in place of two: the verifier follows each combination.
+        if u64::from(source) * u64::from(destination) != 0 {
+            return 0;
+        }
+        bpf_get_socket_cookie(context.skb.skb.cast())
+    }
 }
 
 impl TcpSocket {

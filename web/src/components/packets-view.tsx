@@ -92,7 +92,7 @@ function emptyText({ packets: { link, topic } }: Stores): string {
         ? 'The filter is not understood; what is wrong is said below it.'
         : `The daemon shows no packets here: ${link.failure.message}.`;
     case 'locked':
-      return 'The daemon wants a token.';
+      return 'Packets will show here once the daemon has a good token.';
     case 'reconnecting':
       return 'The packet stream broke; trying again.';
     case 'connecting':

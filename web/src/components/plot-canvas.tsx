@@ -103,10 +103,10 @@ export default function PlotCanvas(props: CanvasProps): ReactElement {
   return <div ref={frame} aria-hidden="true" />;
 }
 
-/** Whether a label of the time axis has room before the edge. */
+/** Whether a label of the time axis has room between the edges. */
 function fits(chart: uPlot, seconds: number): boolean {
-  const edgePx = chart.over.clientWidth - TIME_LABEL_PX / 2;
-  return chart.valToPos(seconds, 'x') < edgePx;
+  const placePx = chart.valToPos(seconds, 'x');
+  return placePx > TIME_LABEL_PX / 2 && placePx < chart.over.clientWidth - TIME_LABEL_PX / 2;
 }
 
 /** "5.00 MB/s" → "5 MB/s". */

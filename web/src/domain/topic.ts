@@ -44,6 +44,8 @@ export type FeedBody =
       readonly connections: readonly Connection[];
       readonly removed: readonly bigint[];
     }
+  /** Nothing changed up to here. */
+  | { readonly kind: 'heartbeat'; readonly at: ResumePoint }
   /** A packet stream begins anew, with the packets at hand. */
   | { readonly kind: 'packets-begin' }
   | { readonly kind: 'packets'; readonly batch: PacketBatch };

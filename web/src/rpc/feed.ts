@@ -108,7 +108,7 @@ export class Feed {
 
   #take({ body, sentAtMs, live }: Told, delay: DelayWatch): void {
     const nowMs = this.#now();
-    if (body.kind === 'snapshot-end' || body.kind === 'changes') {
+    if (body.kind === 'snapshot-end' || body.kind === 'changes' || body.kind === 'heartbeat') {
       // A stream with a filter or a limit does not resume.
       this.#resume = this.#resumes() ? body.at : undefined;
     }

@@ -51,6 +51,9 @@ export class FeedMemory {
         }
         this.#at = message.at;
         return;
+      case 'heartbeat':
+        this.#at = this.#at && message.at;
+        return;
       case 'packets-begin':
         this.#batch = { packets: [], lostInKernel: 0, lostInStream: 0 };
         return;

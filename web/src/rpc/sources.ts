@@ -96,6 +96,15 @@ async function* askConnections(topic: ConnectionsTopic, call: Call): AsyncIterab
         };
         break;
       }
+      case 'heartbeat': {
+        const { instance, revision, sentAt } = event.value;
+        yield {
+          body: { kind: 'heartbeat', at: { instance, revision } },
+          sentAtMs: toMilliseconds(sentAt),
+          live: true,
+        };
+        break;
+      }
       case undefined:
     }
   }

@@ -110,6 +110,7 @@ export class ConnectionStore {
       case 'changes':
         this.#changes(message.connections, message.removed);
         return;
+      case 'heartbeat':
       case 'status':
       case 'stats':
       case 'packets-begin':

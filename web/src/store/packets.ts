@@ -88,6 +88,7 @@ export class PacketStore {
       case 'packets':
         this.#batch(message.batch);
         return;
+      case 'heartbeat':
       case 'status':
       case 'stats':
       case 'snapshot':
