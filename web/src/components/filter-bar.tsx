@@ -2,11 +2,12 @@
 // rows moves.
 import { useId, type ReactElement, type RefObject } from 'react';
 import { problemOf, type FilterProblem } from '../domain/filter';
-import { formatCount } from '../domain/format';
+import { formatPlural } from '../domain/format';
 import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import { Button } from './button';
+import { ColumnsMenu } from './columns-menu';
 import styles from './filter-bar.module.css';
 import { FilterField } from './filter-field';
 
@@ -22,10 +23,9 @@ interface FilterBarProps {
 
 export function FilterBar({ input, here }: FilterBarProps): ReactElement {
   const stores = useStores();
-  const { table, order, place, status } = stores;
+  const { table, order, place } = stores;
   useChanges(table);
   useChanges(order);
-  useChanges(status);
   const closedId = useId();
   const { heldBy } = order;
   return (
@@ -41,7 +41,7 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
         }}
       />
       <span className={styles.count} data-testid="row-count">
-        {countWords(stores, here)}
+        {countWords(stores)}
       </span>
       <label className={styles.toggle} htmlFor={closedId}>
         <input
@@ -61,6 +61,7 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
       >
         {heldBy !== undefined && HELD_WORDS[heldBy].text}
       </span>
+      <ColumnsMenu />
       <Button
         icon="snow"
         shortcut="f"
@@ -83,19 +84,9 @@ function problem({ table }: Stores, here: ConnectionsPlace): FilterProblem | und
     : undefined;
 }
 
-/** "42 connections", or the part of them that is shown. */
-function countWords({ table, order, status }: Stores, here: ConnectionsPlace): string {
-  const shown = order.rows.length;
-  const limit = table.topic?.limit ?? 0;
-  if (table.link.kind === 'refused') {
-    return 'filter not understood';
-  }
-  if (!table.settled || shown < limit) {
-    return `${formatCount(shown)} ${shown === 1 ? 'connection' : 'connections'}`;
-  }
-  const { listed, open } = status.status?.connections ?? {};
-  const all = here.filter.trim() !== '' ? undefined : here.showClosed ? listed : open;
-  return all === undefined
-    ? `the first ${formatCount(shown)}`
-    : `the first ${formatCount(shown)} of ${formatCount(all)}`;
+/** How many connections pass the filter. */
+function countWords({ table, order }: Stores): string {
+  return table.link.kind === 'refused'
+    ? 'filter not understood'
+    : formatPlural(Math.max(order.total, order.rows.length), 'connection');
 }

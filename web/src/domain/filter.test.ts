@@ -1,6 +1,6 @@
 // What the daemon is asked, and where a mistake stands in what was typed.
 import { describe, expect, it } from 'vitest';
-import { filterOf, problemOf } from './filter';
+import { filterOf, narrowed, problemOf } from './filter';
 
 describe('filter', () => {
   it.each([
@@ -23,5 +23,14 @@ describe('filter', () => {
 
   it('shows words without a place at the beginning', () => {
     expect(problemOf('too long', 'port', true)).toEqual({ column: 0, message: 'too long' });
+  });
+
+  it.each([
+    ['', 'port == 443', 'port == 443'],
+    ['open', 'port == 443', 'open and port == 443'],
+    ['open and port == 443', 'port == 443', 'open and port == 443'],
+    ['port 80 or port 443', 'open', '(port 80 or port 443) and open'],
+  ])('narrows %j by %j to %j', (filter, by, both) => {
+    expect(narrowed(filter, by)).toBe(both);
   });
 });

@@ -28,3 +28,13 @@ export function problemOf(message: string, typed: string, showClosed: boolean): 
   const at = column === undefined ? 0 : Number(column) - 1 - before + indent;
   return { column: Math.max(0, Math.min(at, typed.length)), message: words ?? message };
 }
+
+/** Both filters together. */
+export function narrowed(filter: string, by: string): string {
+  const text = filter.trim();
+  if (text === '') {
+    return by;
+  }
+  // What holds already is not asked for twice.
+  return text.split(' and ').includes(by) ? text : `${text.includes(' or ') ? `(${text})` : text} and ${by}`;
+}

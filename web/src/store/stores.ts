@@ -13,6 +13,8 @@ import { SelectionStore } from './selection';
 import { SettingsStore } from './settings';
 import { StatusStore } from './status';
 import { TokenStore } from './token';
+import { TrailStore } from './trails';
+import { ViewportStore } from './viewport';
 
 export interface Stores {
   readonly link: LinkStore;
@@ -24,6 +26,8 @@ export interface Stores {
   /** The connections of the table. */
   readonly table: ConnectionStore;
   readonly order: OrderStore;
+  readonly viewport: ViewportStore;
+  readonly trails: TrailStore;
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
   readonly settings: SettingsStore;
@@ -50,6 +54,8 @@ export function createStores({ feeds, storage, token, bar }: Surroundings): Stor
     unhealthy: new ConnectionStore(feeds),
     table,
     order: new OrderStore(table),
+    viewport: new ViewportStore(),
+    trails: new TrailStore(table),
     selection: new SelectionStore(feeds, table),
     packets: new PacketStore(feeds),
     settings: new SettingsStore(storage),

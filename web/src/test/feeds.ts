@@ -43,12 +43,24 @@ export class TestFeeds implements Feeds {
   /** Tells a whole list of connections, of that run of the daemon. */
   snapshot(connections: readonly Connection[], instance = 1n): void {
     this.tell('connections', { kind: 'snapshot', first: true, connections });
-    this.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n } });
+    const total = connections.length;
+    this.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n }, total });
   }
 
-  changes(connections: readonly Connection[], removed: readonly bigint[] = []): void {
-    const at = { instance: 1n, revision: 2n };
-    this.tell('connections', { kind: 'changes', at, connections, removed });
+  /** `order` has the ids of all that is held after it; without, it did not change. */
+  changes(
+    connections: readonly Connection[],
+    removed: readonly bigint[] = [],
+    order?: readonly number[],
+  ): void {
+    this.tell('connections', {
+      kind: 'changes',
+      at: { instance: 1n, revision: 2n },
+      connections,
+      removed,
+      total: order?.length ?? 0,
+      order: order?.map(BigInt),
+    });
   }
 }
 
