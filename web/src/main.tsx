@@ -5,16 +5,14 @@ import './app/tokens.css';
 import './app/base.css';
 import { browserAddressBar } from './app/address-bar';
 import { App } from './app/app';
-import { SharedFeeds } from './rpc/shared-feeds';
-import { createBrowserTransport, createTcpViewerClient } from './rpc/transport';
+import { openFeeds } from './rpc/browser-feeds';
 import { createStores } from './store/stores';
 import { TokenStore } from './store/token';
 
 const root = document.getElementById('root');
 if (root !== null) {
   const token = new TokenStore(window.sessionStorage);
-  const transport = createBrowserTransport(window.location.origin, token.current);
-  const feeds = new SharedFeeds(createTcpViewerClient(transport));
+  const feeds = openFeeds(token);
   const stores = createStores({
     feeds,
     token,

@@ -143,7 +143,7 @@ describe('ConnectionTable', () => {
     });
     stores.place.go({ ...CONNECTIONS, filter: 'port 9' });
     const { container } = render(<Table />, stores);
-    expect(container.textContent).toContain('None of the listed connections passes the filter “port 9”.');
+    expect(container.textContent).toContain('None of the open connections passes the filter “port 9”.');
   });
 
   it('moves by j and k wherever the focus is, and opens the page of the selected row by Enter', () => {

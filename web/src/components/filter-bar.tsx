@@ -52,7 +52,7 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
             place.replace({ ...here, showClosed: event.currentTarget.checked });
           }}
         />
-        Show closed
+        Ended ones too
       </label>
       <span
         className={styles.held}

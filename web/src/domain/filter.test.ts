@@ -6,14 +6,14 @@ describe('filter', () => {
   it.each([
     ['', true, ''],
     [' port 443 ', true, 'port 443'],
-    ['', false, 'open'],
-    ['port 80 or 443', false, 'open and (port 80 or 443)'],
+    ['', false, 'open or idle < 10s'],
+    ['port 80 or 443', false, '(open or idle < 10s) and (port 80 or 443)'],
   ])('asks for %j with closed ones %s as %j', (typed, showClosed, asked) => {
     expect(filterOf(typed, showClosed)).toBe(asked);
   });
 
   it('finds the place of a mistake again, whatever was put before the text', () => {
-    const message = 'filter: column 13: connections have no field `prot`';
+    const message = 'filter: column 29: connections have no field `prot`';
     expect(problemOf('column 3: what', '  prot == 1', true)).toEqual({ column: 4, message: 'what' });
     expect(problemOf(message, 'a prot', false)).toEqual({
       column: 2,
