@@ -1,5 +1,6 @@
 // Builds the dashboard into dist/ (embedded in the daemon), serves it for development
 // with the API proxied to a running daemon, and runs the unit tests.
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
@@ -39,6 +40,15 @@ function firstViewBudget(): Plugin {
 
 export default defineConfig({
   plugins: [react(), firstViewBudget()],
+  // The page that describes the filter language names the fields that filters are completed with.
+  resolve: {
+    alias: [
+      {
+        find: /^filter-language\.md/,
+        replacement: fileURLToPath(new URL('../tcpviewer/docs/filter.md', import.meta.url)),
+      },
+    ],
+  },
   build: {
     target: ['chrome123', 'firefox121', 'safari17.5'],
     // Nothing is inlined as a data: URL, because the daemon's CSP allows that for images only.
@@ -47,6 +57,7 @@ export default defineConfig({
   },
   server: {
     host: '127.0.0.1',
+    fs: { allow: ['.', '../tcpviewer/docs'] },
     proxy: {
       '/tcpviewer.v1.': toDaemon,
       '/grpc.': toDaemon,

@@ -5,12 +5,16 @@ import { problemOf, type FilterProblem } from '../domain/filter';
 import { formatPlural } from '../domain/format';
 import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
+import { withRecent } from '../store/settings';
 import { useStores, type Stores } from '../store/stores';
 import { Button } from './button';
 import { ColumnsMenu } from './columns-menu';
 import styles from './filter-bar.module.css';
 import { FilterField } from './filter-field';
+import { CONNECTION_FIELDS } from './filter-page';
 
+/** Filters used lately that are offered. */
+const RECENT_SHOWN = 8;
 const HELD_WORDS = {
   freeze: { text: 'order frozen', title: 'Rows keep their places until the order is let go' },
   pointer: { text: 'order paused', title: 'Rows keep their places while you point at them' },
@@ -23,11 +27,14 @@ interface FilterBarProps {
 
 export function FilterBar({ input, here }: FilterBarProps): ReactElement {
   const stores = useStores();
-  const { table, order, place } = stores;
+  const { table, order, place, settings } = stores;
   useChanges(table);
   useChanges(order);
+  useChanges(settings);
   const closedId = useId();
   const { heldBy } = order;
+  const { savedFilters, recentFilters } = settings.settings;
+  const text = here.filter.trim();
   return (
     <div className={styles.bar} role="search">
       <FilterField
@@ -36,6 +43,24 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
         placeholder="Filter: port 443 and rtt > 50ms"
         value={here.filter}
         problem={problem(stores, here)}
+        fields={CONNECTION_FIELDS}
+        known={[
+          ...savedFilters.map((text) => ({ text, hint: 'kept' })),
+          ...recentFilters
+            .filter((text) => !savedFilters.includes(text))
+            .slice(0, RECENT_SHOWN)
+            .map((text) => ({ text, hint: 'used lately' })),
+        ]}
+        kept={savedFilters.includes(text)}
+        onKeep={() => {
+          const others = savedFilters.filter((filter) => filter !== text);
+          settings.change({ savedFilters: others.length < savedFilters.length ? others : [text, ...others] });
+        }}
+        onUse={() => {
+          if (text !== '' && table.link.kind === 'live' && recentFilters[0] !== text) {
+            settings.change({ recentFilters: withRecent(recentFilters, text) });
+          }
+        }}
         onChange={(filter) => {
           place.replace({ ...here, filter });
         }}

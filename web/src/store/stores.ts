@@ -67,7 +67,13 @@ export function createStores({ feeds, storage, token, bar }: Surroundings): Stor
 
 /** Starts what runs by itself; the returned function stops it. */
 export function startStores(stores: Stores): () => void {
-  const stops = [stores.place.start(), stores.order.start(), stores.selection.start(), stores.clock.start()];
+  const stops = [
+    stores.place.start(),
+    stores.order.start(),
+    stores.trails.start(),
+    stores.selection.start(),
+    stores.clock.start(),
+  ];
   return () => {
     for (const stop of stops) {
       stop();
