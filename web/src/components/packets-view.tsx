@@ -10,6 +10,7 @@ import { FilterField } from './filter-field';
 import { PACKET_FIELDS } from './filter-page';
 import { PacketList } from './packet-list';
 import styles from './packets-view.module.css';
+import { RecordButton } from './record-button';
 
 interface PacketsViewProps {
   readonly here: PacketsPlace;
@@ -43,6 +44,7 @@ export function PacketsView({ here, paused, onPause, filterInput }: PacketsViewP
           }}
         />
         <Losses />
+        <RecordButton wish={{ filter: here.filter.trim(), connectionId: undefined }} />
         <Button
           icon={paused ? 'play' : 'pause'}
           shortcut="p"

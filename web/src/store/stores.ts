@@ -1,5 +1,6 @@
 // All stores of one page, made together, and the hook by which components reach them.
 import { createContext, useContext } from 'react';
+import type { Recorder } from '../domain/recording';
 import type { Feeds } from '../domain/topic';
 import { ClockStore } from './clock';
 import { ConnectionStore } from './connections';
@@ -9,6 +10,7 @@ import { OverlayStore } from './overlay';
 import { OverviewStore } from './overview';
 import { PacketStore } from './packets';
 import { PlaceStore, type AddressBar } from './place';
+import { RecordingStore } from './recording';
 import { SelectionStore } from './selection';
 import { SettingsStore } from './settings';
 import { StatusStore } from './status';
@@ -30,6 +32,7 @@ export interface Stores {
   readonly trails: TrailStore;
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
+  readonly recording: RecordingStore;
   readonly settings: SettingsStore;
   readonly token: TokenStore;
   readonly clock: ClockStore;
@@ -38,13 +41,14 @@ export interface Stores {
 
 export interface Surroundings {
   readonly feeds: Feeds;
+  readonly recorder: Recorder;
   /** Lasts. */
   readonly storage?: Storage;
   readonly token: TokenStore;
   readonly bar?: AddressBar;
 }
 
-export function createStores({ feeds, storage, token, bar }: Surroundings): Stores {
+export function createStores({ feeds, recorder, storage, token, bar }: Surroundings): Stores {
   const table = new ConnectionStore(feeds);
   return {
     link: new LinkStore(),
@@ -58,6 +62,7 @@ export function createStores({ feeds, storage, token, bar }: Surroundings): Stor
     trails: new TrailStore(table),
     selection: new SelectionStore(feeds, table),
     packets: new PacketStore(feeds),
+    recording: new RecordingStore(recorder),
     settings: new SettingsStore(storage),
     token,
     clock: new ClockStore(),

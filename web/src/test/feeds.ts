@@ -1,5 +1,6 @@
 // Feeds for tests: they tell what the test says, and remember who listens to what.
 import type { Connection } from '../domain/connection';
+import type { Recorder } from '../domain/recording';
 import type { FeedBody, FeedListener, Feeds, Topic } from '../domain/topic';
 import { createStores, type Stores } from '../store/stores';
 import { TokenStore } from '../store/token';
@@ -64,6 +65,9 @@ export class TestFeeds implements Feeds {
   }
 }
 
+/** Ends at once, without a packet. */
+export const NO_RECORDER: Recorder = { record: () => Promise.resolve() };
+
 export function testStores(feeds: Feeds = new TestFeeds()): Stores {
-  return createStores({ feeds, token: new TokenStore(undefined) });
+  return createStores({ feeds, recorder: NO_RECORDER, token: new TokenStore(undefined) });
 }
