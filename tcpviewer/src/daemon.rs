@@ -46,7 +46,7 @@ pub async fn run(
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
     let capacity = u64::from(config.attach.max_connections);
-    let (ebpf, maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
+    let (ebpf, maps, owner_maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
     let attach = Attach::start(ebpf, &config.attach, Arc::clone(&names)).await?;
 
     let identity = Identity {
