@@ -1,4 +1,4 @@
-//! The edge to the outside: gRPC, gRPC-Web and the dashboard on one port. In: the published table and packets.
+//! The edge to the outside: gRPC, gRPC-Web, JSON and the dashboard on one port. In: the published table and packets.
 //! Out: messages of `tcpviewer.v1`, and the users' wishes as commands. The modules stand in the order a request
 //! passes them.
 
@@ -10,6 +10,7 @@ mod server;
 mod version;
 mod guard;
 mod routes;
+mod gate;
 mod access;
 mod refusals;
 mod revocable;
@@ -23,6 +24,7 @@ mod capture;
 mod pcapng;
 mod stats;
 mod status;
+mod traffic;
 mod convert;
 
 use std::{io, path::PathBuf, sync::Arc};

@@ -23,7 +23,7 @@ pub use error::FilterError;
 pub use explain::{explain, fields_table};
 pub use field::{Field, Subject};
 pub use order::{Order, OrderKey};
-pub use pushdown::{intersection, of_connection, pushdown, union};
+pub use pushdown::{InHeaders, intersection, of_connection, pushdown, union};
 
 use check::Node;
 use error::Wrong;

@@ -8,6 +8,6 @@ mod packets;
 mod stats;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
-pub use packets::{PacketBatch, PacketBoard, PacketCursor, PacketSelection};
+pub use packets::{KeptPackets, PacketBatch, PacketBoard, PacketCursor, PacketSelection};
 pub use selection::{Look, Reader, Selection, Step, Top};
 pub use stats::{Group, GroupBy, RttDistribution, Stats};

@@ -69,7 +69,11 @@ async fn foreign_hosts_and_origins_are_refused_on_every_path_of_every_entrance()
     });
     let gets = ["/", "/assets/index.js", "/connections/1", "/favicon.svg"]
         .into_iter()
-        .chain(["/tcpviewer.v1.TcpViewerService/GetStatus"])
+        .chain([
+            "/tcpviewer.v1.TcpViewerService/GetStatus",
+            "/api/traffic",
+            "/api/other",
+        ])
         .map(|path| ("GET", path.to_owned(), "text/html"));
     for (verb, path, content) in posts.chain(gets) {
         for entrance in ["tcp", "tls", "unix"] {
@@ -197,6 +201,72 @@ async fn the_dashboard_itself_needs_no_token_and_grpc_web_gets_refusals_in_its_o
         assert!(
             status.iter().any(|status| answer.contains(status)),
             "{head}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn json_for_scripts_needs_the_role_that_packets_need() {
+    let site = Site::new();
+    let mut daemon = site.start().await;
+    daemon.change([1]);
+    let unauthenticated = format!("{{\"error\":\"{UNAUTHENTICATED}\"}}");
+    for (path, token, further, code, words) in [
+        ("/api/traffic", None, "", 401, unauthenticated.as_str()),
+        ("/api/traffic", Some("wrong"), "", 401, &unauthenticated),
+        (
+            "/api/traffic",
+            Some(CONNECTIONS),
+            "",
+            403,
+            "{\"error\":\"this needs the role packets; yours is connections\"}",
+        ),
+        ("/api/traffic", Some(PACKETS), "", 200, "\"connection_id\":1,"),
+        (
+            "/api/traffic",
+            Some(CONTROL),
+            "\r\nSec-Fetch-Site: none",
+            200,
+            "\"connection_id\":1,",
+        ),
+        (
+            "/api/traffic",
+            Some(CONTROL),
+            "\r\nSec-Fetch-Site: cross-site",
+            403,
+            "of another origin",
+        ),
+        (
+            "/api/traffic",
+            Some(CONTROL),
+            "\r\nSec-Fetch-Site: same-site",
+            403,
+            "of another origin",
+        ),
+        ("/api/other", None, "", 401, &unauthenticated),
+        (
+            "/api/other",
+            Some(PACKETS),
+            "",
+            403,
+            "this needs the role control",
+        ),
+        ("/api/other", Some(CONTROL), "", 404, "{\"error\":\"not found\"}"),
+    ] {
+        let token = token
+            .map(|token| format!("\r\nAuthorization: Bearer {token}"))
+            .unwrap_or_default();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost{token}{further}");
+        let answer = exchange(site.shake_hands(&daemon, None).await.unwrap(), &head, b"").await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {code}")),
+            "{head}: {answer}"
+        );
+        assert!(answer.contains(words), "{head}: {answer}");
+        assert_eq!(
+            answer.contains("www-authenticate: Bearer"),
+            code == 401,
+            "{answer}"
         );
     }
 }

@@ -1,15 +1,16 @@
 //! Which part of the API answers a request. In: any request on the port. Out: the gRPC services by content type
-//! (native or gRPC-Web), else the dashboard; a refusal for requests that the guard or the access file does not let
-//! pass.
+//! (native or gRPC-Web), JSON for scripts below `/api/`, else the dashboard; a refusal for requests that the guard or
+//! the gate does not let pass.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Extension, Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use http::{StatusCode, header::CONTENT_TYPE};
 use tokio::{sync::watch, time::timeout};
@@ -20,44 +21,21 @@ use tower_http::compression::{
     CompressionLayer,
     predicate::{NotForContentType, Predicate as _, SizeAbove},
 };
-use tracing::debug;
 
 use super::{
     ApiContext, ApiError,
-    access::{self, Access},
+    gate::{Gate, MAX_REQUEST_BYTES, drain, permit, permit_plain, problem},
     guard, page,
-    refusals::Refusals,
-    revocable::{Grounds, while_allowed},
     server::Caller,
     service,
+    traffic::{self, Traffic},
 };
 use crate::proto::{DESCRIPTORS, tcp_viewer_service_server::TcpViewerServiceServer};
 
 /// Time for the head of an answer, which covers the body of every request but not the streams that follow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time for the body of a request that is refused.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-/// No request of the contract comes near.
-const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Smaller files are sent as they are.
 const COMPRESSED_FROM_BYTES: u64 = 1_024;
-
-/// What decides about data.
-#[derive(Clone)]
-pub(super) struct Gate {
-    access: watch::Receiver<Arc<Access>>,
-    refusals: Arc<Refusals>,
-}
-
-impl Gate {
-    /// A gate that goes by the newest of these rules.
-    pub(super) fn new(access: watch::Receiver<Arc<Access>>) -> Self {
-        Self {
-            access,
-            refusals: Arc::default(),
-        }
-    }
-}
 
 /// All routes; streams end when `stopped` becomes true.
 pub(super) async fn routes(
@@ -67,8 +45,10 @@ pub(super) async fn routes(
 ) -> Result<Router, ApiError> {
     // The only part without data, and so without the gate.
     let page = Router::new().fallback(page::answer).layer(compression());
+    let service = service::Service::new(context, stopped);
     let dispatch = Dispatch {
-        grpc: grpc(context, gate, stopped).await?,
+        json: json(service.traffic(), gate.clone()),
+        grpc: grpc(service, gate).await?,
         page,
     };
     let routes = Router::new().fallback(answer).with_state(dispatch);
@@ -76,8 +56,7 @@ pub(super) async fn routes(
 }
 
 /// The gRPC services, natively and as gRPC-Web; what they do not know is UNIMPLEMENTED in either form.
-async fn grpc(context: ApiContext, gate: Gate, stopped: watch::Receiver<bool>) -> Result<Router, ApiError> {
-    let service = service::Service::new(context, stopped);
+async fn grpc(service: service::Service, gate: Gate) -> Result<Router, ApiError> {
     let service = TcpViewerServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter
@@ -99,16 +78,29 @@ async fn grpc(context: ApiContext, gate: Gate, stopped: watch::Receiver<bool>) -
         .layer(GrpcWebLayer::new()))
 }
 
+/// What scripts get without gRPC.
+fn json(traffic: Traffic, gate: Gate) -> Router {
+    Router::new()
+        .route(traffic::PATH, get(traffic::answer))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not found"))
+        .with_state(traffic)
+        .layer(from_fn_with_state(gate, permit_plain))
+        .layer(compression())
+}
+
 #[derive(Clone)]
 struct Dispatch {
     grpc: Router,
+    json: Router,
     page: Router,
 }
 
-/// Only pages go through compression: it would hold back the messages of a gRPC-Web stream.
+/// gRPC does not go through compression, which would hold back the messages of a gRPC-Web stream.
 async fn answer(State(dispatch): State<Dispatch>, request: Request) -> Response {
     let router = if is_grpc(&request) {
         dispatch.grpc
+    } else if request.uri().path().starts_with("/api/") {
+        dispatch.json
     } else {
         dispatch.page
     };
@@ -137,60 +129,11 @@ async fn admit(Extension(caller): Extension<Caller>, request: Request, next: Nex
     }
 }
 
-/// Reads the body of a request that is refused. Some clients do not look at an answer that comes before they have
-/// said everything.
-async fn drain(request: Request) {
-    // One that is larger or slower than any good request is cut off.
-    timeout(DRAIN_TIMEOUT, to_bytes(request.into_body(), MAX_REQUEST_BYTES))
-        .await
-        .ok();
-}
-
 fn refused(native: bool, refusal: &guard::Refusal) -> Response {
     if native {
         Status::permission_denied(refusal.to_string()).into_http::<Body>()
     } else {
         (StatusCode::FORBIDDEN, format!("{refusal}\n")).into_response()
-    }
-}
-
-/// Lets calls pass that the access file covers, and their answers for as long as it does.
-async fn permit(
-    State(gate): State<Gate>,
-    Extension(caller): Extension<Caller>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let peer = caller.peer;
-    let (headers, path) = (request.headers(), request.uri().path());
-    let decided = gate.access.borrow().decide(&peer, headers, path);
-    let identity = match decided {
-        Ok(identity) => identity,
-        Err(refusal) => {
-            gate.refusals.count(&peer, refusal);
-            drain(request).await;
-            return status(refusal).into_http();
-        }
-    };
-    // Who needed no name cannot lose what comes with it.
-    let Some(name) = identity.name else {
-        return next.run(request).await;
-    };
-    debug!("{name} at {peer} calls {path}");
-    let grounds = Grounds {
-        headers: access::shown(headers),
-        path: path.to_owned(),
-        peer,
-    };
-    let response = next.run(request).await;
-    response.map(|body| while_allowed(body, grounds, gate.access, status))
-}
-
-fn status(refusal: access::Refusal) -> Status {
-    let message = refusal.to_string();
-    match refusal {
-        access::Refusal::Unauthenticated => Status::unauthenticated(message),
-        access::Refusal::OtherUser | access::Refusal::Role { .. } => Status::permission_denied(message),
     }
 }
 

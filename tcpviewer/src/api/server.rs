@@ -36,10 +36,11 @@ use super::{
     ApiContext, ApiError,
     access::Peer,
     entrances::{Entrance, Entrances},
+    gate::Gate,
     guard::Hosts,
     listen::Accepted,
     reload::{FromFiles, Reloaded},
-    routes::{self, Gate},
+    routes,
     tls::certified_names,
     version::{self, Version},
 };

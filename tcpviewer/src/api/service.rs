@@ -6,7 +6,10 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::{ApiContext, capture, connections, packets, stats, status::StatusReporter, streams::Streams};
+use super::{
+    ApiContext, capture, connections, packets, stats, status::StatusReporter, streams::Streams,
+    traffic::Traffic,
+};
 use crate::{
     model::Identity,
     proto::{
@@ -45,6 +48,15 @@ impl Service {
             status,
             streams: Streams::new(stopped),
         }
+    }
+
+    /// The same for those who ask without gRPC.
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic::new(
+            Arc::clone(&self.board),
+            Arc::clone(&self.packets),
+            self.streams.clone(),
+        )
     }
 }
 

@@ -9,11 +9,11 @@ use tcpviewer_common::packet_filter::{CLAUSES, Clause, Ends, Network, PacketFilt
 use super::{
     Filter,
     check::{Item, Node, Test},
-    field::{Field, Read},
+    field::{Field, Read, Subject},
     syntax::Comparison,
     value::Value,
 };
-use crate::model::Packet;
+use crate::model::{Connection, Packet};
 
 /// Control bits by the names of their fields.
 pub(super) const FLAGS: [(&str, u8); 8] = [
@@ -27,8 +27,27 @@ pub(super) const FLAGS: [(&str, u8); 8] = [
     ("cwr", 0x80),
 ];
 
+/// What a filter can be asked of that shows in the headers of packets.
+pub trait InHeaders: Subject {
+    /// The field with the number of the connection.
+    const CONNECTION: &'static str;
+    /// Whether `source.` and `destination.` are the sender and the receiver of each packet; else they may be either.
+    const ENDS_OF_PACKETS: bool;
+}
+
+impl InHeaders for Packet {
+    const CONNECTION: &'static str = "connection";
+    const ENDS_OF_PACKETS: bool = true;
+}
+
+/// The packets of the connections that pass.
+impl InHeaders for Connection {
+    const CONNECTION: &'static str = "id";
+    const ENDS_OF_PACKETS: bool = false;
+}
+
 /// What the kernel checks of a filter.
-pub fn pushdown(filter: &Filter<Packet>) -> PacketFilter {
+pub fn pushdown<T: InHeaders>(filter: &Filter<T>) -> PacketFilter {
     of_clauses(&clauses(&filter.root))
 }
 
@@ -76,7 +95,7 @@ fn of_clauses(clauses: &[Clause]) -> PacketFilter {
 }
 
 /// Clauses of which each packet that passes meets one.
-fn clauses(node: &Node<Packet>) -> Vec<Clause> {
+fn clauses<T: InHeaders>(node: &Node<T>) -> Vec<Clause> {
     match node {
         Node::And(parts) => parts
             .iter()
@@ -133,7 +152,7 @@ fn joined(one: &Clause, other: &Clause) -> Clause {
     }
 }
 
-fn flag(field: &Field<Packet>, set: bool) -> Clause {
+fn flag<T>(field: &Field<T>, set: bool) -> Clause {
     let bit = FLAGS.iter().find(|(name, _bit)| *name == field.name);
     bit.map_or(Clause::ANY, |&(_name, bit)| Clause {
         flags_mask: bit,
@@ -143,7 +162,7 @@ fn flag(field: &Field<Packet>, set: bool) -> Clause {
 }
 
 /// A clause for each value that passes; what is not a set of values in the headers is left to the daemon.
-fn tested(field: &Field<Packet>, test: &Test) -> Vec<Clause> {
+fn tested<T: InHeaders>(field: &Field<T>, test: &Test) -> Vec<Clause> {
     let clauses = match test {
         Test::Compare(comparison, value) => compared(field, *comparison, value).map(|clause| vec![clause]),
         Test::In(items) => items.iter().map(|item| contained(field, item)).collect(),
@@ -152,14 +171,18 @@ fn tested(field: &Field<Packet>, test: &Test) -> Vec<Clause> {
     clauses.unwrap_or_else(|| vec![Clause::ANY])
 }
 
-fn compared(field: &Field<Packet>, comparison: Comparison, value: &Value<Box<str>>) -> Option<Clause> {
+fn compared<T: InHeaders>(
+    field: &Field<T>,
+    comparison: Comparison,
+    value: &Value<Box<str>>,
+) -> Option<Clause> {
     match (&field.read, value) {
         (Read::Addresses(_), &Value::Address(address)) if comparison == Comparison::Equal => {
-            at_ends(field, network(IpNet::from(address)))
+            Some(at_ends(field, network(IpNet::from(address))))
         }
-        (Read::Ports(_), &Value::Number(number)) => at_ends(field, ports(comparison, number)?),
+        (Read::Ports(_), &Value::Number(number)) => Some(at_ends(field, ports(comparison, number)?)),
         (Read::Number(..), &Value::Number(id))
-            if field.name == "connection" && comparison == Comparison::Equal =>
+            if field.name == T::CONNECTION && comparison == Comparison::Equal =>
         {
             Some(Clause {
                 connection_id: id,
@@ -170,14 +193,14 @@ fn compared(field: &Field<Packet>, comparison: Comparison, value: &Value<Box<str
     }
 }
 
-fn contained(field: &Field<Packet>, item: &Item) -> Option<Clause> {
+fn contained<T: InHeaders>(field: &Field<T>, item: &Item) -> Option<Clause> {
     match item {
         Item::One(value) => compared(field, Comparison::Equal, value),
         Item::Range(Value::Number(first), Value::Number(last)) if matches!(field.read, Read::Ports(_)) => {
             let (first, last) = (port(*first), port(*last));
-            at_ends(field, Ports { first, last })
+            Some(at_ends(field, Ports { first, last }))
         }
-        Item::Network(net) if matches!(field.read, Read::Addresses(_)) => at_ends(field, network(*net)),
+        Item::Network(net) if matches!(field.read, Read::Addresses(_)) => Some(at_ends(field, network(*net))),
         Item::Range(..) | Item::Network(_) => None,
     }
 }
@@ -199,16 +222,15 @@ impl Condition for Ports {
     }
 }
 
-fn at_ends<T: Condition>(field: &Field<Packet>, condition: T) -> Option<Clause> {
+fn at_ends<T: InHeaders, C: Condition>(field: &Field<T>, condition: C) -> Clause {
     let mut clause = Clause::ANY;
-    let ends = T::of(&mut clause);
+    let ends = C::of(&mut clause);
     match field.name.split_once('.') {
-        None => ends.either = condition,
-        Some(("source", _)) => ends.source = condition,
-        Some(("destination", _)) => ends.destination = condition,
-        Some(_) => return None,
+        Some(("source", _)) if T::ENDS_OF_PACKETS => ends.source = condition,
+        Some(("destination", _)) if T::ENDS_OF_PACKETS => ends.destination = condition,
+        Some(_) | None => ends.either = condition,
     }
-    Some(clause)
+    clause
 }
 
 fn network(net: IpNet) -> Network {

@@ -132,8 +132,7 @@ impl PacketBoard {
         let newest = self.newest.subscribe();
         let mut ring = self.lock();
         let next = ring.place_of_last(last, &selection);
-        ring.last_reader += 1;
-        let reader = ring.last_reader;
+        let reader = self.wish_for(&mut ring, selection.wish());
         if let Some(id) = connection_id {
             ring.filtered.entry(id).or_default().push(Filtered {
                 reader,
@@ -142,8 +141,6 @@ impl PacketBoard {
             });
         }
         let lost_at_start = ring.lost_in_kernel;
-        ring.wishes.insert(reader, selection.wish());
-        self.wish.send_replace(ring.wish());
         drop(ring);
         PacketCursor {
             board: Arc::clone(self),
@@ -154,6 +151,35 @@ impl PacketBoard {
             lost_at_start,
             lost: 0,
         }
+    }
+
+    /// The newest packets at hand, at most `limit`, oldest first.
+    pub fn newest(&self, limit: usize) -> Vec<Arc<Packet>> {
+        let ring = self.lock();
+        let from = ring.packets.len().saturating_sub(limit);
+        ring.packets.range(from..).cloned().collect()
+    }
+
+    /// Watches packets without reading them, so that they are at hand for whoever asks next.
+    pub fn keep(self: &Arc<Self>, wish: PacketWish) -> KeptPackets {
+        KeptPackets {
+            reader: self.wish_for(&mut self.lock(), wish),
+            board: Arc::clone(self),
+        }
+    }
+
+    /// Notes the wish of a new reader, whose number it returns.
+    fn wish_for(&self, ring: &mut Ring, wish: PacketWish) -> u64 {
+        ring.last_reader += 1;
+        ring.wishes.insert(ring.last_reader, wish);
+        self.wish.send_replace(ring.wish());
+        ring.last_reader
+    }
+
+    /// Forgets the wish of a reader.
+    fn forget_wish(&self, ring: &mut Ring, reader: u64) {
+        ring.wishes.remove(&reader);
+        self.wish.send_replace(ring.wish());
     }
 
     /// Asks for the packets that readers want, from the first reader until a while after the last one left, until
@@ -323,8 +349,20 @@ impl Drop for PacketCursor {
                 ring.filtered.remove(&id);
             }
         }
-        ring.wishes.remove(&self.reader);
-        self.board.wish.send_replace(ring.wish());
+        self.board.forget_wish(&mut ring, self.reader);
+    }
+}
+
+/// A wish without a reader. As long as it lives, packets are watched.
+#[derive(Debug)]
+pub struct KeptPackets {
+    board: Arc<PacketBoard>,
+    reader: u64,
+}
+
+impl Drop for KeptPackets {
+    fn drop(&mut self) {
+        self.board.forget_wish(&mut self.board.lock(), self.reader);
     }
 }
 

@@ -2,6 +2,7 @@
 //! needs the strongest role, so that one which is added and forgotten here is closed and not open.
 
 use super::Role;
+use crate::api::traffic;
 
 /// What a request needs to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ const METHODS: [(&str, Role); 7] = [
     ("GetStatus", Role::Connections),
 ];
 
+/// What scripts get without gRPC. Packets are a part of the traffic, and an answer that depends on the role would be two.
+const PLAIN: [(&str, Role); 1] = [(traffic::PATH, Role::Packets)];
+
 /// Services that come with gRPC.
 const SERVICES: [(&str, Need); 3] = [
     // Whoever asks whether the daemon runs, a load balancer for instance, learns that and nothing else.
@@ -39,7 +43,7 @@ const SERVICES: [(&str, Need); 3] = [
     ),
 ];
 
-/// What a gRPC call to `path` needs.
+/// What a call to `path` needs.
 pub(in crate::api) fn needed(path: &str) -> Need {
     listed(path).unwrap_or(Need::Role(Role::Control))
 }
@@ -47,6 +51,9 @@ pub(in crate::api) fn needed(path: &str) -> Need {
 fn listed(path: &str) -> Option<Need> {
     if let Some(called) = path.strip_prefix(SERVICE) {
         let (_name, role) = METHODS.iter().find(|(name, _role)| *name == called)?;
+        return Some(Need::Role(*role));
+    }
+    if let Some((_path, role)) = PLAIN.iter().find(|(plain, _role)| *plain == path) {
         return Some(Need::Role(*role));
     }
     let (_service, need) = SERVICES
@@ -116,6 +123,9 @@ mod tests {
                 "/tcpviewer.v2.TcpViewerService/GetStatus",
                 Need::Role(Role::Control),
             ),
+            ("/api/traffic", Need::Role(Role::Packets)),
+            ("/api/traffic/", Need::Role(Role::Control)),
+            ("/api/other", Need::Role(Role::Control)),
             ("/grpc.health.v1.Health/Watch", Need::Nothing),
             ("/grpc.health.v1.HealthX/Watch", Need::Role(Role::Control)),
             ("/", Need::Role(Role::Control)),

@@ -8,8 +8,8 @@ use tcpviewer_common::{
     segment::{Address, Ecn, Flags, Segment, SynOptions},
 };
 
-use super::{super::*, now, packet};
-use crate::model::Packet;
+use super::{super::*, connection, now, packet};
+use crate::model::{Connection, Packet};
 
 /// The packet as the kernel sees it.
 fn segment(packet: &Packet) -> Segment {
@@ -39,7 +39,7 @@ fn segment(packet: &Packet) -> Segment {
 }
 
 fn kernel_filter(text: &str) -> PacketFilter {
-    pushdown(&Filter::parse(text).unwrap())
+    pushdown(&Filter::<Packet>::parse(text).unwrap())
 }
 
 #[test]
@@ -93,7 +93,40 @@ fn several_watchers_get_what_each_of_them_wants() {
     assert!(narrowed.admits(&segment(&packet()), 8));
 }
 
-fn condition() -> impl Strategy<Value = String> {
+#[test]
+fn of_connections_the_kernel_checks_what_holds_for_packets_both_ways() {
+    for (text, expected) in [
+        ("port 443", true),
+        ("port 80", false),
+        // What is the source of the connection receives as well.
+        ("src port 443", true),
+        ("local.host in 10.0.0.0/8 and remote.port == 443", true),
+        ("remote.host == 10.0.0.2", false),
+        ("id == 7", true),
+        ("id == 8", false),
+        ("rtt > 5ms and port 80", false),
+        ("rtt > 5ms", true),
+        ("closed or port 80", true),
+    ] {
+        let filter = pushdown(&Filter::<Connection>::parse(text).unwrap());
+        assert_eq!(filter.admits(&segment(&packet()), 7), expected, "{text}");
+    }
+}
+
+const OF_BOTH: &[&str] = &["ip", "ip6", "tcp"];
+const OF_PACKETS: &[&str] = &[
+    "syn",
+    "ack",
+    "fin",
+    "ip",
+    "ip6",
+    "tcp",
+    "retransmission",
+    "window > 2",
+];
+
+/// Conditions of packets; these words hold or not by themselves.
+fn condition(words: &'static [&'static str]) -> impl Strategy<Value = String> {
     let end = || prop::sample::select(vec!["", "source.", "destination."]);
     prop_oneof![
         (
@@ -110,23 +143,13 @@ fn condition() -> impl Strategy<Value = String> {
                 Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(10, 0, 0, host)) >> (32 - bits) << (32 - bits));
             format!("{end}host in {{{network}/{bits}, ::1}}")
         }),
-        prop::sample::select(vec![
-            "syn",
-            "ack",
-            "fin",
-            "ip",
-            "ip6",
-            "tcp",
-            "retransmission",
-            "window > 2"
-        ])
-        .prop_map(str::to_owned),
+        prop::sample::select(words).prop_map(str::to_owned),
         (0_u64..3).prop_map(|id| format!("connection == {id}")),
     ]
 }
 
-fn texts() -> impl Strategy<Value = String> {
-    condition().prop_recursive(4, 16, 3, |inner| {
+fn texts(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    condition(words).prop_recursive(4, 16, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" and "))),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" or "))),
@@ -140,8 +163,8 @@ proptest! {
 
     #[test]
     fn the_kernel_lets_pass_all_that_a_watcher_wants(
-        text in texts(),
-        other in texts(),
+        text in texts(OF_PACKETS),
+        other in texts(OF_PACKETS),
         ports in (0_u16..6, 0_u16..6),
         hosts in (0_u8..4, 0_u8..4),
         flags in any::<u8>(),
@@ -162,6 +185,32 @@ proptest! {
             prop_assert!(with_other.admits(&seen, connection_id), "{text} beside {other}");
             let narrowed = intersection(&kernel, &of_connection(connection_id));
             prop_assert!(narrowed.admits(&seen, connection_id), "{text} of a connection");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_kernel_lets_pass_all_packets_of_the_connections_that_are_wanted(
+        text in texts(OF_BOTH),
+        ports in (0_u16..6, 0_u16..6),
+        hosts in (0_u8..4, 0_u8..4),
+        flags in any::<u8>(),
+        id in 1_u64..3,
+    ) {
+        let text = text.replace("connection ==", "id ==");
+        let end = |host, port| SocketAddr::from((Ipv4Addr::new(10, 0, 0, host), port));
+        let (one, other) = (end(hosts.0, ports.0), end(hosts.1, ports.1));
+        let connection = Connection { id, source: one, destination: other, ..connection() };
+        let filter = Filter::<Connection>::parse(&text).unwrap();
+        if filter.matches(&connection, now()) {
+            let kernel = pushdown(&filter);
+            for (source, destination) in [(one, other), (other, one)] {
+                let seen = segment(&Packet { source, destination, flags, ..packet() });
+                prop_assert!(kernel.admits(&seen, id), "{text}: {kernel:?}");
+            }
         }
     }
 }
