@@ -217,7 +217,7 @@ fn half(half: &model::Half) -> proto::Half {
         in_flight_bytes: half.in_flight_bytes,
         usable_window_bytes: half.usable_window_bytes,
         response: half.response.map(response),
-        socket: half.socket.map(socket),
+        socket: half.socket.as_ref().map(socket),
     }
 }
 
@@ -230,8 +230,13 @@ fn response(response: model::Response) -> proto::Response {
     }
 }
 
-fn socket(socket: model::Socket) -> proto::Socket {
+fn socket(socket: &model::Socket) -> proto::Socket {
     proto::Socket {
+        source: match socket.source {
+            model::SocketSource::Egress => proto::SocketSource::Egress,
+            model::SocketSource::SockDiag => proto::SocketSource::SockDiag,
+        }
+        .into(),
         sampled_at: Some(socket.sampled_at.into()),
         srtt_us: socket.srtt_us,
         min_rtt_us: socket.min_rtt_us,
