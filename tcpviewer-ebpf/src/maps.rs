@@ -10,9 +10,7 @@ use tcpviewer_common::{
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
-    owner::{
-        FoundSocket, OWNER_RING_BYTES, OwnerEvent, SOCKETS, SocketEnds, SocketOwner, TOLD_PROCESSES,
-    },
+    owner::{FoundSocket, OWNER_RING_BYTES, OwnerEvent, SOCKETS, SocketEnds, SocketOwner, TOLD_PROCESSES},
     packet_filter::PacketFilter,
     segment::Segment,
 };

@@ -219,7 +219,8 @@ unsafe fn write_arguments(event: *mut OwnerEvent) {
     }
     // SAFETY: helpers that fail where there is nothing to read. `length` is no more than there is room for.
     unsafe {
-        let Some(memory) = read::<u64>(bpf_get_current_task(), layout.mm).filter(|memory| *memory != 0) else {
+        let Some(memory) = read::<u64>(bpf_get_current_task(), layout.mm).filter(|memory| *memory != 0)
+        else {
             return;
         };
         let (Some(start), Some(end)) = (

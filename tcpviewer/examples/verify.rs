@@ -34,7 +34,8 @@ fn main() -> Result<()> {
     let layout = layout::of_kernel().map_err(anyhow::Error::msg)?;
     let loaded = EbpfLoader::new()
         .override_global("TASK_LAYOUT", &layout, true)
-        .load(OBJECT).context("create the maps")?;
+        .load(OBJECT)
+        .context("create the maps")?;
     let mut object = Object::parse(OBJECT).context("read the object")?;
     let maps = std::mem::take(&mut object.maps);
     let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();

@@ -27,7 +27,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("socket_event", NO_CONTAINERS),
 ];
 const NO_CONNECTING: &str = "processes that connect and end at once are not named";
-const NO_LISTENING: &str = "servers that started before their first connection was looked for are found later";
+const NO_LISTENING: &str =
+    "servers that started before their first connection was looked for are found later";
 const NO_ACCEPTING: &str = "which process of a server accepted is found later, or not";
 const NO_CONTAINERS: &str = "connections of other network namespaces are named later, or not";
 
