@@ -425,11 +425,7 @@ pub(crate) async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Ev
             .expect("the stream goes on")
             .event
             .expect("an event");
-        let sign_of_life = matches!(
-            &event,
-            Event::Changes(changes) if changes.connections.is_empty() && changes.removed.is_empty()
-        );
-        if !sign_of_life {
+        if !matches!(event, Event::Heartbeat(_)) {
             return event;
         }
     }

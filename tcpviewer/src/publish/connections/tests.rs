@@ -83,6 +83,7 @@ impl Reader {
             Event::SnapshotEnd {
                 revision,
                 connections,
+                ..
             } => {
                 assert!(connections.is_none_or(|count| count == self.held.len() as u64));
                 self.resume = Some(ResumePoint { instance, revision });
@@ -157,6 +158,7 @@ fn a_snapshot_comes_in_parts_and_a_change_meanwhile_comes_last() {
     let Some(Event::SnapshotEnd {
         revision: 5,
         connections: Some(3),
+        total: 4,
     }) = cursor.next(2)
     else {
         panic!("the end")
@@ -166,6 +168,7 @@ fn a_snapshot_comes_in_parts_and_a_change_meanwhile_comes_last() {
         connections,
         removed,
         more: false,
+        ..
     }) = cursor.next(100)
     else {
         panic!("the changes");
@@ -187,7 +190,8 @@ fn an_empty_table_is_a_snapshot_too() {
         cursor.next(2),
         Some(Event::SnapshotEnd {
             revision: 0,
-            connections: Some(0)
+            connections: Some(0),
+            total: 0
         })
     ));
     assert!(cursor.next(2).is_none());
@@ -207,7 +211,8 @@ fn a_reader_resumes_where_it_was_or_learns_why_it_cannot() {
         first_event(1, 3),
         Ok(Some(Event::SnapshotEnd {
             revision: 3,
-            connections: None
+            connections: None,
+            ..
         }))
     ));
     assert!(matches!(
@@ -235,7 +240,8 @@ fn a_reader_resumes_where_it_was_or_learns_why_it_cannot() {
         first_event(1, 6),
         Ok(Some(Event::SnapshotEnd {
             revision: 6,
-            connections: None
+            connections: None,
+            ..
         }))
     ));
 }
