@@ -283,7 +283,7 @@ mod tests {
         let owner = owner(child.id());
         child.kill().unwrap();
         child.wait().unwrap();
-        let process = reader().complete(&owner, Line::of(b"sleep\060\0", 9));
+        let process = reader().complete(&owner, Line::of(b"sleep\x0060\0", 9));
         assert_eq!(process.command_line.as_deref(), Some("sleep 60"));
         assert_eq!(process.network_namespace, None);
     }
