@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/status.proto.
  */
 export const file_tcpviewer_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJItMDCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEEhYKDnByb2Nlc3NfZXZlbnRzGBAgASgEEhsKE3Byb2Nlc3NfZXZlbnRzX2xvc3QYESABKAQisgEKDVJlc291cmNlVXNhZ2USFgoOcmVzaWRlbnRfYnl0ZXMYASABKAQSHQoQa2VybmVsX21hcF9ieXRlcxgCIAEoBEgAiAEBEisKCGNwdV90aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC2NwdV9wZXJjZW50GAQgASgBSAGIAQFCEwoRX2tlcm5lbF9tYXBfYnl0ZXNCDgoMX2NwdV9wZXJjZW50Ij4KC0RlZ3JhZGF0aW9uEg8KB2ZlYXR1cmUYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBmVmZmVjdBgDIAEoCSKWAQoQQ29ubmVjdGlvbkNvdW50cxIPCgd0cmFja2VkGAEgASgEEhAKCGNhcGFjaXR5GAIgASgEEg4KBmxpc3RlZBgDIAEoBBIMCgRvcGVuGAQgASgEEhQKDG9wZW5lZF90b3RhbBgFIAEoBBIUCgxjbG9zZWRfdG90YWwYBiABKAQSFQoNZHJvcHBlZF90b3RhbBgHIAEoBCJnCgxUcmFmZmljUmF0ZXMSGgoScGFja2V0c19wZXJfc2Vjb25kGAEgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgCIAEoBBIZChFvcGVuZWRfcGVyX3NlY29uZBgDIAEoASo7CgRIb29rEhQKEEhPT0tfVU5TUEVDSUZJRUQQABIMCghIT09LX1RDWBABEg8KC0hPT0tfQ0xTQUNUEAJiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJItMDCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEEhYKDnByb2Nlc3NfZXZlbnRzGBAgASgEEhsKE3Byb2Nlc3NfZXZlbnRzX2xvc3QYESABKAQisgEKDVJlc291cmNlVXNhZ2USFgoOcmVzaWRlbnRfYnl0ZXMYASABKAQSHQoQa2VybmVsX21hcF9ieXRlcxgCIAEoBEgAiAEBEisKCGNwdV90aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC2NwdV9wZXJjZW50GAQgASgBSAGIAQFCEwoRX2tlcm5lbF9tYXBfYnl0ZXNCDgoMX2NwdV9wZXJjZW50Ij4KC0RlZ3JhZGF0aW9uEg8KB2ZlYXR1cmUYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBmVmZmVjdBgDIAEoCSLBAQoQQ29ubmVjdGlvbkNvdW50cxIPCgd0cmFja2VkGAEgASgEEhAKCGNhcGFjaXR5GAIgASgEEg4KBmxpc3RlZBgDIAEoBBIMCgRvcGVuGAQgASgEEhQKDG9wZW5lZF90b3RhbBgFIAEoBBIUCgxjbG9zZWRfdG90YWwYBiABKAQSFQoNZHJvcHBlZF90b3RhbBgHIAEoBBITCgtyZXNldF90b3RhbBgIIAEoBBIUCgxmYWlsZWRfdG90YWwYCSABKAQiUAoNVHJhZmZpY1RvdGFscxIPCgdwYWNrZXRzGAEgASgEEhUKDXBheWxvYWRfYnl0ZXMYAiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAMgASgEImcKDFRyYWZmaWNSYXRlcxIaChJwYWNrZXRzX3Blcl9zZWNvbmQYASABKAQSIAoYcGF5bG9hZF9ieXRlc19wZXJfc2Vjb25kGAIgASgEEhkKEW9wZW5lZF9wZXJfc2Vjb25kGAMgASgBKjsKBEhvb2sSFAoQSE9PS19VTlNQRUNJRklFRBAAEgwKCEhPT0tfVENYEAESDwoLSE9PS19DTFNBQ1QQAmIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * An interface that the configuration selects.
@@ -328,6 +328,21 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
    * @generated from field: uint64 dropped_total = 7;
    */
   droppedTotal: bigint;
+
+  /**
+   * Connections that were open and ended by a RST (CLOSE_REASON_RESET_BY_SOURCE, _BY_DESTINATION) since the
+   * start.
+   *
+   * @generated from field: uint64 reset_total = 8;
+   */
+  resetTotal: bigint;
+
+  /**
+   * Connections that never opened (CLOSE_REASON_REFUSED, _HANDSHAKE_TIMEOUT) since the start.
+   *
+   * @generated from field: uint64 failed_total = 9;
+   */
+  failedTotal: bigint;
 };
 
 /**
@@ -336,6 +351,42 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
  */
 export const ConnectionCountsSchema: GenMessage<ConnectionCounts> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_status, 4);
+
+/**
+ * Traffic of all connections together since the start of the daemon, ended ones included: two of these tell
+ * the exact mean rate between them.
+ *
+ * @generated from message tcpviewer.v1.TrafficTotals
+ */
+export type TrafficTotals = Message<"tcpviewer.v1.TrafficTotals"> & {
+  /**
+   * Packets on the wire.
+   *
+   * @generated from field: uint64 packets = 1;
+   */
+  packets: bigint;
+
+  /**
+   * TCP payload bytes on the wire, retransmitted ones included.
+   *
+   * @generated from field: uint64 payload_bytes = 2;
+   */
+  payloadBytes: bigint;
+
+  /**
+   * Packets sent again, of all classes.
+   *
+   * @generated from field: uint64 retransmissions = 3;
+   */
+  retransmissions: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.TrafficTotals.
+ * Use `create(TrafficTotalsSchema)` to create a new message.
+ */
+export const TrafficTotalsSchema: GenMessage<TrafficTotals> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_status, 5);
 
 /**
  * Traffic of all connections together over the last update interval.
@@ -370,7 +421,7 @@ export type TrafficRates = Message<"tcpviewer.v1.TrafficRates"> & {
  * Use `create(TrafficRatesSchema)` to create a new message.
  */
 export const TrafficRatesSchema: GenMessage<TrafficRates> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_status, 5);
+  messageDesc(file_tcpviewer_v1_status, 6);
 
 /**
  * How programs are attached to an interface.
