@@ -4,8 +4,8 @@
 
 use crate::{
     analysis::{Class, analyse, close, dig, fill, repeated_packets},
-    connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, SocketSample, TimedSegment},
-    limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
+    connection::{ConnectionRecord, Half, Hole, Notable, Place, RttTicks, Side, SocketSample, TimedSegment},
+    limits::{HOME_SILENCE_NS, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
     segment::{Ecn, Flags, Segment, SynOptions},
     seq,
 };
@@ -118,12 +118,56 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     if closed {
         record.closed_ns = seen.now_ns;
     }
+    let retransmission = class == Class::Retransmission;
+    // One test for all of them: most segments are none.
+    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
+    if marks != 0 || established || retransmission || segment.window == 0 {
+        note(record, segment, seen, established, retransmission);
+    }
     Outcome {
         counted: true,
         opened,
         closed,
-        retransmission: class == Class::Retransmission,
+        retransmission,
     }
+}
+
+/// Remembers a segment, in the place of the oldest that is remembered.
+#[inline(always)]
+fn note(
+    record: &mut ConnectionRecord,
+    segment: &Segment,
+    seen: Sighting,
+    established: bool,
+    retransmission: bool,
+) {
+    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
+    let mut kind = 0;
+    if established || segment.flags.has(Flags::SYN) {
+        kind |= Notable::HANDSHAKE;
+    }
+    if retransmission {
+        kind |= Notable::RETRANSMISSION;
+    }
+    if marks == 0 && segment.window == 0 {
+        kind |= Notable::ZERO_WINDOW;
+    }
+    if matches!(seen.side, Side::High) {
+        kind |= Notable::FROM_HIGH;
+    }
+    let place = record.notable_count as usize % NOTABLE_SEGMENTS;
+    if let Some(place) = record.notable.get_mut(place) {
+        *place = Notable {
+            time_ns: seen.now_ns,
+            seq: segment.seq,
+            ack: segment.ack,
+            payload_bytes: segment.payload_bytes,
+            window: segment.window,
+            flags: segment.flags.0,
+            kind,
+        };
+    }
+    record.notable_count = record.notable_count.wrapping_add(1);
 }
 
 /// Takes what the kernel says of the socket that sends on this side.

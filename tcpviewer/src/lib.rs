@@ -19,6 +19,8 @@ pub mod table;
 
 pub mod publish;
 
+pub mod history;
+
 pub mod proto;
 
 pub mod api;
