@@ -175,19 +175,17 @@ pub struct Notable {
     pub window: u16,
     /// Control bits.
     pub flags: u8,
-    /// Bits of [`Notable::HANDSHAKE`] and the like.
+    /// Bits of [`Notable::ESTABLISHES`] and the like: what the header alone does not say.
     pub kind: u8,
 }
 
 impl Notable {
-    /// A SYN, its answer, or the acknowledgement that completes the handshake.
-    pub const HANDSHAKE: u8 = 1;
+    /// It completes the handshake.
+    pub const ESTABLISHES: u8 = 1;
     /// It carries what was sent before.
     pub const RETRANSMISSION: u8 = 1 << 1;
-    /// It offers no receive window.
-    pub const ZERO_WINDOW: u8 = 1 << 2;
     /// The higher endpoint of the key sent it.
-    pub const FROM_HIGH: u8 = 1 << 3;
+    pub const FROM_HIGH: u8 = 1 << 2;
 
     /// No segment.
     pub const NONE: Self = Self {

@@ -68,11 +68,13 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         return Outcome::default();
     }
     let now = RttTicks::from_ns(seen.now_ns);
+    let special = special(segment);
     let first_rtt = if record.answered_ns == 0 {
         0
     } else {
         RttTicks::from_ns(record.answered_ns.saturating_sub(record.syn_ns))
     };
+    begin_sequence(own, segment);
     let class = analyse(own, other, segment, now, first_rtt, seen.place.is_egress());
     advance(own, segment, now, class);
     let mut established = false;
@@ -119,9 +121,7 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         record.closed_ns = seen.now_ns;
     }
     let retransmission = class == Class::Retransmission;
-    // One test for all of them: most segments are none.
-    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
-    if marks != 0 || established || retransmission || segment.window == 0 {
+    if special + established as u32 + retransmission as u32 != 0 {
         note(record, segment, seen, established, retransmission);
     }
     Outcome {
@@ -130,6 +130,15 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         closed,
         retransmission,
     }
+}
+
+/// Above 0 where the header alone makes the segment worth remembering: a mark, or no window. Sums in place of branches,
+/// each of which would double what the kernel's verifier has to look at.
+#[inline(always)]
+fn special(segment: &Segment) -> u32 {
+    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
+    // A window of 0 is the only one with nothing below it.
+    marks as u32 + ((segment.window as u32).wrapping_sub(1) >> 31)
 }
 
 /// Remembers a segment, in the place of the oldest that is remembered.
@@ -141,20 +150,6 @@ fn note(
     established: bool,
     retransmission: bool,
 ) {
-    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
-    let mut kind = 0;
-    if established || segment.flags.has(Flags::SYN) {
-        kind |= Notable::HANDSHAKE;
-    }
-    if retransmission {
-        kind |= Notable::RETRANSMISSION;
-    }
-    if marks == 0 && segment.window == 0 {
-        kind |= Notable::ZERO_WINDOW;
-    }
-    if matches!(seen.side, Side::High) {
-        kind |= Notable::FROM_HIGH;
-    }
     let place = record.notable_count as usize % NOTABLE_SEGMENTS;
     if let Some(place) = record.notable.get_mut(place) {
         *place = Notable {
@@ -164,7 +159,9 @@ fn note(
             payload_bytes: segment.payload_bytes,
             window: segment.window,
             flags: segment.flags.0,
-            kind,
+            kind: established as u8 * Notable::ESTABLISHES
+                + retransmission as u8 * Notable::RETRANSMISSION
+                + seen.side as u8 * Notable::FROM_HIGH,
         };
     }
     record.notable_count = record.notable_count.wrapping_add(1);
@@ -231,6 +228,15 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
         own.place = seen.place.0;
     }
     is_news
+}
+
+/// The first SYN of a side begins its sequence numbers. What came before it, as the RST of a host in between that has
+/// none, says nothing of them. Without a branch: each one here doubles what the kernel's verifier has to follow.
+#[inline(always)]
+fn begin_sequence(own: &mut Half, segment: &Segment) {
+    let syn = (segment.flags.0 & Flags::SYN.0) as u32 / Flags::SYN.0 as u32;
+    let had_none = 1 - (own.flags & Half::SYN) / Half::SYN;
+    own.flags &= !(syn * had_none * Half::SEEN);
 }
 
 /// Adds the packet to the counters.

@@ -516,6 +516,16 @@ pub struct Totals {
     pub closed: u64,
     /// Ended connections that left the list before their time, because it was full.
     pub dropped: u64,
+    /// Connections that ended by a RST after they were open.
+    pub reset: u64,
+    /// Connections that never opened: refused, or not answered.
+    pub failed: u64,
+    /// Packets on the wire since the start.
+    pub packets: u64,
+    /// TCP payload bytes on the wire since the start.
+    pub payload_bytes: u64,
+    /// Packets sent again since the start.
+    pub retransmissions: u64,
     /// Packets on the wire per second.
     pub packets_per_second: u64,
     /// TCP payload bytes per second.

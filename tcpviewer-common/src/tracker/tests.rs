@@ -298,6 +298,25 @@ fn what_was_acknowledged_and_comes_again_is_spurious() {
 }
 
 #[test]
+fn what_was_acknowledged_is_spurious_however_soon_it_comes_again() {
+    let mut talk = Conversation::established();
+    talk.place = Place::new(3, false);
+    talk.client(101, 501, 100, DATA);
+    talk.client(201, 501, 100, DATA);
+    talk.server(501, 301, 0, Flags::ACK);
+    talk.after_ms(1).client(101, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!(
+        (
+            sent.out_of_order,
+            sent.retransmissions,
+            sent.spurious_retransmissions
+        ),
+        (0, 1, 1)
+    );
+}
+
+#[test]
 fn a_closed_window_its_probe_and_a_full_window_are_told_apart() {
     let mut talk = Conversation::established();
     // The server offers 1000 bytes, not scaled.
@@ -607,6 +626,27 @@ fn a_reset_is_counted_for_who_sent_it_and_its_explanation_is_no_stream_data() {
 }
 
 #[test]
+fn a_handshake_after_a_reset_that_had_no_sequence_number_begins_those_of_its_sender() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 0, Flags::SYN);
+    talk.server(0, 101, 0, Flags(Flags::RST.0 | Flags::ACK.0));
+    talk.after_ms(1000).client(100, 0, 0, Flags::SYN);
+    talk.server(4_000_000_000, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.client(101, 4_000_000_001, 0, Flags::ACK);
+    talk.server(4_000_000_001, 101, 50, DATA);
+    let [_, server] = &talk.record.halves;
+    assert_eq!(
+        (
+            server.payload_bytes,
+            server.retransmissions,
+            server.lost_segments,
+            server.next_seq
+        ),
+        (50, 0, 0, 4_000_000_051)
+    );
+}
+
+#[test]
 fn both_ends_may_open_at_once() {
     let mut talk = Conversation::new();
     talk.client(100, 0, 0, Flags::SYN);
@@ -637,9 +677,9 @@ fn segments_worth_remembering_are_remembered_and_others_are_not() {
     let kinds = |talk: &Conversation| talk.record.notable.map(|notable| (notable.flags, notable.kind));
     const SYN_ACK: u8 = Flags::SYN.0 | Flags::ACK.0;
     let handshake = [
-        (Flags::SYN.0, Notable::HANDSHAKE),
-        (SYN_ACK, Notable::HANDSHAKE | Notable::FROM_HIGH),
-        (Flags::ACK.0, Notable::HANDSHAKE),
+        (Flags::SYN.0, 0),
+        (SYN_ACK, Notable::FROM_HIGH),
+        (Flags::ACK.0, Notable::ESTABLISHES),
         (0, 0),
     ];
     assert_eq!((talk.record.notable_count, kinds(&talk)), (3, handshake));
@@ -677,8 +717,8 @@ fn the_newest_segments_worth_remembering_take_the_place_of_the_oldest() {
     let expected = [
         (Flags::FIN.0 | Flags::ACK.0, Notable::FROM_HIGH),
         (Flags::RST.0 | Flags::ACK.0, 0),
-        (Flags::ACK.0, Notable::HANDSHAKE),
-        (Flags::ACK.0, Notable::ZERO_WINDOW | Notable::FROM_HIGH),
+        (Flags::ACK.0, Notable::ESTABLISHES),
+        (Flags::ACK.0, Notable::FROM_HIGH),
     ];
     assert_eq!(
         talk.record.notable.map(|notable| (notable.flags, notable.kind)),

@@ -83,6 +83,13 @@ pub(super) fn status(
             opened_total: totals.opened,
             closed_total: totals.closed,
             dropped_total: totals.dropped,
+            reset_total: totals.reset,
+            failed_total: totals.failed,
+        }),
+        totals: Some(proto::TrafficTotals {
+            packets: totals.packets,
+            payload_bytes: totals.payload_bytes,
+            retransmissions: totals.retransmissions,
         }),
         rates: Some(proto::TrafficRates {
             packets_per_second: totals.packets_per_second,

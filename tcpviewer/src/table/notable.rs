@@ -1,7 +1,10 @@
 //! What a record remembers that the one before it did not: packets of a handshake or an end, those sent again, and those
 //! without a window.
 
-use tcpviewer_common::connection::{ConnectionRecord, Notable, Side};
+use tcpviewer_common::{
+    connection::{ConnectionRecord, Notable, Side},
+    segment::Flags,
+};
 
 use crate::model::{Clock, NotablePacket, NotablePackets};
 
@@ -31,12 +34,16 @@ pub(super) fn since(
 }
 
 fn packet(notable: &Notable, source_is_high: bool, clock: Clock) -> NotablePacket {
+    let flags = Flags(notable.flags);
+    let has_mark = [Flags::SYN, Flags::FIN, Flags::RST]
+        .into_iter()
+        .any(|mark| flags.has(mark));
     NotablePacket {
         timestamp: clock.at(notable.time_ns),
         from_source: notable.is(Notable::FROM_HIGH) == source_is_high,
-        handshake: notable.is(Notable::HANDSHAKE),
+        handshake: flags.has(Flags::SYN) || notable.is(Notable::ESTABLISHES),
         retransmission: notable.is(Notable::RETRANSMISSION),
-        zero_window: notable.is(Notable::ZERO_WINDOW),
+        zero_window: notable.window == 0 && !has_mark,
         flags: notable.flags,
         window: notable.window,
         seq: notable.seq,
