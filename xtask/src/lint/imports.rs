@@ -23,7 +23,7 @@ const ORDER: &[&[&str]] = &[
     &["sockets"],
     &["verdict", "filter"],
     &["table"],
-    &["publish"],
+    &["publish", "history"],
     &["api"],
     &["metrics"],
 ];
