@@ -19,7 +19,7 @@ use tcpviewer_common::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-pub use self::socket::{Socket, SocketDetails, SocketLook, SocketSource};
+pub use self::socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]

@@ -282,9 +282,8 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
         retransmissions: 0,
         delivery_rate_bytes_per_second: None,
         details: Some(Arc::new(SocketDetails {
-            looked_at,
-            state: TcpState::Established,
             rttvar_us: Some(7),
+            ..SocketDetails::unknown(looked_at, TcpState::Established)
         })),
     };
     Sample::Socket(Box::new(SocketLook {
