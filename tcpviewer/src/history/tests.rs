@@ -39,6 +39,8 @@ fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> A
         last_seen: at(milliseconds),
         closed: None,
         ecn: None,
+        source_owner: None,
+        destination_owner: None,
     })
 }
 
