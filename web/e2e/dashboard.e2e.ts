@@ -134,46 +134,52 @@ describe('dashboard', () => {
   });
 
   describe.each(['dark', 'light'] as const)('in the %s theme', (colorScheme) => {
-    it.each(['/', '/connections', '/connections?selected', '/connection', '/packets', '/nothing/here'])(
-      'is accessible at %s in a small and a narrow window, and fits into a large one',
-      async (path) => {
-        const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
-        await other.goto(addressOf(path));
-        await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
-        const shown: Record<string, string> = {
-          '/': '[data-testid="top-talkers"] table',
-          '/connections': '[data-testid="connection-row"]',
-          '/connections?selected': '[data-testid="details"] canvas',
-          '/connection': '[data-testid="story"]',
-          '/packets': '[data-testid="packets"]',
-          '/nothing/here': '[data-testid="missing"]',
-        };
-        await other
-          .locator(shown[path] ?? '')
-          .first()
-          .waitFor();
-        if (SCREENSHOTS !== undefined) {
-          await mkdir(SCREENSHOTS, { recursive: true });
-          await other.setViewportSize({ width: 1600, height: 900 });
-          const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
-          await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
+    it.each([
+      '/',
+      '/connections',
+      '/connections?selected',
+      '/connection',
+      '/packets',
+      '/groups',
+      '/nothing/here',
+    ])('is accessible at %s in a small and a narrow window, and fits into a large one', async (path) => {
+      const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
+      await other.goto(addressOf(path));
+      await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
+      const shown: Record<string, string> = {
+        '/': '[data-testid="top-talkers"] table',
+        '/connections': '[data-testid="connection-row"]',
+        '/connections?selected': '[data-testid="details"] canvas',
+        '/connection': '[data-testid="story"]',
+        '/packets': '[data-testid="packets"]',
+        '/groups': '[data-testid="group"]',
+        '/nothing/here': '[data-testid="missing"]',
+      };
+      await other
+        .locator(shown[path] ?? '')
+        .first()
+        .waitFor();
+      if (SCREENSHOTS !== undefined) {
+        await mkdir(SCREENSHOTS, { recursive: true });
+        await other.setViewportSize({ width: 1600, height: 900 });
+        const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
+        await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
+      }
+      for (const [width, height] of [
+        [2560, 1440],
+        [1280, 720],
+        [390, 780],
+      ] as const) {
+        await other.setViewportSize({ width, height });
+        // Wide windows have the same parts as those of 1280 pixels.
+        if (width <= 1280) {
+          expect(await findAxeViolations(other), `${width} px wide`).toEqual([]);
         }
-        for (const [width, height] of [
-          [2560, 1440],
-          [1280, 720],
-          [390, 780],
-        ] as const) {
-          await other.setViewportSize({ width, height });
-          // Wide windows have the same parts as those of 1280 pixels.
-          if (width <= 1280) {
-            expect(await findAxeViolations(other), `${width} px wide`).toEqual([]);
-          }
-          const overflowing = await other.evaluate('document.documentElement.scrollWidth - innerWidth');
-          expect(overflowing, `${width} px wide`).toBeLessThanOrEqual(0);
-        }
-        await other.close();
-      },
-    );
+        const overflowing = await other.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(overflowing, `${width} px wide`).toBeLessThanOrEqual(0);
+      }
+      await other.close();
+    });
   });
 
   it('records what passes the filter into a capture file', async () => {
