@@ -269,7 +269,7 @@ async fn a_wrong_filter_is_wrong_usage_and_is_pointed_at() {
         let told = text(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         assert!(
-            told.contains("column 17: connections have no field `prot`; did you mean `port`?"),
+            told.contains("column 17: expected a field of connections, found `prot`; did you mean `port`?"),
             "{told}"
         );
         assert!(

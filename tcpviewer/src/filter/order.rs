@@ -6,7 +6,7 @@ use std::{cmp::Ordering, time::SystemTime};
 use super::{
     FilterError,
     check::field,
-    error::{Wrong, shown},
+    error::Wrong,
     field::{Field, Read, Subject},
     syntax::Word,
     value::Value,
@@ -46,11 +46,11 @@ impl<T: Subject> Order<T> {
         let field = field::<T>(&name).map_err(|wrong| wrong.in_text(text))?;
         if matches!(field.read, Read::Ports(_) | Read::Addresses(_)) && ["host", "port"].contains(&field.name)
         {
-            let problem = format!(
-                "`{0}` is of two ends: order by `source.{0}` or `destination.{0}`",
+            let expected = format!(
+                "a field of one end, `source.{0}` or `destination.{0}`",
                 field.name
             );
-            return Err(Wrong::at(name.at, problem).in_text(text));
+            return Err(Wrong::word(&name, expected).in_text(text));
         }
         Ok(Self { field, descending })
     }
@@ -103,11 +103,7 @@ impl PartialEq for OrderKey {
 impl Eq for OrderKey {}
 
 fn one_field(word: &Word) -> Wrong {
-    let problem = format!(
-        "expected `asc`, `desc` or the end, found `{}`: an order has one field",
-        shown(&word.text)
-    );
-    Wrong::at(word.at.clone(), problem)
+    Wrong::word(word, "`asc`, `desc` or the end").hint("an order has one field")
 }
 
 fn words(text: &str) -> impl Iterator<Item = Word> {
