@@ -40,7 +40,8 @@ fn ebpf() -> Result<()> {
     built
 }
 
-/// Messages, service and client of the contract, and the descriptor set for reflection and JSON.
+/// Messages and client of the contract, the descriptor set for reflection and JSON, and in a folder of its own the
+/// service, whose answers with many connections are put together from encoded ones.
 fn protobuf(out: &Path) -> Result<()> {
     println!("cargo:rerun-if-changed=../proto");
     let mut compiler = protox::Compiler::new(["../proto"])?;
@@ -49,8 +50,21 @@ fn protobuf(out: &Path) -> Result<()> {
     let descriptors = compiler.file_descriptor_set();
     fs::write(out.join("descriptor.bin"), descriptors.encode_to_vec()).context("write descriptor.bin")?;
     tonic_prost_build::configure()
+        .build_server(false)
+        .compile_fds(descriptors.clone())
+        .context("generate messages and client from ../proto")?;
+    let service = out.join("service");
+    fs::create_dir_all(&service).context("create the folder of the service")?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .out_dir(service)
+        .extern_path(
+            ".tcpviewer.v1.WatchConnectionsResponse",
+            "crate::api::streamed::WatchConnectionsResponse",
+        )
+        .extern_path(".tcpviewer.v1", "crate::proto")
         .compile_fds(descriptors)
-        .context("generate code from ../proto")
+        .context("generate the service from ../proto")
 }
 
 /// `rust-embed` needs the folder; without the page in it the daemon says how to build it.

@@ -136,11 +136,11 @@ fn repeated(
     let packets = repeated_packets(own, segment);
     if asked_for {
         own.fast_retransmissions = own.fast_retransmissions.wrapping_add(packets);
+    } else if acknowledged && segment.payload_bytes > 0 {
+        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(packets);
     } else if overtaken {
         own.out_of_order = own.out_of_order.wrapping_add(packets);
         return Class::OutOfOrder;
-    } else if acknowledged && segment.payload_bytes > 0 {
-        own.spurious_retransmissions = own.spurious_retransmissions.wrapping_add(packets);
     }
     Class::Retransmission
 }

@@ -31,7 +31,9 @@ use self::{
 };
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, PacketBatch, PacketWish, Sample, SampleBatch},
+    model::{
+        Activity, Clock, InterfaceNames, Ledger, Pace, PacketBatch, PacketWish, Sample, SampleBatch, boot_ns,
+    },
 };
 
 /// Rings are drained this often while they have content.
@@ -81,6 +83,8 @@ pub struct CaptureStatus {
 pub struct Outlets {
     /// Samples, to the table.
     pub samples: mpsc::Sender<SampleBatch>,
+    /// Which connections move and which went quiet, to whoever looks at their sockets; `None` where there are none.
+    pub activities: Option<mpsc::Sender<Vec<Activity>>>,
     /// Packets, to whoever watches.
     pub packets: mpsc::Sender<PacketBatch>,
 }
@@ -191,14 +195,16 @@ async fn take_events(
             break;
         }
         any = true;
-        for sample in &batch {
-            if sample.is_last {
-                followed.forget(&sample.key);
+        let mut activities = Vec::with_capacity(batch.len());
+        for tracked in &batch {
+            if tracked.is_last {
+                followed.forget(&tracked.key);
             } else {
-                followed.reported(sample, boot_ns());
+                followed.reported(tracked, boot_ns());
+                activities.push(convert::activity(tracked, Pace::Moves));
             }
         }
-        hand_on(outlets, batch).await;
+        hand_on(outlets, batch.into_iter().map(Sample::from).collect(), activities).await;
     }
     let packets = kernel.take_packets(BATCH);
     if !packets.is_empty() {
@@ -221,27 +227,30 @@ async fn take_events(
 /// Looks after connections whose time has come: fetches what changed since the last report, and takes records
 /// of dead connections out of the map.
 async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) -> Result<(), CaptureError> {
-    let mut batch = Vec::new();
+    let (mut batch, mut activities) = (Vec::new(), Vec::new());
     let now_ns = boot_ns();
     for key in followed.due(now_ns, BATCH) {
-        let Some(mut sample) = kernel.look_up(&key)? else {
+        let Some(mut tracked) = kernel.look_up(&key)? else {
             // It was given up, and the report of that was lost.
             followed.forget(&key);
-            batch.push(Sample::gone(key));
+            batch.push(Sample::Gone(key));
             continue;
         };
-        match followed.check(&sample, now_ns) {
-            Check::Unchanged => {}
-            Check::Changed => batch.push(sample),
+        match followed.check(&tracked, now_ns) {
+            Check::Unchanged => activities.push(convert::activity(&tracked, Pace::Quiet)),
+            Check::Changed => {
+                activities.push(convert::activity(&tracked, Pace::Moves));
+                batch.push(tracked.into());
+            }
             Check::Dead => {
                 kernel.remove(&key)?;
                 followed.forget(&key);
-                sample.is_last = true;
-                batch.push(sample);
+                tracked.is_last = true;
+                batch.push(tracked.into());
             }
         }
     }
-    hand_on(outlets, batch).await;
+    hand_on(outlets, batch, activities).await;
     Ok(())
 }
 
@@ -258,35 +267,37 @@ async fn find_unreported(
         "reports were lost or withheld; looked up"
     );
     for keys in unknown.chunks(BATCH) {
-        let mut batch = Vec::new();
+        let (mut batch, mut activities) = (Vec::new(), Vec::new());
         for key in keys {
-            if let Some(sample) = kernel.look_up(key)?
-                && !sample.is_last
+            if let Some(tracked) = kernel.look_up(key)?
+                && !tracked.is_last
             {
-                followed.reported(&sample, boot_ns());
-                batch.push(sample);
+                followed.reported(&tracked, boot_ns());
+                activities.push(convert::activity(&tracked, Pace::Moves));
+                batch.push(tracked.into());
             }
         }
-        hand_on(outlets, batch).await;
+        hand_on(outlets, batch, activities).await;
     }
     Ok(())
 }
 
-async fn hand_on(outlets: &Outlets, samples: Vec<Sample>) {
+/// Samples first: what is said of a socket later finds its connection in the table.
+async fn hand_on(outlets: &Outlets, samples: Vec<Sample>, mut activities: Vec<Activity>) {
+    // The receivers are gone only when the daemon stops.
     if !samples.is_empty() {
         let batch = SampleBatch {
             at: Instant::now(),
             samples,
         };
-        // The receiver is gone only when the daemon stops.
         outlets.samples.send(batch).await.ok();
     }
-}
-
-/// The kernel's boot time now, nanoseconds.
-pub fn boot_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    activities.retain(|activity| activity.sockets != [None; 2]);
+    if let Some(outlet) = &outlets.activities
+        && !activities.is_empty()
+    {
+        outlet.send(activities).await.ok();
+    }
 }
 
 /// Time until a moment of boot time; none when it has passed.

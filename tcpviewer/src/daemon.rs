@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, oneshot},
     task::JoinSet,
     time::Instant,
@@ -19,10 +20,14 @@ use tokio::{
 use crate::{
     api::{self, ApiContext, Entrances},
     attach::{Attach, AttachStatus, StatusRequest, load},
-    capture::{self, Outlets, Request, boot_ns},
+    capture::{self, Outlets, Request},
     config::Config,
-    model::{Clock, Command, Delta, Identity, InterfaceNames, PacketBatch, Status},
+    model::{
+        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, SampleBatch,
+        Status, boot_ns,
+    },
     publish::{Board, PacketBoard},
+    sockets::Sockets,
     table::{self, Table},
 };
 
@@ -60,13 +65,24 @@ pub async fn run(
         config.keep_closed,
         config.attach.max_connections as usize,
     );
-    let (outlets, boards) = publish(
+    let (mut outlets, boards) = publish(
         &mut stages,
         identity.instance,
         live,
         config.update_interval,
         Instant::now,
     );
+    let mut degradations = Vec::new();
+    match Sockets::open(clock) {
+        Ok(sockets) => {
+            outlets.activities = Some(follow_sockets(&mut stages, sockets, outlets.samples.clone()))
+        }
+        Err(error) => degradations.push(Degradation {
+            feature: "sockets".into(),
+            reason: error.to_string(),
+            effect: "of sockets of this host only what they say as they send is known".into(),
+        }),
+    }
     let (commands, commands_in) = mpsc::channel(QUEUE);
     let (attach_requests, attach_requests_in) = mpsc::channel(QUEUE);
     let (capture_requests, capture_requests_in) = mpsc::channel(QUEUE);
@@ -85,9 +101,25 @@ pub async fn run(
         Some(attach_requests),
         capture_requests,
         capacity,
+        degradations,
     ));
     ready(&entrances.urls());
     serve(entrances, identity, boards, commands, stages, stop).await
+}
+
+/// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections.
+fn follow_sockets(
+    stages: &mut JoinSet<anyhow::Result<()>>,
+    sockets: Sockets,
+    samples: mpsc::Sender<SampleBatch>,
+) -> mpsc::Sender<Vec<Activity>> {
+    let (activities, activities_in) = mpsc::channel(QUEUE);
+    let runtime = Handle::current();
+    stages.spawn_blocking(move || {
+        runtime.block_on(sockets.run(activities_in, samples));
+        Ok(())
+    });
+    activities
 }
 
 /// What subscribers read.
@@ -117,7 +149,12 @@ fn publish(
     });
     stages.spawn(publish_deltas(deltas_in, Arc::clone(&boards.connections)));
     stages.spawn(publish_packets(packets_in, Arc::clone(&boards.packets)));
-    (Outlets { samples, packets }, boards)
+    let outlets = Outlets {
+        samples,
+        packets,
+        activities: None,
+    };
+    (outlets, boards)
 }
 
 /// Serves the boards until `stop` is ready or a stage fails, then waits for the stages to end.
@@ -179,6 +216,7 @@ async fn carry_back(
     attach: Option<mpsc::Sender<StatusRequest>>,
     capture: mpsc::Sender<Request>,
     capacity: u64,
+    degradations: Vec<Degradation>,
 ) -> anyhow::Result<()> {
     while let Some(command) = commands.recv().await {
         match command {
@@ -203,7 +241,7 @@ async fn carry_back(
                     capacity,
                     kernel_map_bytes: capture.kernel_map_bytes,
                     capture_time: capture.capture_time,
-                    degradations: attach.degradations,
+                    degradations: [attach.degradations, degradations.clone()].concat(),
                 };
                 reply.send(status).ok();
             }

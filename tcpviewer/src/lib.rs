@@ -11,6 +11,8 @@ pub mod attach;
 
 pub mod capture;
 
+pub mod sockets;
+
 pub mod filter;
 
 pub mod table;

@@ -2,6 +2,8 @@
 //! the daemon, and the commands that travel the other way. No aya and no prost here: kernel records become
 //! these types in `capture` and `table`, these become messages in `api/convert`.
 
+mod socket;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -10,12 +12,14 @@ use std::{
 };
 
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionRecord},
+    connection::{ConnectionKey, ConnectionRecord, Side},
     packet_filter::PacketFilter,
     segment::Address,
     state::TcpState,
 };
 use tokio::{sync::oneshot, time::Instant};
+
+pub use self::socket::{Socket, SocketDetails, SocketLook, SocketSource};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +102,7 @@ pub enum LocalEnd {
 }
 
 /// One direction of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Half {
     /// Packets on the wire, segmentation offload undone.
     pub packets: u64,
@@ -169,18 +173,7 @@ pub struct Half {
 impl Half {
     /// RTT of data that a socket of this host sends: what its kernel says, else what was measured on the wire.
     fn local_rtt(&self) -> Option<Rtt> {
-        let of_socket = |socket: Socket| {
-            Some(Rtt {
-                source: RttSource::Socket,
-                srtt_us: socket.srtt_us?,
-                min_us: socket.min_rtt_us?,
-                rttvar_us: None,
-                max_us: None,
-                last_us: None,
-                samples: None,
-            })
-        };
-        self.socket.and_then(of_socket).or(self.rtt)
+        self.socket.as_ref().and_then(Rtt::of_socket).or(self.rtt)
     }
 }
 
@@ -197,35 +190,6 @@ pub struct Response {
     pub max_us: u64,
 }
 
-/// What the kernel says of a TCP socket. Segments are of `mss_bytes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Socket {
-    /// When it was looked at.
-    pub sampled_at: SystemTime,
-    /// Smoothed RTT, microseconds; `None` before the first sample.
-    pub srtt_us: Option<u32>,
-    /// Smallest RTT of the last minutes, microseconds; `None` before the first sample.
-    pub min_rtt_us: Option<u32>,
-    /// Congestion window, segments.
-    pub congestion_window: u32,
-    /// Slow start threshold, segments; `None` until the first loss.
-    pub slow_start_threshold: Option<u32>,
-    /// Maximum segment size in use, bytes.
-    pub mss_bytes: u32,
-    /// Segments in flight.
-    pub in_flight: u32,
-    /// Segments in flight that were sent again.
-    pub retransmitted: u32,
-    /// Segments in flight that are taken for lost.
-    pub lost: u32,
-    /// Segments in flight that the other end has, out of order.
-    pub sacked: u32,
-    /// Segments sent again since the connection began.
-    pub retransmissions: u64,
-    /// Newest delivery rate, payload bytes per second; `None` before the first measurement.
-    pub delivery_rate_bytes_per_second: Option<u64>,
-}
-
 /// Where a round-trip time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RttSource {
@@ -238,7 +202,8 @@ pub enum RttSource {
 /// Round-trip times, microseconds (RFC 6298; samples by Karn's rule).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rtt {
-    /// Where it comes from. Of a socket's, only `srtt_us` and `min_us` are known.
+    /// Where it comes from. Of a socket's, only `srtt_us` and `min_us` are known, and `rttvar_us` where the kernel
+    /// was asked.
     pub source: RttSource,
     /// Smoothed RTT.
     pub srtt_us: u32,
@@ -255,6 +220,23 @@ pub struct Rtt {
 }
 
 impl Rtt {
+    /// What the kernel says, once it has a sample. The deviation is that of the same moment, or none.
+    fn of_socket(socket: &Socket) -> Option<Self> {
+        let details = socket
+            .details
+            .as_ref()
+            .filter(|_details| socket.source == SocketSource::SockDiag);
+        Some(Self {
+            source: RttSource::Socket,
+            srtt_us: socket.srtt_us?,
+            rttvar_us: details.and_then(|details| details.rttvar_us),
+            min_us: socket.min_rtt_us?,
+            max_us: None,
+            last_us: None,
+            samples: None,
+        })
+    }
+
     /// The RTT of two paths one after the other; as many samples as the path with fewer has.
     fn plus(self, other: Self) -> Self {
         let sum = |one: Option<u32>, two: Option<u32>| Some(one?.saturating_add(two?));
@@ -311,9 +293,20 @@ pub enum CloseReason {
     GivenUp,
 }
 
-/// What a source learned of one connection: its record and the words that go with it.
+/// What a source learned of one connection.
 #[derive(Clone, Debug)]
-pub struct Sample {
+pub enum Sample {
+    /// What the packets tell: its record.
+    Tracked(Box<Tracked>),
+    /// It left the kernel's map while nobody looked, so that nothing but its end is known.
+    Gone(ConnectionKey),
+    /// What the kernel says of one of its sockets.
+    Socket(Box<SocketLook>),
+}
+
+/// A connection as its packets tell it: its record and the words that go with it.
+#[derive(Clone, Debug)]
+pub struct Tracked {
     /// The connection's endpoints.
     pub key: ConnectionKey,
     /// Its record, with absolute counters.
@@ -324,6 +317,34 @@ pub struct Sample {
     pub is_last: bool,
 }
 
+impl From<Tracked> for Sample {
+    fn from(tracked: Tracked) -> Self {
+        Self::Tracked(Box::new(tracked))
+    }
+}
+
+/// What the packets tell of a connection with a socket on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// The connection's endpoints.
+    pub key: ConnectionKey,
+    /// Which of them are sockets of this host, the lower and the higher one: its cookie, 0 where that is not known.
+    pub sockets: [Option<u64>; 2],
+    /// What it does.
+    pub pace: Pace,
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Packets passed.
+    Moves,
+    /// No packet passed for an update interval.
+    Quiet,
+    /// It ended.
+    Ended,
+}
+
 /// Samples on their way to the table.
 #[derive(Clone, Debug)]
 pub struct SampleBatch {
@@ -331,23 +352,6 @@ pub struct SampleBatch {
     pub at: Instant,
     /// The samples, in the order they were made.
     pub samples: Vec<Sample>,
-}
-
-impl Sample {
-    /// Word of a connection that left the kernel's map while nobody looked: its record is vacant.
-    pub fn gone(key: ConnectionKey) -> Self {
-        Self {
-            key,
-            record: ConnectionRecord::VACANT,
-            interface: "".into(),
-            is_last: true,
-        }
-    }
-
-    /// Whether the connection left the map while nobody looked, so that nothing but its end is known.
-    pub const fn is_gone(&self) -> bool {
-        self.record.id == 0
-    }
 }
 
 /// Packets on their way to whoever watches.
@@ -363,6 +367,31 @@ pub struct PacketBatch {
 pub fn endpoint(address: Address, port: [u8; 2]) -> SocketAddr {
     let address = IpAddr::V6(Ipv6Addr::from(address)).to_canonical();
     SocketAddr::new(address, u16::from_be_bytes(port))
+}
+
+/// The key of a connection between two endpoints, and the side that the first of them has.
+pub fn key_between(local: SocketAddr, remote: SocketAddr) -> (ConnectionKey, Side) {
+    let parts = |end: SocketAddr| {
+        let address = match end.ip() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        (address.octets(), end.port().to_be_bytes())
+    };
+    let (local, remote) = (parts(local), parts(remote));
+    let (side, low, high) = if local <= remote {
+        (Side::Low, local, remote)
+    } else {
+        (Side::High, remote, local)
+    };
+    let key = ConnectionKey {
+        low: low.0,
+        high: high.0,
+        low_port: low.1,
+        high_port: high.1,
+        alignment: [],
+    };
+    (key, side)
 }
 
 /// Names of interfaces by index: written where they are attached, read where packets come in.
@@ -408,6 +437,12 @@ impl Clock {
     pub fn at(self, boot_ns: u64) -> SystemTime {
         self.boot + Duration::from_nanos(boot_ns)
     }
+}
+
+/// The kernel's boot time now, nanoseconds.
+pub fn boot_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// What changed in the table: each connection once, in its newest form.

@@ -8,7 +8,6 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 #[expect(
     unused_qualifications,
-    clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]

@@ -12,14 +12,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tcpviewer_common::connection::{ConnectionKey, ConnectionRecord};
+use tcpviewer_common::connection::{ConnectionKey, ConnectionRecord, Side};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
 };
 
 use self::rates::Rates;
-use crate::model::{Clock, CloseReason, Closed, Delta, Removal, Sample, SampleBatch, Totals};
+use crate::model::{
+    Clock, CloseReason, Closed, Delta, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
+};
 
 /// The table.
 pub struct Table {
@@ -45,10 +47,15 @@ pub struct Table {
     opened_mark: (Instant, u64),
 }
 
+/// Boxed, as most connections have one at most.
+type Sockets = [Option<Box<Socket>>; 2];
+
 struct Row {
     key: ConnectionKey,
     record: ConnectionRecord,
     interface: Arc<str>,
+    /// What was said of the sockets at the lower and the higher end when the kernel was asked.
+    sockets: Sockets,
     rates: Rates,
     closed: Option<Closed>,
     sampled: Instant,
@@ -104,10 +111,10 @@ impl Table {
     /// Takes samples in, in the order they were made.
     pub fn take(&mut self, batch: Vec<Sample>, now: Instant) {
         for sample in batch {
-            if sample.is_gone() {
-                self.take_gone(&sample.key, now);
-            } else {
-                self.take_one(sample, now);
+            match sample {
+                Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
+                Sample::Gone(key) => self.take_gone(&key, now),
+                Sample::Socket(look) => self.take_socket(*look),
             }
         }
         self.make_room();
@@ -147,25 +154,25 @@ impl Table {
         Some(delta)
     }
 
-    fn take_one(&mut self, sample: Sample, now: Instant) {
-        let id = sample.record.id;
-        match self.ids.insert(sample.key, id) {
+    fn take_tracked(&mut self, tracked: Tracked, now: Instant) {
+        let id = tracked.record.id;
+        match self.ids.insert(tracked.key, id) {
             Some(previous) if previous != id => {
-                let at = self.clock.at(sample.record.first_seen_ns);
+                let at = self.clock.at(tracked.record.first_seen_ns);
                 self.end(previous, CloseReason::Replaced, at, now);
             }
             Some(_) if !self.rows.contains_key(&id) => {
                 // Late packets of a connection that ended and is listed no more.
-                if sample.is_last {
-                    self.ids.remove(&sample.key);
+                if tracked.is_last {
+                    self.ids.remove(&tracked.key);
                 }
                 return;
             }
             Some(_) | None => {}
         }
-        let reason = convert::close_reason(&sample.record, sample.is_last);
-        let ended_at = match sample.record.closed_ns {
-            0 => sample.record.last_seen_ns(),
+        let reason = convert::close_reason(&tracked.record, tracked.is_last);
+        let ended_at = match tracked.record.closed_ns {
+            0 => tracked.record.last_seen_ns(),
             closed_ns => closed_ns,
         };
         let row = self.rows.entry(id).or_insert_with(|| {
@@ -173,9 +180,10 @@ impl Table {
             self.totals.open += 1;
             self.totals.listed += 1;
             Box::new(Row {
-                key: sample.key,
+                key: tracked.key,
                 record: ConnectionRecord::VACANT,
-                interface: Arc::clone(&sample.interface),
+                interface: Arc::clone(&tracked.interface),
+                sockets: Sockets::default(),
                 rates: Rates::default(),
                 closed: None,
                 sampled: now,
@@ -183,10 +191,10 @@ impl Table {
         });
         self.totals.subtract(&row.rates);
         row.rates
-            .follow(&row.record, &sample.record, self.update_interval);
+            .follow(&row.record, &tracked.record, self.update_interval);
         self.totals.add(&row.rates);
-        row.record = sample.record;
-        row.interface = sample.interface;
+        row.record = tracked.record;
+        row.interface = tracked.interface;
         row.sampled = now;
         if row.rates.is_moving() {
             self.moving.insert(id);
@@ -195,8 +203,8 @@ impl Table {
         if let Some(reason) = reason {
             self.end(id, reason, self.clock.at(ended_at), now);
         }
-        if sample.is_last {
-            self.ids.remove(&sample.key);
+        if tracked.is_last {
+            self.ids.remove(&tracked.key);
         }
     }
 
@@ -206,6 +214,23 @@ impl Table {
         {
             let at = self.clock.at(row.record.last_seen_ns());
             self.end(id, CloseReason::GivenUp, at, now);
+        }
+    }
+
+    /// Takes what the kernel says of a socket, if its connection is listed. Once that has ended, whatever is said is
+    /// of another socket on the same endpoints.
+    fn take_socket(&mut self, look: SocketLook) {
+        if let Some(&id) = self.ids.get(&look.key)
+            && let Some(row) = self.rows.get_mut(&id)
+            && row.closed.is_none()
+        {
+            let [low, high] = &mut row.sockets;
+            let place = match look.side {
+                Side::Low => low,
+                Side::High => high,
+            };
+            *place = Some(Box::new(look.socket));
+            self.changed.insert(id);
         }
     }
 

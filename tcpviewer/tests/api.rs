@@ -16,9 +16,9 @@ use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::{
     model::{Headers, Packet},
     proto::{
-        CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, ListConnectionsRequest,
-        ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, WatchConnectionsRequest, WatchPacketsRequest,
-        WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
+        CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, Heartbeat,
+        ListConnectionsRequest, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, WatchConnectionsRequest,
+        WatchPacketsRequest, WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
         watch_connections_response::Event,
     },
 };
@@ -63,6 +63,17 @@ async fn changes(stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnection
         panic!("{event:?} is no changes")
     };
     changes
+}
+
+async fn heartbeat(stream: &mut tonic::Streaming<tcpviewer::proto::WatchConnectionsResponse>) -> Heartbeat {
+    let message = timeout(PATIENCE, stream.message())
+        .await
+        .expect("a message in time");
+    let event = message.unwrap().unwrap().event.unwrap();
+    let Event::Heartbeat(heartbeat) = event else {
+        panic!("{event:?} is no heartbeat")
+    };
+    heartbeat
 }
 
 #[tokio::test]
@@ -151,7 +162,9 @@ async fn a_table_of_100_000_comes_in_messages_well_under_a_mebibyte() {
                 assert_eq!(end.connections, Some(100_000));
                 break;
             }
-            Event::Changes(changes) => panic!("{changes:?} before the end of the snapshot"),
+            Event::Changes(_) | Event::Heartbeat(_) => {
+                panic!("{count} connections before the end of the snapshot")
+            }
         }
     }
 
@@ -316,6 +329,171 @@ async fn a_watcher_of_the_first_in_an_order_is_told_who_leaves_them() {
     daemon.remove([5]);
     let changed = changes(&mut stream).await;
     assert_eq!((ids(&changed.connections), changed.removed), (vec![4], vec![5]));
+}
+
+#[tokio::test]
+async fn a_window_comes_with_its_order_and_the_total_of_the_filter() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=9);
+    let request = WatchConnectionsRequest {
+        filter: "id > 2".into(),
+        order_by: "id desc".into(),
+        offset: 2,
+        limit: 3,
+        ..Default::default()
+    };
+    let mut client = daemon.client().await;
+    let mut stream = watch(&mut client, request).await;
+
+    assert_eq!(ids(&snapshot(&mut stream).await.connections), [7, 6, 5]);
+    let end = snapshot_end(&mut stream).await;
+    assert_eq!((end.connections, end.total), (Some(3), 7));
+    daemon.change([10]);
+    let changed = changes(&mut stream).await;
+    assert_eq!(
+        (changed.removed, changed.order, changed.total),
+        (vec![5], vec![8, 7, 6], 8)
+    );
+    daemon.change([3]);
+    daemon.remove([4]);
+    let changed = changes(&mut stream).await;
+    assert_eq!(
+        (changed.connections.len(), changed.order, changed.total),
+        (0, vec![], 7)
+    );
+
+    let refused = client
+        .watch_connections(WatchConnectionsRequest {
+            offset: 2,
+            ..Default::default()
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(
+        refused.message().starts_with("offset goes with limit"),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test]
+async fn a_watcher_gets_the_fields_it_asks_for_and_the_name_of_one_that_does_not_exist() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1]);
+    let mut client = daemon.client().await;
+    let request = |paths: &[&str]| WatchConnectionsRequest {
+        field_mask: Some(prost_types::FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }),
+        ..Default::default()
+    };
+    let mut stream = watch(&mut client, request(&["destination.port"])).await;
+
+    let first = snapshot(&mut stream).await.connections.remove(0);
+    let whole = daemon.board.get(1).unwrap();
+    let expected = tcpviewer::proto::Connection {
+        id: 1,
+        revision: 1,
+        destination: Some(tcpviewer::proto::Endpoint {
+            address: String::new(),
+            port: whole.destination.port().into(),
+        }),
+        ..Default::default()
+    };
+    assert_eq!(first, expected);
+    snapshot_end(&mut stream).await;
+    daemon.change([1]);
+    let changed = changes(&mut stream).await.connections.remove(0);
+    assert_eq!(
+        changed,
+        tcpviewer::proto::Connection {
+            revision: 2,
+            ..expected
+        }
+    );
+
+    let refused = client
+        .watch_connections(request(&["state", "sent.rrt"]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (
+            Code::InvalidArgument,
+            "field_mask: `sent.rrt`: Half has no field `rrt`"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_its_interval_and_hears_no_more_often() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1]);
+    let mut client = daemon.client().await;
+    let request = |milliseconds: i32| WatchConnectionsRequest {
+        interval: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: milliseconds * 1_000_000,
+        }),
+        ..Default::default()
+    };
+    let told = |end: SnapshotEnd| Duration::try_from(end.interval.unwrap()).unwrap();
+
+    let mut floored = watch(&mut client, request(1)).await;
+    snapshot(&mut floored).await;
+    assert_eq!(told(snapshot_end(&mut floored).await), Duration::from_millis(250));
+
+    let mut stream = watch(&mut client, request(600)).await;
+    snapshot(&mut stream).await;
+    assert_eq!(told(snapshot_end(&mut stream).await), Duration::from_millis(600));
+    daemon.change([1]);
+    changes(&mut stream).await;
+    let since = Instant::now();
+    daemon.change([1]);
+    daemon.change([1]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((changed.revision, changed.connections.len()), (4, 1));
+    // Measured from when the message before was received, which is a little after it was made.
+    assert!(
+        since.elapsed() > Duration::from_millis(500),
+        "{:?}",
+        since.elapsed()
+    );
+
+    let refused = client.watch_connections(request(0)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (
+            Code::InvalidArgument,
+            "interval 0.000000000 s is not above 0 s and up to 3600 s"
+        )
+    );
+}
+
+#[tokio::test]
+async fn heartbeats_tell_the_ledger_and_how_far_back_a_resume_reaches() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    let mut client = daemon.client().await;
+    let mut whole = watch(&mut client, WatchConnectionsRequest::default()).await;
+    let filtered = WatchConnectionsRequest {
+        filter: "port 443".into(),
+        ..Default::default()
+    };
+    let mut filtered = watch(&mut client, filtered).await;
+    for stream in [&mut whole, &mut filtered] {
+        snapshot(stream).await;
+        snapshot_end(stream).await;
+    }
+
+    let beat = heartbeat(&mut whole).await;
+    assert_eq!(
+        (beat.instance, beat.revision, beat.oldest_revision),
+        (INSTANCE, 3, Some(0))
+    );
+    assert!(beat.ledger.is_some() && beat.sent_at.is_some());
+    assert_eq!(heartbeat(&mut filtered).await.oldest_revision, None);
 }
 
 #[tokio::test]

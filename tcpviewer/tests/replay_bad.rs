@@ -227,7 +227,7 @@ fn what_lies_before_a_bad_sector_is_reported() {
     for (bytes, packets, connections) in [(&whole[..], 24, 4), (&whole[..whole.len() - 1], 23, 4)] {
         let replay = replay(Failing(bytes), 16).unwrap();
 
-        assert_eq!((replay.packets, replay.samples.len()), (packets, connections));
+        assert_eq!((replay.packets, replay.connections.len()), (packets, connections));
         let end = replay.broken_off.unwrap();
         assert!(matches!(&end.fault, Fault::Read(error) if error.to_string() == "bad sector"));
         let expected = if packets == 24 {
@@ -254,7 +254,7 @@ fn new_connections_on_old_endpoints_are_bounded_as_well() {
 
     let replay = replay(pcap(Form::PLAIN, &frames).as_slice(), 16).unwrap();
 
-    assert_eq!(replay.samples.len(), 16);
+    assert_eq!(replay.connections.len(), 16);
     assert_eq!(replay.ledger.packets_tracked, 16);
     assert_eq!(replay.ledger.packets_table_full, 34);
 }

@@ -65,6 +65,7 @@ impl Mirror {
                     revision: changes.revision,
                 });
             }
+            Event::Heartbeat(_) => {}
         }
     }
 

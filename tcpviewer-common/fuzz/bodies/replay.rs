@@ -23,8 +23,8 @@ pub(crate) fn check(data: &[u8]) {
     };
     check_sums(&whole, data.len());
     assert_eq!(whole.ledger, pieces.ledger);
-    assert_eq!(whole.samples.len(), pieces.samples.len());
-    for (whole, pieces) in whole.samples.iter().zip(&pieces.samples) {
+    assert_eq!(whole.connections.len(), pieces.connections.len());
+    for (whole, pieces) in whole.connections.iter().zip(&pieces.connections) {
         assert_eq!((whole.key, whole.record), (pieces.key, pieces.record));
         assert_eq!(whole.interface, pieces.interface);
     }
@@ -48,8 +48,13 @@ fn check_sums(replay: &Replay, length: usize) {
         replay.packets,
         ledger.packets_seen + replay.unsupported.values().sum::<u64>()
     );
-    assert!(replay.samples.len() <= MAX_CONNECTIONS as usize);
-    let halves = || replay.samples.iter().flat_map(|sample| &sample.record.halves);
+    assert!(replay.connections.len() <= MAX_CONNECTIONS as usize);
+    let halves = || {
+        replay
+            .connections
+            .iter()
+            .flat_map(|tracked| &tracked.record.halves)
+    };
     assert_eq!(
         halves().map(|half| half.packets).sum::<u64>(),
         ledger.packets_tracked
@@ -57,11 +62,11 @@ fn check_sums(replay: &Replay, length: usize) {
     assert!(halves().all(|half| half.retransmitted_bytes <= half.payload_bytes));
     assert!(
         replay
-            .samples
+            .connections
             .iter()
-            .all(|sample| sample.record.last_seen_ns() <= replay.newest_ns)
+            .all(|tracked| tracked.record.last_seen_ns() <= replay.newest_ns)
     );
-    assert!(replay.samples.is_sorted_by_key(|sample| sample.record.id));
+    assert!(replay.connections.is_sorted_by_key(|tracked| tracked.record.id));
     assert!(
         replay
             .broken_off

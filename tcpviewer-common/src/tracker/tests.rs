@@ -298,6 +298,25 @@ fn what_was_acknowledged_and_comes_again_is_spurious() {
 }
 
 #[test]
+fn what_was_acknowledged_is_spurious_however_soon_it_comes_again() {
+    let mut talk = Conversation::established();
+    talk.place = Place::new(3, false);
+    talk.client(101, 501, 100, DATA);
+    talk.client(201, 501, 100, DATA);
+    talk.server(501, 301, 0, Flags::ACK);
+    talk.after_ms(1).client(101, 501, 100, DATA);
+    let sent = talk.record.halves[0];
+    assert_eq!(
+        (
+            sent.out_of_order,
+            sent.retransmissions,
+            sent.spurious_retransmissions
+        ),
+        (0, 1, 1)
+    );
+}
+
+#[test]
 fn a_closed_window_its_probe_and_a_full_window_are_told_apart() {
     let mut talk = Conversation::established();
     // The server offers 1000 bytes, not scaled.
@@ -604,6 +623,27 @@ fn a_reset_is_counted_for_who_sent_it_and_its_explanation_is_no_stream_data() {
     assert_eq!((client.resets, server.resets), (0, 2));
     assert_eq!((server.payload_bytes, server.retransmissions), (30, 0));
     assert_eq!(talk.states(), (TcpState::Closed, TcpState::Closed));
+}
+
+#[test]
+fn a_handshake_after_a_reset_that_had_no_sequence_number_begins_those_of_its_sender() {
+    let mut talk = Conversation::new();
+    talk.client(100, 0, 0, Flags::SYN);
+    talk.server(0, 101, 0, Flags(Flags::RST.0 | Flags::ACK.0));
+    talk.after_ms(1000).client(100, 0, 0, Flags::SYN);
+    talk.server(4_000_000_000, 101, 0, Flags(Flags::SYN.0 | Flags::ACK.0));
+    talk.client(101, 4_000_000_001, 0, Flags::ACK);
+    talk.server(4_000_000_001, 101, 50, DATA);
+    let [_, server] = &talk.record.halves;
+    assert_eq!(
+        (
+            server.payload_bytes,
+            server.retransmissions,
+            server.lost_segments,
+            server.next_seq
+        ),
+        (50, 0, 0, 4_000_000_051)
+    );
 }
 
 #[test]

@@ -1,28 +1,17 @@
-//! The calls about connections: list, get, and the stream of the table and its changes. In: requests and the
-//! published table. Out: messages, or the code that says what is wrong with a request.
+//! The calls about connections that are answered at once: list and get. In: requests and the published table. Out:
+//! messages, or the code that says what is wrong with a request.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
-use futures_util::stream::BoxStream;
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::task::yield_now;
 use tonic::Status;
 
-use super::{
-    convert, selection,
-    streams::{Source, Streams},
-};
+use super::{convert, selection};
 use crate::{
     filter::Filter,
     model::Connection,
-    proto::{
-        GetConnectionRequest, GetConnectionResponse, ListConnectionsRequest, ListConnectionsResponse,
-        WatchConnectionsRequest, WatchConnectionsResponse,
-    },
-    publish::{Board, Event, Look, Reader, ResumePoint, Selection, Step, Top},
+    proto::{GetConnectionRequest, GetConnectionResponse, ListConnectionsRequest, ListConnectionsResponse},
+    publish::{Board, Look, Selection, Top},
 };
 
 /// Connections of a page when the request does not say.
@@ -31,12 +20,6 @@ const DEFAULT_PAGE_SIZE: u32 = 1_000;
 const MAX_PAGE_SIZE: u32 = 10_000;
 /// Connections that a list looks at in one go, before others get their turn.
 const CHUNK: usize = 512;
-/// Connections in one message of a stream: some 200 KiB.
-const BATCH: usize = 500;
-/// Time between two messages with changes, unless one did not hold them all.
-const GAP: Duration = Duration::from_millis(20);
-/// A quiet stream shows this often that it lives.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// `ListConnections`.
 pub(super) async fn list(
@@ -60,7 +43,11 @@ pub(super) async fn list(
         }
         Some(order) => {
             let limit = page_size as usize;
-            let top = Some(Top { order, limit });
+            let top = Some(Top {
+                order,
+                offset: 0,
+                limit,
+            });
             (first_ones(board, Selection { filter, top }).await, String::new())
         }
         None => {
@@ -140,27 +127,6 @@ pub(super) fn not_listed(id: u64) -> Status {
     Status::not_found(format!("connection {id} is not listed"))
 }
 
-/// `WatchConnections`.
-pub(super) fn watch(
-    board: &Arc<Board>,
-    streams: &Streams,
-    request: &WatchConnectionsRequest,
-) -> Result<BoxStream<'static, Result<WatchConnectionsResponse, Status>>, Status> {
-    let resume = request.resume.map(|point| ResumePoint {
-        instance: point.instance,
-        revision: point.revision,
-    });
-    let selection = selection::selection(&request.filter, &request.order_by, request.limit)?;
-    let reader = Reader::new(board, selection, resume)
-        .map_err(|ahead| Status::invalid_argument(format!("resume.revision: {ahead}")))?;
-    let source = Changes {
-        instance: board.instance(),
-        reader,
-        not_before: Instant::now(),
-    };
-    Ok(streams.open()?.run(source))
-}
-
 /// A page token is the run and the last id of the page before, in hexadecimal.
 fn page_token(board: &Board, last: u64) -> String {
     format!("{:x}-{last:x}", board.instance())
@@ -182,46 +148,5 @@ fn after_page(board: &Board, token: &str) -> Result<Option<u64>, Status> {
         None => Err(Status::invalid_argument(format!(
             "page_token {token:?} did not come from this service"
         ))),
-    }
-}
-
-/// The messages of one `WatchConnections`.
-struct Changes {
-    instance: u64,
-    reader: Reader,
-    not_before: Instant,
-}
-
-impl Source for Changes {
-    type Message = WatchConnectionsResponse;
-
-    async fn next(&mut self) -> Option<WatchConnectionsResponse> {
-        let sign_of_life = Instant::now() + SIGN_OF_LIFE;
-        sleep_until(self.not_before).await;
-        loop {
-            match self.reader.next(BATCH, SystemTime::now()) {
-                Step::Event(event) => {
-                    if matches!(event, Event::Changes { more: false, .. }) {
-                        self.not_before = Instant::now() + GAP;
-                    }
-                    return Some(convert::event(self.instance, event, SystemTime::now()));
-                }
-                Step::Busy => {
-                    yield_now().await;
-                    continue;
-                }
-                Step::Done => {}
-            }
-            if timeout_at(sign_of_life, self.reader.changed()).await.is_err() {
-                let revision = self.reader.revision();
-                let nothing = Event::Changes {
-                    revision,
-                    connections: vec![],
-                    removed: vec![],
-                    more: false,
-                };
-                return Some(convert::event(self.instance, nothing, SystemTime::now()));
-            }
-        }
     }
 }

@@ -3,15 +3,13 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use super::status::Cost;
 use crate::{
-    model,
-    proto::{self, watch_connections_response},
-    publish::{Event, Group, GroupBy, PacketBatch, RttDistribution, SnapshotReason, Stats},
+    model, proto,
+    publish::{Group, GroupBy, PacketBatch, RttDistribution, SnapshotReason, Stats},
 };
 
 /// A connection.
@@ -45,42 +43,6 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
             .into(),
         ecn: connection.ecn,
     }
-}
-
-/// One message of `WatchConnections`.
-pub(super) fn event(instance: u64, event: Event, sent_at: SystemTime) -> proto::WatchConnectionsResponse {
-    let event = match event {
-        Event::Snapshot {
-            first,
-            reason,
-            connections,
-        } => watch_connections_response::Event::Snapshot(proto::Snapshot {
-            first,
-            reason: snapshot_reason(reason).into(),
-            connections: all(&connections),
-        }),
-        Event::SnapshotEnd {
-            revision,
-            connections,
-        } => watch_connections_response::Event::SnapshotEnd(proto::SnapshotEnd {
-            instance,
-            revision,
-            connections,
-        }),
-        Event::Changes {
-            revision,
-            connections,
-            removed,
-            more: _,
-        } => watch_connections_response::Event::Changes(proto::Changes {
-            instance,
-            revision,
-            connections: all(&connections),
-            removed,
-            sent_at: Some(sent_at.into()),
-        }),
-    };
-    proto::WatchConnectionsResponse { event: Some(event) }
 }
 
 /// One message of `WatchPackets`.
@@ -137,10 +99,6 @@ pub(super) fn status(
         capture_file: identity.capture_file.clone(),
         capture_time: status.capture_time.map(Into::into),
     }
-}
-
-fn all(connections: &[Arc<model::Connection>]) -> Vec<proto::Connection> {
-    connections.iter().map(|each| connection(each)).collect()
 }
 
 fn endpoint(address: SocketAddr) -> proto::Endpoint {
@@ -217,7 +175,7 @@ fn half(half: &model::Half) -> proto::Half {
         in_flight_bytes: half.in_flight_bytes,
         usable_window_bytes: half.usable_window_bytes,
         response: half.response.map(response),
-        socket: half.socket.map(socket),
+        socket: half.socket.as_ref().map(socket),
     }
 }
 
@@ -230,8 +188,13 @@ fn response(response: model::Response) -> proto::Response {
     }
 }
 
-fn socket(socket: model::Socket) -> proto::Socket {
+fn socket(socket: &model::Socket) -> proto::Socket {
     proto::Socket {
+        source: match socket.source {
+            model::SocketSource::Egress => proto::SocketSource::Egress,
+            model::SocketSource::SockDiag => proto::SocketSource::SockDiag,
+        }
+        .into(),
         sampled_at: Some(socket.sampled_at.into()),
         srtt_us: socket.srtt_us,
         min_rtt_us: socket.min_rtt_us,
@@ -271,7 +234,7 @@ fn handshake(handshake: model::Handshake) -> Option<proto::Handshake> {
     })
 }
 
-fn snapshot_reason(reason: SnapshotReason) -> proto::SnapshotReason {
+pub(super) fn snapshot_reason(reason: SnapshotReason) -> proto::SnapshotReason {
     match reason {
         SnapshotReason::Initial => proto::SnapshotReason::Initial,
         SnapshotReason::OtherInstance => proto::SnapshotReason::OtherInstance,
@@ -398,7 +361,7 @@ fn interface(interface: model::Interface) -> proto::InterfaceStatus {
     }
 }
 
-fn ledger(ledger: model::Ledger) -> proto::Ledger {
+pub(super) fn ledger(ledger: model::Ledger) -> proto::Ledger {
     proto::Ledger {
         packets_seen: ledger.packets_seen,
         packets_tracked: ledger.packets_tracked,
@@ -427,7 +390,7 @@ fn degradation(degradation: model::Degradation) -> proto::Degradation {
 }
 
 /// Absent beyond 292 billion years.
-fn duration(duration: Duration) -> Option<prost_types::Duration> {
+pub(super) fn duration(duration: Duration) -> Option<prost_types::Duration> {
     duration.try_into().ok()
 }
 

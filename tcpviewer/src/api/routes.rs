@@ -28,9 +28,10 @@ use super::{
     guard, page,
     server::Caller,
     service,
+    streamed::service::TcpViewerServiceServer,
     traffic::{self, Traffic},
 };
-use crate::proto::{DESCRIPTORS, tcp_viewer_service_server::TcpViewerServiceServer};
+use crate::proto::DESCRIPTORS;
 
 /// Time for the head of an answer, which covers the body of every request but not the streams that follow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);

@@ -6,6 +6,7 @@ use tonic::Status;
 use crate::{
     filter::{Filter, FilterError, Order, Subject},
     model::Connection,
+    proto::WatchConnectionsRequest,
     publish::{Selection, Top},
 };
 
@@ -13,9 +14,15 @@ use crate::{
 const MAX_LIMIT: u32 = 10_000;
 
 /// The part of the table that a stream wants.
-pub(super) fn selection(filter_text: &str, order_by: &str, limit: u32) -> Result<Selection, Status> {
-    let filter = filter(filter_text)?;
-    let top = match (order(order_by)?, limit) {
+pub(super) fn selection(request: &WatchConnectionsRequest) -> Result<Selection, Status> {
+    let filter = filter(&request.filter)?;
+    let WatchConnectionsRequest { limit, offset, .. } = *request;
+    if limit == 0 && offset != 0 {
+        return Err(Status::invalid_argument(
+            "offset goes with limit, which says how many of those behind it are wanted",
+        ));
+    }
+    let top = match (order(&request.order_by)?, limit) {
         (None, 0) => None,
         (Some(_order), 0) => {
             return Err(Status::invalid_argument(
@@ -33,6 +40,7 @@ pub(super) fn selection(filter_text: &str, order_by: &str, limit: u32) -> Result
         }
         (Some(order), limit) => Some(Top {
             order,
+            offset: offset as usize,
             limit: limit as usize,
         }),
     };

@@ -7,16 +7,20 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use super::{
-    ApiContext, capture, connections, packets, stats, status::StatusReporter, streams::Streams,
+    ApiContext, capture, connections, packets, stats,
+    status::StatusReporter,
+    streamed::{WatchConnectionsResponse, service::TcpViewerService},
+    streams::Streams,
     traffic::Traffic,
+    watch::Watches,
 };
 use crate::{
     model::Identity,
     proto::{
         CapturePcapRequest, CapturePcapResponse, GetConnectionRequest, GetConnectionResponse,
         GetStatusRequest, GetStatusResponse, ListConnectionsRequest, ListConnectionsResponse,
-        WatchConnectionsRequest, WatchConnectionsResponse, WatchPacketsRequest, WatchPacketsResponse,
-        WatchStatsRequest, WatchStatsResponse, tcp_viewer_service_server::TcpViewerService,
+        WatchConnectionsRequest, WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest,
+        WatchStatsResponse,
     },
     publish::{Board, PacketBoard},
 };
@@ -29,6 +33,7 @@ pub(super) struct Service {
     packets: Arc<PacketBoard>,
     status: Arc<StatusReporter>,
     streams: Streams,
+    watches: Watches,
 }
 
 impl Service {
@@ -41,12 +46,14 @@ impl Service {
             commands,
         } = context;
         let status = Arc::new(StatusReporter::new(Arc::clone(&identity), commands));
+        let streams = Streams::new(stopped);
         Self {
+            watches: Watches::new(&identity, &board, &status, streams.clone()),
             identity,
             board,
             packets,
             status,
-            streams: Streams::new(stopped),
+            streams,
         }
     }
 
@@ -68,7 +75,7 @@ impl TcpViewerService for Service {
         &self,
         request: Request<WatchConnectionsRequest>,
     ) -> Result<Response<Self::WatchConnectionsStream>, Status> {
-        connections::watch(&self.board, &self.streams, request.get_ref()).map(Response::new)
+        self.watches.watch(request.get_ref()).map(Response::new)
     }
 
     async fn list_connections(

@@ -9,7 +9,9 @@ use tcpviewer_common::{
     segment::Flags,
 };
 
-use crate::model::{Clock, Direction, Headers, InterfaceNames, Ledger, Packet, Sample, endpoint};
+use crate::model::{
+    Activity, Clock, Direction, Headers, InterfaceNames, Ledger, Pace, Packet, Tracked, endpoint,
+};
 
 /// Name of the interface on which a connection is counted: where the source's packets pass, or, before one was
 /// seen, the destination's.
@@ -20,12 +22,25 @@ pub fn interface(record: &ConnectionRecord, names: &InterfaceNames) -> Arc<str> 
 }
 
 /// What is known of a connection. A record on its way out of the map is the last that is heard of it.
-pub fn sample(key: ConnectionKey, record: ConnectionRecord, names: &InterfaceNames) -> Sample {
-    Sample {
+pub fn tracked(key: ConnectionKey, record: ConnectionRecord, names: &InterfaceNames) -> Tracked {
+    Tracked {
         key,
         record,
         interface: interface(&record, names),
         is_last: record.has(ConnectionRecord::GIVEN_UP),
+    }
+}
+
+/// What a connection does, and which of its ends are of this host: those whose packets are counted on their way out.
+pub fn activity(tracked: &Tracked, pace: Pace) -> Activity {
+    let record = &tracked.record;
+    Activity {
+        key: tracked.key,
+        sockets: record.halves.each_ref().map(|half| {
+            let is_local = half.has(Half::SEEN) && Place(half.place).is_egress();
+            is_local.then_some(half.socket_cookie)
+        }),
+        pace: if record.closed_ns == 0 { pace } else { Pace::Ended },
     }
 }
 

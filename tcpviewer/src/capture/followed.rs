@@ -12,7 +12,7 @@ use tcpviewer_common::{
     state::TcpState,
 };
 
-use crate::model::Sample;
+use crate::model::Tracked;
 
 /// A record stays this long after its connection ended, so that late packets find it and count where they
 /// belong.
@@ -80,10 +80,10 @@ impl Followed {
     }
 
     /// Takes note of a report.
-    pub fn reported(&mut self, sample: &Sample, now_ns: u64) {
+    pub fn reported(&mut self, tracked: &Tracked, now_ns: u64) {
         let check_ns = now_ns + self.quiet_after_ns;
-        let last_seen_ns = sample.record.last_seen_ns();
-        let entry = self.connections.entry(sample.key).or_insert(Entry {
+        let last_seen_ns = tracked.record.last_seen_ns();
+        let entry = self.connections.entry(tracked.key).or_insert(Entry {
             known_ns: 0,
             last_seen_ns: 0,
             check_ns: 0,
@@ -94,9 +94,9 @@ impl Followed {
         // While it is active its check stands; when that comes, it looks at the time of the last report.
         if !entry.is_active {
             entry.is_active = true;
-            self.checks.remove(&(entry.check_ns, sample.key));
+            self.checks.remove(&(entry.check_ns, tracked.key));
             entry.check_ns = check_ns;
-            self.checks.insert((check_ns, sample.key));
+            self.checks.insert((check_ns, tracked.key));
         }
     }
 
@@ -128,13 +128,13 @@ impl Followed {
     }
 
     /// Takes note of what a look at a due connection showed, and decides when to look again.
-    pub fn check(&mut self, sample: &Sample, now_ns: u64) -> Check {
-        let Some(entry) = self.connections.get_mut(&sample.key) else {
+    pub fn check(&mut self, tracked: &Tracked, now_ns: u64) -> Check {
+        let Some(entry) = self.connections.get_mut(&tracked.key) else {
             return Check::Unchanged;
         };
-        let last_seen_ns = sample.record.last_seen_ns();
+        let last_seen_ns = tracked.record.last_seen_ns();
         let changed = last_seen_ns != entry.last_seen_ns;
-        let dead_ns = last_seen_ns + patience(&sample.record).as_nanos() as u64;
+        let dead_ns = last_seen_ns + patience(&tracked.record).as_nanos() as u64;
         if !changed && dead_ns <= now_ns {
             return Check::Dead;
         }
@@ -146,7 +146,7 @@ impl Followed {
         } else {
             dead_ns
         };
-        self.checks.insert((entry.check_ns, sample.key));
+        self.checks.insert((entry.check_ns, tracked.key));
         if changed { Check::Changed } else { Check::Unchanged }
     }
 

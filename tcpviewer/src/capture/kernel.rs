@@ -19,7 +19,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{CaptureError, convert};
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, Packet, PacketWish, Sample},
+    model::{Clock, InterfaceNames, Ledger, Packet, PacketWish, Tracked},
 };
 
 /// `BPF_F_LOCK`: the value is copied with its lock held, so both halves are of one moment.
@@ -69,13 +69,13 @@ impl Kernel {
     }
 
     /// Up to `limit` reports.
-    pub fn take_samples(&mut self, limit: usize) -> Vec<Sample> {
+    pub fn take_samples(&mut self, limit: usize) -> Vec<Tracked> {
         let mut samples = Vec::new();
         while samples.len() < limit
             && let Some(item) = self.maps.connection_events.next()
         {
             if let Some(ConnectionEvent { key, record, .. }) = ConnectionEvent::from_bytes(&item) {
-                samples.push(convert::sample(key, record, &self.names));
+                samples.push(convert::tracked(key, record, &self.names));
             }
         }
         samples
@@ -142,9 +142,9 @@ impl Kernel {
     /// # Errors
     ///
     /// When the map does not answer.
-    pub fn look_up(&self, key: &ConnectionKey) -> Result<Option<Sample>, CaptureError> {
+    pub fn look_up(&self, key: &ConnectionKey) -> Result<Option<Tracked>, CaptureError> {
         match self.maps.connections.get(key, LOCKED) {
-            Ok(slot) => Ok(Some(convert::sample(*key, slot.record, &self.names))),
+            Ok(slot) => Ok(Some(convert::tracked(*key, slot.record, &self.names))),
             Err(MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }

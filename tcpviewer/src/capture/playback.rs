@@ -217,10 +217,13 @@ impl Player {
         let now = time.now();
         let replaced = connections.replaced();
         let taken = connections.take(packet);
-        let mut samples: Vec<_> = connections.replaced_since(replaced, names).collect();
+        let mut samples: Vec<_> = connections
+            .replaced_since(replaced, names)
+            .map(Sample::from)
+            .collect();
         if let Some(taken) = &taken {
             if taken.outcome.opened || taken.outcome.closed {
-                samples.extend(connections.sample(&taken.key, names));
+                samples.extend(connections.tracked(&taken.key, names).map(Sample::from));
                 self.dirty.remove(&taken.key);
             } else {
                 self.dirty.insert(taken.key);
@@ -245,7 +248,8 @@ impl Player {
         }
         let changed = self.dirty.drain();
         let samples = changed
-            .filter_map(|key| playback.connections.sample(&key, &playback.names))
+            .filter_map(|key| playback.connections.tracked(&key, &playback.names))
+            .map(Sample::from)
             .collect();
         add(&mut self.batches, playback.time.now(), samples);
     }

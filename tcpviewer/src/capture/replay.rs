@@ -1,5 +1,5 @@
 //! The source of samples that needs no kernel: reads a capture file, pcap or pcapng, through the very parser and
-//! tracker that run in the kernel. In: bytes, from a file or a pipe, in one pass. Out: one [`Sample`] for each
+//! tracker that run in the kernel. In: bytes, from a file or a pipe, in one pass. Out: one [`Tracked`] for each
 //! connection, in order of their first packets, and what became of every packet.
 //!
 //! Of a packet no more than its headers is held, 4 KiB at most, and of any other block 64 KiB. Connections are
@@ -23,13 +23,13 @@ use thiserror::Error;
 
 pub use self::input::Fault;
 use self::{connections::Connections, input::Input, pcap::Pcap, pcapng::PcapNg};
-use crate::model::{InterfaceNames, Ledger, Sample};
+use crate::model::{InterfaceNames, Ledger, Tracked};
 
 /// What a capture file held.
 #[derive(Debug)]
 pub struct Replay {
     /// The connections, in order of their first packets.
-    pub samples: Vec<Sample>,
+    pub connections: Vec<Tracked>,
     /// What became of every packet that could be read.
     pub ledger: Ledger,
     /// Packets of link layers that are not supported, by link type; not in the ledger.

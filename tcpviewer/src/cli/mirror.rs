@@ -58,6 +58,12 @@ impl Mirror {
                 let missing = std::mem::take(&mut self.missing);
                 self.remove(missing, &mut update);
             }
+            Some(Event::Heartbeat(heartbeat)) => {
+                self.resume = Some(ResumePoint {
+                    instance: heartbeat.instance,
+                    revision: heartbeat.revision,
+                });
+            }
             None => {}
         }
         update
@@ -116,7 +122,7 @@ mod tests {
             revision,
             connections,
             removed,
-            sent_at: None,
+            ..Changes::default()
         })
     }
 
@@ -151,6 +157,7 @@ mod tests {
                 instance: 1,
                 revision: 4,
                 connections: Some(4),
+                ..SnapshotEnd::default()
             }),
         );
 

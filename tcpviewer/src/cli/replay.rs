@@ -30,7 +30,7 @@ use crate::{
     capture::replay::{self, BrokenOff, Fault, Replay, ReplayError},
     config,
     filter::Filter,
-    model::{Clock, Connection, Ledger},
+    model::{Clock, Connection, Ledger, Sample},
     table::Table,
 };
 
@@ -167,7 +167,7 @@ fn listed(capture: Replay) -> Vec<Arc<Connection>> {
         Duration::MAX,
         usize::MAX,
     );
-    table.take(capture.samples, now);
+    table.take(capture.connections.into_iter().map(Sample::from).collect(), now);
     table.delta().unwrap_or_default().changed
 }
 

@@ -111,6 +111,7 @@ async fn stream(
         filter: selection.filter.clone().unwrap_or_default(),
         order_by: selection.order_by.clone().unwrap_or_default(),
         limit: selection.limit.unwrap_or_default(),
+        ..Default::default()
     };
     let mut messages = client
         .watch_connections(request)

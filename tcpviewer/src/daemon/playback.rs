@@ -90,7 +90,7 @@ pub async fn run<R: Read + Send + 'static>(
         Ok(())
     });
     let capacity = u64::from(config.max_connections);
-    stages.spawn(carry_back(commands_in, None, requests, capacity));
+    stages.spawn(carry_back(commands_in, None, requests, capacity, Vec::new()));
 
     ready(&entrances.urls());
     // Reading waits for whoever writes into a pipe, so it has a thread of its own; it ends with the process.

@@ -182,9 +182,9 @@ const HALVES: &[Field<Connection>] = halves! {
     "response", Microseconds, |half| half.response.map(|response| response.mean_us), "mean time until this direction answers the other; absent until it did";
     "response.last", Microseconds, |half| half.response.map(|response| response.last_us), "newest time until this direction answers the other; absent until it did";
     "response.max", Microseconds, |half| half.response.map(|response| response.max_us), "longest time until this direction answers the other; absent until it did";
-    "cwnd", Count, |half| half.socket.map(|socket| socket.congestion_window.into()), "congestion window of the socket that sends, segments; absent where that is not this host's";
-    "ssthresh", Count, |half| half.socket?.slow_start_threshold.map(u64::from), "slow start threshold of the socket that sends, segments; absent until the first loss, and where it is not this host's";
-    "delivery_rate", BytesPerSecond, |half| half.socket?.delivery_rate_bytes_per_second, "newest delivery rate of the socket that sends; absent until it was measured, and where it is not this host's";
+    "cwnd", Count, |half| half.socket.as_ref().map(|socket| socket.congestion_window.into()), "congestion window of the socket that sends, segments; absent where that is not this host's";
+    "ssthresh", Count, |half| half.socket.as_ref()?.slow_start_threshold.map(u64::from), "slow start threshold of the socket that sends, segments; absent until the first loss, and where it is not this host's";
+    "delivery_rate", BytesPerSecond, |half| half.socket.as_ref()?.delivery_rate_bytes_per_second, "newest delivery rate of the socket that sends; absent until it was measured, and where it is not this host's";
 };
 
 const RTTS: &[Field<Connection>] = rtts! {

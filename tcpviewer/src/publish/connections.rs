@@ -94,6 +94,11 @@ impl Board {
         self.instance
     }
 
+    /// The oldest revision that a reader can resume from.
+    pub fn oldest_revision(&self) -> u64 {
+        self.read().forgotten
+    }
+
     /// Sums over the table.
     pub fn totals(&self) -> Totals {
         self.read().totals
@@ -220,6 +225,11 @@ impl Listed {
         self.totals = delta.totals;
     }
 
+    /// How many connections there are.
+    fn total(&self) -> u64 {
+        self.revision_of.len() as u64
+    }
+
     fn snapshot(&self, reason: SnapshotReason) -> Place {
         Place::Snapshot(Walk {
             reason,
@@ -262,6 +272,8 @@ pub enum Event {
         revision: u64,
         /// How many connections the snapshot had; `None` when the reader resumed.
         connections: Option<u64>,
+        /// How many connections there are of what the reader wants, limit and offset aside.
+        total: u64,
     },
     /// What changed.
     Changes {
@@ -271,6 +283,11 @@ pub enum Event {
         connections: Vec<Arc<Connection>>,
         /// Ids of connections that are no longer listed.
         removed: Vec<u64>,
+        /// How many connections there are of what the reader wants, limit and offset aside.
+        total: u64,
+        /// With a limit: the ids of all that the reader holds after this event, in their order. Empty where that
+        /// did not change, and while more is waiting.
+        order: Vec<u64>,
         /// Whether the limit cut the event short, so that more is waiting.
         more: bool,
     },
@@ -323,6 +340,7 @@ impl Cursor {
                 Event::SnapshotEnd {
                     revision,
                     connections,
+                    total: listed.total(),
                 },
                 Place::Live { revision },
             ),
@@ -412,6 +430,8 @@ impl Listed {
             revision: reached,
             connections,
             removed: removed.collect(),
+            total: self.total(),
+            order: Vec::new(),
             more: reached < self.revision,
         };
         (event, Place::Live { revision: reached })

@@ -44,6 +44,8 @@ pub struct Selection {
 pub struct Top {
     /// The order; among equals, the lower id comes first.
     pub order: Order<Connection>,
+    /// How many are passed over.
+    pub offset: usize,
     /// How many.
     pub limit: usize,
 }
@@ -170,12 +172,15 @@ impl Filtered {
             Some(Event::SnapshotEnd { revision, .. }) => Event::SnapshotEnd {
                 revision,
                 connections: Some(self.held.len() as u64),
+                total: self.held.len() as u64,
             },
             Some(Event::Changes {
                 revision,
                 mut connections,
                 mut removed,
+                order,
                 more,
+                total: _,
             }) => {
                 removed.retain(|id| self.held.remove(id));
                 connections.retain(|connection| {
@@ -195,6 +200,8 @@ impl Filtered {
                     revision,
                     connections,
                     removed,
+                    total: self.held.len() as u64,
+                    order,
                     more,
                 }
             }
@@ -215,6 +222,12 @@ struct Looking {
     held: HashMap<u64, u64>,
     news: VecDeque<Arc<Connection>>,
     gone: Vec<u64>,
+    /// How many passed the filter at the last look, and whether the reader was told.
+    total: u64,
+    total_told: u64,
+    /// With a limit: the ids of `held` in their order, and whether the reader was told.
+    order: Vec<u64>,
+    order_told: bool,
     /// The reader's state is that of this revision.
     revision: u64,
     /// No look before.
@@ -244,6 +257,10 @@ impl Looking {
             held: HashMap::new(),
             news: VecDeque::new(),
             gone: Vec::new(),
+            total: 0,
+            total_told: 0,
+            order: Vec::new(),
+            order_told: true,
             rest_until: Instant::now(),
         }
     }
@@ -269,6 +286,7 @@ impl Looking {
                     };
                     self.rest_until = Instant::now() + pause.max(look.worked * PAUSE_PER_WORK);
                     self.revision = look.revision;
+                    self.total = look.matching;
                     self.compare(found);
                     self.stage = Stage::Send(reason, true);
                 }
@@ -288,9 +306,12 @@ impl Looking {
             }
             Stage::SnapshotEnd => {
                 self.stage = Stage::Rest;
+                // Those of the snapshot came in their order.
+                (self.total_told, self.order_told) = (self.total, true);
                 Step::Event(Event::SnapshotEnd {
                     revision: self.revision,
                     connections: Some(self.held.len() as u64),
+                    total: self.total,
                 })
             }
             Stage::Send(None, _) => self.changes(limit),
@@ -309,6 +330,11 @@ impl Looking {
             .copied()
             .filter(|id| !held.contains_key(id))
             .collect();
+        if self.selection.top.is_some() {
+            let order = found.iter().map(|connection| connection.id).collect();
+            self.order_told = self.order == order;
+            self.order = order;
+        }
         let is_new =
             |connection: &Arc<Connection>| self.held.get(&connection.id) != Some(&connection.revision);
         self.news = found.into_iter().filter(is_new).collect();
@@ -316,17 +342,29 @@ impl Looking {
     }
 
     fn changes(&mut self, limit: usize) -> Step {
-        if self.news.is_empty() && self.gone.is_empty() {
+        let is_told = self.total == self.total_told && self.order_told;
+        if self.news.is_empty() && self.gone.is_empty() && is_told {
             self.stage = Stage::Rest;
             return Step::Busy;
         }
         let left = self.gone.len().saturating_sub(limit * REMOVALS_PER_CONNECTION);
         let removed = self.gone.split_off(left);
+        let connections = self.take_news(limit);
+        let more = !self.news.is_empty() || !self.gone.is_empty();
+        let mut order = Vec::new();
+        if !more {
+            self.total_told = self.total;
+            if !std::mem::replace(&mut self.order_told, true) {
+                order.clone_from(&self.order);
+            }
+        }
         Step::Event(Event::Changes {
             revision: self.revision,
-            connections: self.take_news(limit),
+            connections,
             removed,
-            more: !self.news.is_empty() || !self.gone.is_empty(),
+            total: self.total,
+            order,
+            more,
         })
     }
 
@@ -355,8 +393,12 @@ pub struct Look {
     /// Time that it took so far.
     worked: Duration,
     after: Option<u64>,
+    /// How many passed the filter.
+    matching: u64,
     found: Vec<Arc<Connection>>,
     best: BinaryHeap<Ranked>,
+    /// How many of the best are passed over.
+    offset: usize,
 }
 
 impl Look {
@@ -370,8 +412,10 @@ impl Look {
             revision: *newest.borrow(),
             worked: Duration::ZERO,
             after: None,
+            matching: 0,
             found: Vec::new(),
             best: BinaryHeap::new(),
+            offset: 0,
         }
     }
 
@@ -384,17 +428,23 @@ impl Look {
             .into_iter()
             .filter(|connection| selection.matches(connection, now));
         match &selection.top {
-            None => self.found.extend(matching),
+            None => {
+                self.found.extend(matching);
+                self.matching = self.found.len() as u64;
+            }
             Some(top) => {
+                self.offset = top.offset;
+                let last = top.offset.saturating_add(top.limit);
                 for connection in matching {
+                    self.matching += 1;
                     let key = top.order.key(&connection, now);
                     let ranked = Ranked { key, connection };
-                    let is_full = self.best.len() >= top.limit;
-                    if is_full && self.best.peek().is_none_or(|last| ranked >= *last) {
+                    let is_full = self.best.len() >= last;
+                    if is_full && self.best.peek().is_none_or(|worst| ranked >= *worst) {
                         continue;
                     }
                     self.best.push(ranked);
-                    if self.best.len() > top.limit {
+                    if self.best.len() > last {
                         self.best.pop();
                     }
                 }
@@ -408,7 +458,7 @@ impl Look {
     pub fn found(&mut self) -> Vec<Arc<Connection>> {
         let best = std::mem::take(&mut self.best).into_sorted_vec();
         let mut found = std::mem::take(&mut self.found);
-        found.extend(best.into_iter().map(|ranked| ranked.connection));
+        found.extend(best.into_iter().skip(self.offset).map(|ranked| ranked.connection));
         found
     }
 }

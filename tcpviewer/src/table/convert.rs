@@ -6,7 +6,7 @@ use tcpviewer_common::connection::{self, ConnectionRecord, Place, RttTicks, Sock
 use super::{Row, rates::HalfRates};
 use crate::model::{
     Clock, CloseReason, Connection, Half, Handshake, LocalEnd, Orientation, Response, Rtt, RttSource, Socket,
-    endpoint,
+    SocketSource, endpoint,
 };
 
 /// The row as it is published.
@@ -14,9 +14,10 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
     let (key, record) = (&row.key, &row.record);
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
-    let (source, destination) = match record.source_side() {
-        connection::Side::Low => (low, high),
-        connection::Side::High => (high, low),
+    let [low_socket, high_socket] = row.sockets.each_ref().map(Option::as_deref);
+    let ((source, source_socket), (destination, destination_socket)) = match record.source_side() {
+        connection::Side::Low => ((low, low_socket), (high, high_socket)),
+        connection::Side::High => ((high, high_socket), (low, low_socket)),
     };
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
     Connection {
@@ -33,8 +34,14 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         source_state: sent.state(received),
         destination_state: received.state(sent),
         interface: row.interface.clone(),
-        sent: half(sent, received, row.rates.sent, clock),
-        received: half(received, sent, row.rates.received, clock),
+        sent: Half {
+            socket: newest(&sent.socket, source_socket, clock),
+            ..half(sent, received, row.rates.sent)
+        },
+        received: Half {
+            socket: newest(&received.socket, destination_socket, clock),
+            ..half(received, sent, row.rates.received)
+        },
         handshake: handshake(record),
         first_seen: clock.at(record.first_seen_ns),
         last_seen: clock.at(record.last_seen_ns()),
@@ -71,7 +78,8 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
     }
 }
 
-fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates, clock: Clock) -> Half {
+/// All but the socket.
+fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> Half {
     let seen = own.has(connection::Half::SEEN);
     let announces = |flag| own.has(connection::Half::SYN).then(|| own.has(flag));
     let in_flight_bytes = own.in_flight_bytes(other);
@@ -107,7 +115,7 @@ fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates, cloc
         usable_window_bytes: in_flight_bytes.map(|bytes| other.window_bytes(own).saturating_sub(bytes)),
         rtt: rtt(own),
         response: response(own),
-        socket: (own.socket.time_ns != 0).then(|| socket(&own.socket, clock)),
+        socket: None,
     }
 }
 
@@ -122,11 +130,27 @@ fn response(half: &connection::Half) -> Option<Response> {
     })
 }
 
+/// What was learned last of a socket: as it sent a packet, or by asking. What only asking tells is kept.
+fn newest(sample: &SocketSample, look: Option<&Socket>, clock: Clock) -> Option<Socket> {
+    let at_egress = (sample.time_ns != 0).then(|| socket(sample, clock));
+    let Some(look) = look else {
+        return at_egress;
+    };
+    match at_egress {
+        Some(at_egress) if at_egress.sampled_at > look.sampled_at => Some(Socket {
+            details: look.details.clone(),
+            ..at_egress
+        }),
+        Some(_) | None => Some(look.clone()),
+    }
+}
+
 fn socket(sample: &SocketSample, clock: Clock) -> Socket {
     let measured = sample.srtt_8_us != 0;
     let delivered_bytes = u64::from(sample.rate_delivered) * u64::from(sample.mss_bytes);
     Socket {
         sampled_at: clock.at(sample.time_ns),
+        source: SocketSource::Egress,
         srtt_us: measured.then_some(sample.srtt_8_us >> 3),
         min_rtt_us: (measured && sample.rtt_min_us != u32::MAX).then_some(sample.rtt_min_us),
         congestion_window: sample.congestion_window,
@@ -141,6 +165,7 @@ fn socket(sample: &SocketSample, clock: Clock) -> Socket {
         delivery_rate_bytes_per_second: delivered_bytes
             .saturating_mul(1_000_000)
             .checked_div(sample.rate_interval_us.into()),
+        details: None,
     }
 }
 

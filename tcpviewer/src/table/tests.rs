@@ -1,8 +1,9 @@
 //! Samples in, deltas out, with the clock in hand.
 
-use tcpviewer_common::connection::Half;
+use tcpviewer_common::{connection::Half, state::TcpState};
 
 use super::*;
+use crate::model::{RttSource, SocketDetails, SocketSource};
 
 const SECOND: u64 = 1_000_000_000;
 const MAX_LISTED: usize = 4;
@@ -28,6 +29,10 @@ fn key(port: u8) -> ConnectionKey {
 
 /// A connection opened by the low side one second after boot.
 fn sample(id: u64, port: u8, last_seen_ns: u64, change: impl FnOnce(&mut ConnectionRecord)) -> Sample {
+    tracked(id, port, last_seen_ns, change).into()
+}
+
+fn tracked(id: u64, port: u8, last_seen_ns: u64, change: impl FnOnce(&mut ConnectionRecord)) -> Tracked {
     let mut record = ConnectionRecord {
         id,
         first_seen_ns: SECOND,
@@ -37,7 +42,7 @@ fn sample(id: u64, port: u8, last_seen_ns: u64, change: impl FnOnce(&mut Connect
     record.halves[0].flags = Half::SEEN | Half::SYN;
     record.halves[0].last_seen_ns = last_seen_ns;
     change(&mut record);
-    Sample {
+    Tracked {
         key: key(port),
         record,
         interface: "eth0".into(),
@@ -142,13 +147,13 @@ fn the_way_a_connection_ended_is_told() {
         (syn, 0, 0, true, CloseReason::HandshakeTimeout),
     ] {
         let mut table = table();
-        let mut sample = sample(1, 1, SECOND, |record| {
+        let mut last = tracked(1, 1, SECOND, |record| {
             record.halves[0].flags = source;
             record.halves[1].flags = destination;
             record.closed_ns = closed_ns;
         });
-        sample.is_last = is_last;
-        table.take(vec![sample], Instant::now());
+        last.is_last = is_last;
+        table.take(vec![last.into()], Instant::now());
         assert_eq!(table.delta().unwrap().changed[0].closed.unwrap().reason, reason);
     }
 }
@@ -190,7 +195,7 @@ fn open_connections_stay_listed_however_many_there_are() {
 #[test]
 fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() {
     let mut table = table();
-    let mut last = sample(1, 1, 2 * SECOND, |record| {
+    let mut last = tracked(1, 1, 2 * SECOND, |record| {
         record.flags |= ConnectionRecord::GIVEN_UP
     });
     last.is_last = true;
@@ -201,7 +206,7 @@ fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() 
     table.delta();
 
     table.take(
-        vec![last, Sample::gone(key(2)), Sample::gone(key(3))],
+        vec![last.into(), Sample::Gone(key(2)), Sample::Gone(key(3))],
         Instant::now(),
     );
 
@@ -216,4 +221,78 @@ fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() 
         (delta.totals.listed, delta.totals.open, delta.totals.closed),
         (2, 0, 2)
     );
+}
+
+/// What a socket at the lower end said when it was asked.
+fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
+    let looked_at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at_ns);
+    let socket = Socket {
+        sampled_at: looked_at,
+        source: SocketSource::SockDiag,
+        srtt_us: Some(srtt_us),
+        min_rtt_us: Some(1),
+        congestion_window: 10,
+        slow_start_threshold: None,
+        mss_bytes: 1_448,
+        in_flight: 0,
+        retransmitted: 0,
+        lost: 0,
+        sacked: 0,
+        retransmissions: 0,
+        delivery_rate_bytes_per_second: None,
+        details: Some(Arc::new(SocketDetails {
+            looked_at,
+            state: TcpState::Established,
+            rttvar_us: Some(7),
+        })),
+    };
+    Sample::Socket(Box::new(SocketLook {
+        key: key(port),
+        side: Side::Low,
+        socket,
+    }))
+}
+
+#[test]
+fn what_was_learned_last_of_a_socket_counts_and_what_only_asking_tells_is_kept() {
+    let mut table = table();
+    let now = Instant::now();
+    let sends = |at_ns, srtt_us: u32| {
+        sample(1, 1, at_ns, |record| {
+            record.halves[0].place = 3;
+            record.halves[0].socket.time_ns = at_ns;
+            record.halves[0].socket.srtt_8_us = srtt_us * 8;
+        })
+    };
+    let mut newest = |sample: Sample| {
+        table.take(vec![sample], now);
+        let delta = table.delta().unwrap();
+        let connection = &delta.changed[0];
+        let (rtt, socket) = (connection.rtt().unwrap(), connection.sent.socket.clone().unwrap());
+        assert_eq!(
+            (rtt.source, connection.received.socket.is_none()),
+            (RttSource::Socket, true)
+        );
+        let rttvar_us = socket.details.and_then(|details| details.rttvar_us);
+        (rtt.srtt_us, rtt.rttvar_us, rttvar_us)
+    };
+    assert_eq!(newest(sends(2 * SECOND, 200)), (200, None, None));
+    assert_eq!(newest(look(1, 3 * SECOND, 300)), (300, Some(7), Some(7)));
+    assert_eq!(newest(sends(4 * SECOND, 400)), (400, None, Some(7)));
+    assert_eq!(newest(look(1, 4 * SECOND, 300)), (300, Some(7), Some(7)));
+}
+
+#[test]
+fn what_is_said_of_sockets_of_other_connections_changes_nothing() {
+    let mut table = table();
+    let ended = sample(1, 1, SECOND, |record| record.closed_ns = SECOND);
+    table.take(vec![ended], Instant::now());
+    table.delta();
+
+    table.take(
+        vec![look(1, 2 * SECOND, 1), look(2, 2 * SECOND, 1)],
+        Instant::now(),
+    );
+
+    assert!(table.delta().is_none());
 }

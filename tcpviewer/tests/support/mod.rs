@@ -11,7 +11,8 @@ use tcpviewer::{
     config::ApiConfig,
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
-        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, Status, Totals,
+        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSource,
+        Status, Totals,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -307,6 +308,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
     };
     let socket = Socket {
         sampled_at: SystemTime::now(),
+        source: SocketSource::Egress,
         srtt_us: Some(21_000),
         min_rtt_us: Some(17_000),
         congestion_window: 1 << 10,
@@ -318,6 +320,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         sacked: 1 << 10,
         retransmissions: 1 << 20,
         delivery_rate_bytes_per_second: Some(1 << 30),
+        details: None,
     };
     let half = Half {
         packets: 1 << 30,
@@ -368,7 +371,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         source_state: TcpState::Established,
         destination_state: TcpState::Established,
         interface: "enp0s31f6".into(),
-        sent: half,
+        sent: half.clone(),
         received: half,
         handshake: Handshake {
             rtt_us: Some(20_000),
@@ -420,11 +423,7 @@ pub(crate) async fn next(stream: &mut Streaming<WatchConnectionsResponse>) -> Ev
             .expect("the stream goes on")
             .event
             .expect("an event");
-        let sign_of_life = matches!(
-            &event,
-            Event::Changes(changes) if changes.connections.is_empty() && changes.removed.is_empty()
-        );
-        if !sign_of_life {
+        if !matches!(event, Event::Heartbeat(_)) {
             return event;
         }
     }

@@ -187,6 +187,31 @@ describe('LiveFeed', () => {
     expect(feed.requests[1]?.resume).toBeUndefined();
   });
 
+  it('takes a heartbeat for a sign of life, and resumes at its revision', async () => {
+    const heartbeat = watchMessage({ case: 'heartbeat', value: { instance: 1n, revision: 14n } });
+    const feed = startFeed([
+      async function* () {
+        yield snapshot([1]);
+        yield end(1, 10);
+        await new Promise((resolve) => setTimeout(resolve, SILENCE_LIMIT_MS - 100));
+        yield heartbeat;
+        await new Promise((resolve) => setTimeout(resolve, SILENCE_LIMIT_MS - 100));
+        throw new ConnectError('gone', Code.Unavailable);
+      },
+      async function* (_request, context) {
+        yield* openUntilAborted(context);
+      },
+    ]);
+    running = feed;
+    await settle();
+    await settle(SILENCE_LIMIT_MS - 100);
+    await settle(SILENCE_LIMIT_MS - 200);
+    expect(feed.requests).toHaveLength(1);
+    await settle(100);
+    await settle(300);
+    expect(feed.requests[1]?.resume).toMatchObject({ instance: 1n, revision: 14n });
+  });
+
   it('gives a stream up that stays silent', async () => {
     const feed = startFeed([
       async function* (_request, context) {

@@ -137,16 +137,27 @@ export class LiveFeed {
         const sentAtMs = toMilliseconds(event.value.sentAt);
         this.#resume = { instance, revision };
         this.#sink.changes(this.#resume, connections.map(toConnection), removed);
-        this.#sink.heard(nowMs, sentAtMs);
-        this.#isLive(nowMs);
-        const lateMs = sentAtMs === undefined ? 0 : delay.measure(nowMs, sentAtMs);
-        if (lateMs > DELAY_LIMIT_MS) {
-          throw new GivenUp({ kind: 'stale', message: `${Math.round(lateMs / 1000)} s behind` });
-        }
+        this.#heardLive(nowMs, sentAtMs, delay);
+        return;
+      }
+      case 'heartbeat': {
+        const { instance, revision } = event.value;
+        this.#resume = { instance, revision };
+        this.#heardLive(nowMs, toMilliseconds(event.value.sentAt), delay);
         return;
       }
       case undefined:
         return;
+    }
+  }
+
+  /** The stream is live; one that is too far behind is given up. */
+  #heardLive(nowMs: number, sentAtMs: number | undefined, delay: DelayWatch): void {
+    this.#sink.heard(nowMs, sentAtMs);
+    this.#isLive(nowMs);
+    const lateMs = sentAtMs === undefined ? 0 : delay.measure(nowMs, sentAtMs);
+    if (lateMs > DELAY_LIMIT_MS) {
+      throw new GivenUp({ kind: 'stale', message: `${Math.round(lateMs / 1000)} s behind` });
     }
   }
 

@@ -4,7 +4,7 @@ use super::*;
 
 const SECOND: u64 = 1_000_000_000;
 
-fn sample(last_seen_ns: u64, closed_ns: u64) -> Sample {
+fn sample(last_seen_ns: u64, closed_ns: u64) -> Tracked {
     let mut record = ConnectionRecord {
         id: 1,
         closed_ns,
@@ -18,7 +18,7 @@ fn sample(last_seen_ns: u64, closed_ns: u64) -> Sample {
         high_port: [0, 2],
         alignment: [],
     };
-    Sample {
+    Tracked {
         key,
         record,
         interface: "eth0".into(),

@@ -17,7 +17,7 @@ use tcpviewer_common::{
 use super::{BrokenOff, CapturedPacket, Replay, link};
 use crate::{
     capture::convert,
-    model::{InterfaceNames, Ledger, Sample},
+    model::{InterfaceNames, Ledger, Tracked},
 };
 
 /// The connections so far.
@@ -128,16 +128,16 @@ impl Connections {
     }
 
     /// A connection as it is now.
-    pub fn sample(&self, key: &ConnectionKey, names: &InterfaceNames) -> Option<Sample> {
-        self.live.get(key).map(|record| sample((*key, *record), names))
+    pub fn tracked(&self, key: &ConnectionKey, names: &InterfaceNames) -> Option<Tracked> {
+        self.live.get(key).map(|record| tracked((*key, *record), names))
     }
 
     /// The connections whose endpoints newer ones have taken over, after the first so many of them.
-    pub fn replaced_since(&self, count: usize, names: &InterfaceNames) -> impl Iterator<Item = Sample> {
+    pub fn replaced_since(&self, count: usize, names: &InterfaceNames) -> impl Iterator<Item = Tracked> {
         self.replaced
             .iter()
             .skip(count)
-            .map(|entry| sample(*entry, names))
+            .map(|entry| tracked(*entry, names))
     }
 
     /// How many of those there are.
@@ -176,13 +176,13 @@ impl Connections {
     ) -> Replay {
         let (ledger, newest_ns) = (self.ledger(), self.newest_ns);
         let unsupported = mem::take(&mut self.unsupported);
-        let samples = self
+        let connections = self
             .records()
             .into_iter()
-            .map(|entry| sample(entry, names))
+            .map(|entry| tracked(entry, names))
             .collect();
         Replay {
-            samples,
+            connections,
             ledger,
             unsupported,
             newest_ns,
@@ -192,8 +192,8 @@ impl Connections {
     }
 }
 
-fn sample((key, record): (ConnectionKey, ConnectionRecord), names: &InterfaceNames) -> Sample {
-    Sample {
+fn tracked((key, record): (ConnectionKey, ConnectionRecord), names: &InterfaceNames) -> Tracked {
+    Tracked {
         key,
         interface: convert::interface(&record, names),
         record,

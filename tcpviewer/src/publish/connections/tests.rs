@@ -81,6 +81,7 @@ impl Reader {
             Event::SnapshotEnd {
                 revision,
                 connections,
+                ..
             } => {
                 assert!(connections.is_none_or(|count| count == self.held.len() as u64));
                 self.resume = Some(ResumePoint { instance, revision });
@@ -155,6 +156,7 @@ fn a_snapshot_comes_in_parts_and_a_change_meanwhile_comes_last() {
     let Some(Event::SnapshotEnd {
         revision: 5,
         connections: Some(3),
+        total: 4,
     }) = cursor.next(2)
     else {
         panic!("the end")
@@ -164,6 +166,7 @@ fn a_snapshot_comes_in_parts_and_a_change_meanwhile_comes_last() {
         connections,
         removed,
         more: false,
+        ..
     }) = cursor.next(100)
     else {
         panic!("the changes");
@@ -185,7 +188,8 @@ fn an_empty_table_is_a_snapshot_too() {
         cursor.next(2),
         Some(Event::SnapshotEnd {
             revision: 0,
-            connections: Some(0)
+            connections: Some(0),
+            total: 0
         })
     ));
     assert!(cursor.next(2).is_none());
@@ -205,7 +209,8 @@ fn a_reader_resumes_where_it_was_or_learns_why_it_cannot() {
         first_event(1, 3),
         Ok(Some(Event::SnapshotEnd {
             revision: 3,
-            connections: None
+            connections: None,
+            ..
         }))
     ));
     assert!(matches!(
@@ -233,7 +238,8 @@ fn a_reader_resumes_where_it_was_or_learns_why_it_cannot() {
         first_event(1, 6),
         Ok(Some(Event::SnapshotEnd {
             revision: 6,
-            connections: None
+            connections: None,
+            ..
         }))
     ));
 }

@@ -67,16 +67,18 @@ impl Written {
         });
     }
 
-    fn reader(&self, filter: &str, top: Option<(&str, usize)>) -> Held {
+    fn reader(&self, filter: &str, top: Option<(&str, usize, usize)>) -> Held {
         Held::new(Reader::new(&self.board, selection(filter, top), None).unwrap())
     }
 }
 
-fn selection(filter: &str, top: Option<(&str, usize)>) -> Selection {
+/// The order of `top`, how many are passed over, and how many are wanted.
+fn selection(filter: &str, top: Option<(&str, usize, usize)>) -> Selection {
     Selection {
         filter: (!filter.is_empty()).then(|| Filter::parse(filter).unwrap()),
-        top: top.map(|(order, limit)| Top {
+        top: top.map(|(order, offset, limit)| Top {
             order: Order::parse(order).unwrap(),
+            offset,
             limit,
         }),
     }
@@ -88,6 +90,9 @@ struct Held {
     held: BTreeMap<u64, u64>,
     reasons: Vec<SnapshotReason>,
     ends: Vec<Option<u64>>,
+    total: u64,
+    /// In their order, where one was asked for.
+    order: Vec<u64>,
 }
 
 impl Held {
@@ -97,6 +102,8 @@ impl Held {
             held: BTreeMap::new(),
             reasons: Vec::new(),
             ends: Vec::new(),
+            total: 0,
+            order: Vec::new(),
         }
     }
 
@@ -126,20 +133,38 @@ impl Held {
             } => {
                 if first {
                     self.held.clear();
+                    self.order.clear();
                     self.reasons.push(reason);
                 }
+                self.order
+                    .extend(connections.iter().map(|connection| connection.id));
                 (connections, vec![])
             }
-            Event::SnapshotEnd { connections, .. } => {
+            Event::SnapshotEnd {
+                connections, total, ..
+            } => {
                 self.ends.push(connections);
+                self.total = total;
                 return;
             }
             Event::Changes {
-                connections, removed, ..
+                connections,
+                removed,
+                total,
+                order,
+                more,
+                ..
             } => {
                 let is_whole = matches!(self.reader.0, Kind::All(_));
-                let is_empty = connections.is_empty() && removed.is_empty();
-                assert!(is_whole || !is_empty, "something changed");
+                let is_empty = connections.is_empty() && removed.is_empty() && order.is_empty();
+                assert!(
+                    is_whole || more || !is_empty || total != self.total,
+                    "something changed"
+                );
+                self.total = total;
+                if !order.is_empty() {
+                    self.order = order;
+                }
                 (connections, removed)
             }
         };
@@ -196,7 +221,7 @@ async fn the_first_of_an_order_are_kept_and_what_leaves_them_is_removed() {
         table.change(id, 443, id * 100);
     }
     table.change(6, 80, 1_000);
-    let mut reader = table.reader("port 443", Some(("rate desc", 2)));
+    let mut reader = table.reader("port 443", Some(("rate desc", 0, 2)));
 
     reader.read(10, at(0));
     assert_eq!((reader.ids(), &reader.ends[..]), (vec![4, 5], &[Some(2)][..]));
@@ -209,9 +234,38 @@ async fn the_first_of_an_order_are_kept_and_what_leaves_them_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_window_of_an_order_moves_with_it_and_knows_how_many_there_are() {
+    let mut table = Written::new();
+    for id in 1..=5 {
+        table.change(id, 443, id * 100);
+    }
+    table.change(6, 80, 1_000);
+    let mut reader = table.reader("port 443", Some(("rate desc", 1, 3)));
+
+    reader.read(10, at(0));
+    assert_eq!((&reader.order[..], reader.total), (&[4, 3, 2][..], 5));
+    // The order changes, and not who is in it.
+    table.change(2, 443, 350);
+    reader.read_later(10, at(0)).await;
+    assert_eq!((&reader.order[..], reader.total), (&[4, 2, 3][..], 5));
+    // Only the total changes.
+    table.change(7, 443, 1);
+    reader.read_later(10, at(0)).await;
+    assert_eq!((&reader.order[..], reader.total), (&[4, 2, 3][..], 6));
+    table.remove(5);
+    reader.read_later(1, at(0)).await;
+    assert_eq!((&reader.order[..], reader.total), (&[2, 3, 1][..], 5));
+    assert_eq!(reader.ids(), [1, 2, 3]);
+
+    let mut beyond = table.reader("port 443", Some(("rate desc", 5, 3)));
+    beyond.read(10, at(0));
+    assert_eq!((beyond.ids(), beyond.total), (vec![], 5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_table_is_looked_at_no_more_often_than_the_pause_allows() {
     let mut table = Written::new();
-    let mut reader = table.reader("", Some(("rate desc", 2)));
+    let mut reader = table.reader("", Some(("rate desc", 0, 2)));
     reader.read(10, at(0));
 
     table.change(1, 443, 1);
@@ -244,7 +298,7 @@ fn a_reader_of_a_part_does_not_resume_and_learns_why() {
     let resume = |instance, revision| Some(ResumePoint { instance, revision });
     for (filter, top) in [
         ("port 443", None),
-        ("port 443", Some(("rate", 5))),
+        ("port 443", Some(("rate", 0, 5))),
         ("age > 1s", None),
     ] {
         for (point, reason) in [
@@ -288,7 +342,7 @@ proptest! {
             let wanted = [
                 ("", None),
                 ("port 1 or 2", None),
-                ("not port 0", Some(("rate desc", 3))),
+                ("not port 0", Some(("rate desc", 1, 3))),
                 ("port 1 and age >= 0s", None),
             ];
             let mut readers = wanted.map(|(filter, top)| table.reader(filter, top));
@@ -320,9 +374,14 @@ proptest! {
             };
             let mut busiest = part(&|port| port != 0);
             busiest.sort_by_key(|connection| (std::cmp::Reverse(connection.sent.payload_bytes_per_second), connection.id));
-            busiest.truncate(3);
+            let totals = [all.len(), part(&|port| port > 0).len(), busiest.len(), part(&|port| port == 1).len()];
+            let busiest: Vec<_> = busiest.into_iter().skip(1).take(3).collect();
+            let order: Vec<_> = busiest.iter().map(|connection| connection.id).collect();
+            // Nothing is said of an order that became empty.
+            assert!(readers[2].order == order || order.is_empty());
             let expected = [part(&|_port| true), part(&|port| port > 0), busiest, part(&|port| port == 1)];
-            for (reader, expected) in readers.iter().zip(expected) {
+            for ((reader, expected), total) in readers.iter().zip(expected).zip(totals) {
+                assert_eq!(reader.total, total as u64);
                 let expected = expected.iter().map(|connection| (connection.id, connection.revision));
                 assert_eq!(reader.held, expected.collect());
             }

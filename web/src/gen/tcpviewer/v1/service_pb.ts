@@ -6,8 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Connection } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
 import type { Packet } from "./packet_pb";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEInUKF1dhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0EikKBnJlc3VtZRgBIAEoCzIZLnRjcHZpZXdlci52MS5SZXN1bWVQb2ludBIOCgZmaWx0ZXIYAiABKAkSEAoIb3JkZXJfYnkYAyABKAkSDQoFbGltaXQYBCABKA0idgoIU25hcHNob3QSDQoFZmlyc3QYASABKAgSLAoGcmVhc29uGAIgASgOMhwudGNwdmlld2VyLnYxLlNuYXBzaG90UmVhc29uEi0KC2Nvbm5lY3Rpb25zGAMgAygLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24iWwoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBAUIOCgxfY29ubmVjdGlvbnMimgEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqwBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIAEIHCgVldmVudCJhChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJhChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRItCgtjb25uZWN0aW9ucxgBIAMoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRHZXRDb25uZWN0aW9uUmVxdWVzdBIKCgJpZBgBIAEoBCJFChVHZXRDb25uZWN0aW9uUmVzcG9uc2USLAoKY29ubmVjdGlvbhgBIAEoCzIYLnRjcHZpZXdlci52MS5Db25uZWN0aW9uImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyISChBHZXRTdGF0dXNSZXF1ZXN0IpEFChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCGluc3RhbmNlGAIgASgEEhEKCWhvc3RfbmFtZRgDIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3VwZGF0ZV9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtrZWVwX2Nsb3NlZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgppbnRlcmZhY2VzGAkgAygLMh0udGNwdmlld2VyLnYxLkludGVyZmFjZVN0YXR1cxIkCgZsZWRnZXIYCiABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyEjMKC2Nvbm5lY3Rpb25zGAsgASgLMh4udGNwdmlld2VyLnYxLkNvbm5lY3Rpb25Db3VudHMSKQoFcmF0ZXMYDCABKAsyGi50Y3B2aWV3ZXIudjEuVHJhZmZpY1JhdGVzEi4KCXJlc291cmNlcxgNIAEoCzIbLnRjcHZpZXdlci52MS5SZXNvdXJjZVVzYWdlEi8KDGRlZ3JhZGF0aW9ucxgOIAMoCzIZLnRjcHZpZXdlci52MS5EZWdyYWRhdGlvbhIPCgdzdHJlYW1zGA8gASgNEhQKDGNhcHR1cmVfZmlsZRgQIAEoCRIwCgxjYXB0dXJlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrQBCg5TbmFwc2hvdFJlYXNvbhIfChtTTkFQU0hPVF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdTTkFQU0hPVF9SRUFTT05fSU5JVElBTBABEiIKHlNOQVBTSE9UX1JFQVNPTl9PVEhFUl9JTlNUQU5DRRACEiEKHVNOQVBTSE9UX1JFQVNPTl9SRVZJU0lPTl9HT05FEAMSHQoZU05BUFNIT1RfUkVBU09OX1NFTEVDVElPThAEMoEFChBUY3BWaWV3ZXJTZXJ2aWNlEmMKEFdhdGNoQ29ubmVjdGlvbnMSJS50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1JlcXVlc3QaJi50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1Jlc3BvbnNlMAESXgoPTGlzdENvbm5lY3Rpb25zEiQudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1JlcXVlc3QaJS50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USWAoNR2V0Q29ubmVjdGlvbhIiLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVxdWVzdBojLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVzcG9uc2USVwoMV2F0Y2hQYWNrZXRzEiEudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1JlcXVlc3QaIi50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVzcG9uc2UwARJUCgtDYXB0dXJlUGNhcBIgLnRjcHZpZXdlci52MS5DYXB0dXJlUGNhcFJlcXVlc3QaIS50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJhChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBEg4KBmZpbHRlchgDIAEoCUIQCg5fY29ubmVjdGlvbl9pZCJtChRXYXRjaFBhY2tldHNSZXNwb25zZRIlCgdwYWNrZXRzGAEgAygLMhQudGNwdmlld2VyLnYxLlBhY2tldBIWCg5sb3N0X2luX2tlcm5lbBgCIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgDIAEoBCLTAQoSQ2FwdHVyZVBjYXBSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESGAoLbWF4X3BhY2tldHMYAyABKARIAYgBARIWCgltYXhfYnl0ZXMYBCABKARIAogBARIvCgxtYXhfZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEAoOX2Nvbm5lY3Rpb25faWRCDgoMX21heF9wYWNrZXRzQgwKCl9tYXhfYnl0ZXMiZAoTQ2FwdHVyZVBjYXBSZXNwb25zZRIMCgRkYXRhGAEgASgMEg8KB3BhY2tldHMYAiABKAQSFgoObG9zdF9pbl9rZXJuZWwYAyABKAQSFgoObG9zdF9pbl9zdHJlYW0YBCABKAQihgEKEVdhdGNoU3RhdHNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKCGdyb3VwX2J5GAIgAygOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSCwoDdG9wGAMgASgNEg4KBmZpbHRlchgEIAEoCSI4ChJXYXRjaFN0YXRzUmVzcG9uc2USIgoFc3RhdHMYASABKAsyEy50Y3B2aWV3ZXIudjEuU3RhdHMiEgoQR2V0U3RhdHVzUmVxdWVzdCKRBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIQCghpbnN0YW5jZRgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSFgoOa2VybmVsX3JlbGVhc2UYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDbm93GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg91cGRhdGVfaW50ZXJ2YWwYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLa2VlcF9jbG9zZWQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoKaW50ZXJmYWNlcxgJIAMoCzIdLnRjcHZpZXdlci52MS5JbnRlcmZhY2VTdGF0dXMSJAoGbGVkZ2VyGAogASgLMhQudGNwdmlld2VyLnYxLkxlZGdlchIzCgtjb25uZWN0aW9ucxgLIAEoCzIeLnRjcHZpZXdlci52MS5Db25uZWN0aW9uQ291bnRzEikKBXJhdGVzGAwgASgLMhoudGNwdmlld2VyLnYxLlRyYWZmaWNSYXRlcxIuCglyZXNvdXJjZXMYDSABKAsyGy50Y3B2aWV3ZXIudjEuUmVzb3VyY2VVc2FnZRIvCgxkZWdyYWRhdGlvbnMYDiADKAsyGS50Y3B2aWV3ZXIudjEuRGVncmFkYXRpb24SDwoHc3RyZWFtcxgPIAEoDRIUCgxjYXB0dXJlX2ZpbGUYECABKAkSMAoMY2FwdHVyZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq0AQoOU25hcHNob3RSZWFzb24SHwobU05BUFNIT1RfUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXU05BUFNIT1RfUkVBU09OX0lOSVRJQUwQARIiCh5TTkFQU0hPVF9SRUFTT05fT1RIRVJfSU5TVEFOQ0UQAhIhCh1TTkFQU0hPVF9SRUFTT05fUkVWSVNJT05fR09ORRADEh0KGVNOQVBTSE9UX1JFQVNPTl9TRUxFQ1RJT04QBDKBBQoQVGNwVmlld2VyU2VydmljZRJjChBXYXRjaENvbm5lY3Rpb25zEiUudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0GiYudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXNwb25zZTABEl4KD0xpc3RDb25uZWN0aW9ucxIkLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiUudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlElgKDUdldENvbm5lY3Rpb24SIi50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlcXVlc3QaIy50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlc3BvbnNlElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESVAoLQ2FwdHVyZVBjYXASIC50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXF1ZXN0GiEudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVzcG9uc2UwARJRCgpXYXRjaFN0YXRzEh8udGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZTABEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -92,6 +92,31 @@ export type WatchConnectionsRequest = Message<"tcpviewer.v1.WatchConnectionsRequ
    * @generated from field: uint32 limit = 4;
    */
   limit: number;
+
+  /**
+   * Only these fields of each connection, such as `state,sent.rtt`; `id` and `revision` always come along.
+   * Absent or without paths: all. INVALID_ARGUMENT names a path that is no field.
+   *
+   * @generated from field: google.protobuf.FieldMask field_mask = 5;
+   */
+  fieldMask?: FieldMask | undefined;
+
+  /**
+   * A connection is sent at most once per this time. Absent, or below the daemon's update interval: that;
+   * `snapshot_end` says which it is. INVALID_ARGUMENT when it is not above 0, or above one hour.
+   *
+   * @generated from field: google.protobuf.Duration interval = 6;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * With limit: pass over this many, the first in the order of order_by, and send those behind them: a window
+   * of a long list. 0: begin with the first. Where it lies beyond the end, there is nothing to send but the
+   * total. INVALID_ARGUMENT without limit.
+   *
+   * @generated from field: uint32 offset = 7;
+   */
+  offset: number;
 };
 
 /**
@@ -163,6 +188,21 @@ export type SnapshotEnd = Message<"tcpviewer.v1.SnapshotEnd"> & {
    * @generated from field: optional uint64 connections = 3;
    */
   connections?: bigint | undefined;
+
+  /**
+   * A connection is sent at most once per this time: the interval that was asked for, or the daemon's update
+   * interval where that is longer or nothing was asked for.
+   *
+   * @generated from field: google.protobuf.Duration interval = 4;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * How many connections the filter lets pass, limit and offset aside; all that are listed without a filter.
+   *
+   * @generated from field: uint64 total = 5;
+   */
+  total: bigint;
 };
 
 /**
@@ -212,6 +252,22 @@ export type Changes = Message<"tcpviewer.v1.Changes"> & {
    * @generated from field: google.protobuf.Timestamp sent_at = 5;
    */
   sentAt?: Timestamp | undefined;
+
+  /**
+   * How many connections the filter lets pass now, limit and offset aside; all that are listed without a
+   * filter. A message may come for its sake alone.
+   *
+   * @generated from field: uint64 total = 6;
+   */
+  total: bigint;
+
+  /**
+   * With limit: the ids of all that the client holds once this message is applied, in the order of order_by.
+   * Empty where that did not change, and in all but the last of the messages that make up one change.
+   *
+   * @generated from field: repeated uint64 order = 7;
+   */
+  order: bigint[];
 };
 
 /**
@@ -220,6 +276,56 @@ export type Changes = Message<"tcpviewer.v1.Changes"> & {
  */
 export const ChangesSchema: GenMessage<Changes> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_service, 4);
+
+/**
+ * A sign of life: it comes every five seconds, whether anything changes or not.
+ *
+ * @generated from message tcpviewer.v1.Heartbeat
+ */
+export type Heartbeat = Message<"tcpviewer.v1.Heartbeat"> & {
+  /**
+   * The daemon's run.
+   *
+   * @generated from field: uint64 instance = 1;
+   */
+  instance: bigint;
+
+  /**
+   * The client's state is that of this revision.
+   *
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * When this message was made.
+   *
+   * @generated from field: google.protobuf.Timestamp sent_at = 3;
+   */
+  sentAt?: Timestamp | undefined;
+
+  /**
+   * The oldest revision that a request can resume from: what went since is still known. Absent for a stream
+   * with a filter or a limit, which always begins with a snapshot.
+   *
+   * @generated from field: optional uint64 oldest_revision = 4;
+   */
+  oldestRevision?: bigint | undefined;
+
+  /**
+   * What became of every packet. Absent where the daemon is too busy to tell.
+   *
+   * @generated from field: tcpviewer.v1.Ledger ledger = 5;
+   */
+  ledger?: Ledger | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.Heartbeat.
+ * Use `create(HeartbeatSchema)` to create a new message.
+ */
+export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 5);
 
 /**
  * One message of the stream.
@@ -250,12 +356,20 @@ export type WatchConnectionsResponse = Message<"tcpviewer.v1.WatchConnectionsRes
     case: "snapshotEnd";
   } | {
     /**
-     * Something changed. Sent without content every few seconds on a quiet host, as a sign of life.
+     * Something changed.
      *
      * @generated from field: tcpviewer.v1.Changes changes = 3;
      */
     value: Changes;
     case: "changes";
+  } | {
+    /**
+     * Nothing changed, or nothing that this message is about.
+     *
+     * @generated from field: tcpviewer.v1.Heartbeat heartbeat = 4;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
   } | { case: undefined; value?: undefined };
 };
 
@@ -264,7 +378,7 @@ export type WatchConnectionsResponse = Message<"tcpviewer.v1.WatchConnectionsRes
  * Use `create(WatchConnectionsResponseSchema)` to create a new message.
  */
 export const WatchConnectionsResponseSchema: GenMessage<WatchConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 5);
+  messageDesc(file_tcpviewer_v1_service, 6);
 
 /**
  * Asks for one page of connections.
@@ -308,7 +422,7 @@ export type ListConnectionsRequest = Message<"tcpviewer.v1.ListConnectionsReques
  * Use `create(ListConnectionsRequestSchema)` to create a new message.
  */
 export const ListConnectionsRequestSchema: GenMessage<ListConnectionsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 6);
+  messageDesc(file_tcpviewer_v1_service, 7);
 
 /**
  * One page of connections.
@@ -336,7 +450,7 @@ export type ListConnectionsResponse = Message<"tcpviewer.v1.ListConnectionsRespo
  * Use `create(ListConnectionsResponseSchema)` to create a new message.
  */
 export const ListConnectionsResponseSchema: GenMessage<ListConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 7);
+  messageDesc(file_tcpviewer_v1_service, 8);
 
 /**
  * Asks for one connection.
@@ -357,7 +471,7 @@ export type GetConnectionRequest = Message<"tcpviewer.v1.GetConnectionRequest"> 
  * Use `create(GetConnectionRequestSchema)` to create a new message.
  */
 export const GetConnectionRequestSchema: GenMessage<GetConnectionRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 8);
+  messageDesc(file_tcpviewer_v1_service, 9);
 
 /**
  * One connection.
@@ -378,7 +492,7 @@ export type GetConnectionResponse = Message<"tcpviewer.v1.GetConnectionResponse"
  * Use `create(GetConnectionResponseSchema)` to create a new message.
  */
 export const GetConnectionResponseSchema: GenMessage<GetConnectionResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 9);
+  messageDesc(file_tcpviewer_v1_service, 10);
 
 /**
  * Asks for packets.
@@ -415,7 +529,7 @@ export type WatchPacketsRequest = Message<"tcpviewer.v1.WatchPacketsRequest"> & 
  * Use `create(WatchPacketsRequestSchema)` to create a new message.
  */
 export const WatchPacketsRequestSchema: GenMessage<WatchPacketsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 10);
+  messageDesc(file_tcpviewer_v1_service, 11);
 
 /**
  * Some packets, oldest first.
@@ -451,7 +565,7 @@ export type WatchPacketsResponse = Message<"tcpviewer.v1.WatchPacketsResponse"> 
  * Use `create(WatchPacketsResponseSchema)` to create a new message.
  */
 export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 11);
+  messageDesc(file_tcpviewer_v1_service, 12);
 
 /**
  * Asks for a capture file. Without limits it goes on until the client leaves.
@@ -500,7 +614,7 @@ export type CapturePcapRequest = Message<"tcpviewer.v1.CapturePcapRequest"> & {
  * Use `create(CapturePcapRequestSchema)` to create a new message.
  */
 export const CapturePcapRequestSchema: GenMessage<CapturePcapRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 13);
 
 /**
  * A part of a capture file.
@@ -542,7 +656,7 @@ export type CapturePcapResponse = Message<"tcpviewer.v1.CapturePcapResponse"> & 
  * Use `create(CapturePcapResponseSchema)` to create a new message.
  */
 export const CapturePcapResponseSchema: GenMessage<CapturePcapResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * Asks for sums over the open connections.
@@ -584,7 +698,7 @@ export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 14);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * Sums at one moment.
@@ -605,7 +719,7 @@ export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 15);
+  messageDesc(file_tcpviewer_v1_service, 16);
 
 /**
  * Asks for the status.
@@ -620,7 +734,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 16);
+  messageDesc(file_tcpviewer_v1_service, 17);
 
 /**
  * The daemon's status.
@@ -755,7 +869,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 17);
+  messageDesc(file_tcpviewer_v1_service, 18);
 
 /**
  * Why a snapshot is sent.
@@ -815,8 +929,8 @@ export const TcpViewerService: GenService<{
    * Sends the whole table, then every change, each connection once in its newest form.
    *
    * First come `snapshot` messages (none when the request resumes), then one
-   * `snapshot_end`, then `changes` for as long as the client listens. A client that
-   * reads slowly skips intermediate forms; it never gets an old one after a newer one.
+   * `snapshot_end`, then `changes` for as long as the client listens, and a `heartbeat` every few
+   * seconds. A client that reads slowly skips intermediate forms; it never gets an old one after a newer one.
    * One that falls so far behind that removals were forgotten gets a new snapshot in the
    * same stream.
    *

@@ -1,0 +1,153 @@
+//! The messages of `WatchConnections` as the service sends them: on the wire those of the contract, with connections
+//! that are encoded already, so that many readers of one connection cost one encoding. And the service itself, which
+//! is generated around them.
+
+use bytes::Bytes;
+
+use crate::proto;
+
+pub(super) use generated::tcp_viewer_service_server as service;
+
+/// `tcpviewer.v1.WatchConnectionsResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WatchConnectionsResponse {
+    #[prost(oneof = "Event", tags = "1, 2, 3, 4")]
+    pub(super) event: Option<Event>,
+}
+
+/// What a message is.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Event {
+    #[prost(message, tag = "1")]
+    Snapshot(Snapshot),
+    #[prost(message, tag = "2")]
+    SnapshotEnd(proto::SnapshotEnd),
+    #[prost(message, tag = "3")]
+    Changes(Changes),
+    #[prost(message, tag = "4")]
+    Heartbeat(proto::Heartbeat),
+}
+
+/// `tcpviewer.v1.Snapshot`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Snapshot {
+    #[prost(bool, tag = "1")]
+    pub(super) first: bool,
+    #[prost(enumeration = "proto::SnapshotReason", tag = "2")]
+    pub(super) reason: i32,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub(super) connections: Vec<Bytes>,
+}
+
+/// `tcpviewer.v1.Changes`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Changes {
+    #[prost(uint64, tag = "1")]
+    pub(super) instance: u64,
+    #[prost(uint64, tag = "2")]
+    pub(super) revision: u64,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub(super) connections: Vec<Bytes>,
+    #[prost(uint64, repeated, tag = "4")]
+    pub(super) removed: Vec<u64>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) sent_at: Option<prost_types::Timestamp>,
+    #[prost(uint64, tag = "6")]
+    pub(super) total: u64,
+    #[prost(uint64, repeated, tag = "7")]
+    pub(super) order: Vec<u64>,
+}
+
+#[expect(
+    unreachable_pub,
+    unused_qualifications,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/service/tcpviewer.v1.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn on_the_wire_they_are_the_messages_of_the_contract() {
+        let connection = proto::Connection {
+            id: 7,
+            revision: 9,
+            interface: "eth0".into(),
+            ..Default::default()
+        };
+        let encoded = Bytes::from(connection.encode_to_vec());
+        let pairs = [
+            (
+                Event::Snapshot(Snapshot {
+                    first: true,
+                    reason: proto::SnapshotReason::RevisionGone.into(),
+                    connections: vec![encoded.clone(), encoded.clone()],
+                }),
+                proto::watch_connections_response::Event::Snapshot(proto::Snapshot {
+                    first: true,
+                    reason: proto::SnapshotReason::RevisionGone.into(),
+                    connections: vec![connection.clone(), connection.clone()],
+                }),
+            ),
+            (
+                Event::Changes(Changes {
+                    instance: 1,
+                    revision: 2,
+                    connections: vec![encoded],
+                    removed: vec![3, 4],
+                    sent_at: Some(prost_types::Timestamp { seconds: 5, nanos: 6 }),
+                    total: 7,
+                    order: vec![8, 9],
+                }),
+                proto::watch_connections_response::Event::Changes(proto::Changes {
+                    instance: 1,
+                    revision: 2,
+                    connections: vec![connection],
+                    removed: vec![3, 4],
+                    sent_at: Some(prost_types::Timestamp { seconds: 5, nanos: 6 }),
+                    total: 7,
+                    order: vec![8, 9],
+                }),
+            ),
+            (
+                Event::SnapshotEnd(proto::SnapshotEnd {
+                    total: 3,
+                    ..Default::default()
+                }),
+                proto::watch_connections_response::Event::SnapshotEnd(proto::SnapshotEnd {
+                    total: 3,
+                    ..Default::default()
+                }),
+            ),
+            (
+                Event::Heartbeat(proto::Heartbeat {
+                    instance: 3,
+                    ..Default::default()
+                }),
+                proto::watch_connections_response::Event::Heartbeat(proto::Heartbeat {
+                    instance: 3,
+                    ..Default::default()
+                }),
+            ),
+        ];
+        for (sent, expected) in pairs {
+            let sent = WatchConnectionsResponse { event: Some(sent) }.encode_to_vec();
+            let expected = proto::WatchConnectionsResponse {
+                event: Some(expected),
+            };
+            assert_eq!(
+                proto::WatchConnectionsResponse::decode(sent.as_slice()).as_ref(),
+                Ok(&expected)
+            );
+            assert_eq!(sent, expected.encode_to_vec());
+        }
+    }
+}
