@@ -19,7 +19,7 @@ use tcpviewer_common::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-pub use self::socket::{Socket, SocketDetails, SocketLook, SocketSource};
+pub use self::socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -478,6 +478,16 @@ pub struct Totals {
     pub closed: u64,
     /// Ended connections that left the list before their time, because it was full.
     pub dropped: u64,
+    /// Connections that ended by a RST after they were open.
+    pub reset: u64,
+    /// Connections that never opened: refused, or not answered.
+    pub failed: u64,
+    /// Packets on the wire since the start.
+    pub packets: u64,
+    /// TCP payload bytes on the wire since the start.
+    pub payload_bytes: u64,
+    /// Packets sent again since the start.
+    pub retransmissions: u64,
     /// Packets on the wire per second.
     pub packets_per_second: u64,
     /// TCP payload bytes per second.

@@ -190,6 +190,7 @@ impl Table {
             })
         });
         self.totals.subtract(&row.rates);
+        self.totals.grow(&row.record, &tracked.record);
         row.rates
             .follow(&row.record, &tracked.record, self.update_interval);
         self.totals.add(&row.rates);
@@ -242,6 +243,14 @@ impl Table {
             row.closed = Some(Closed { at, reason });
             self.totals.open -= 1;
             self.totals.closed += 1;
+            match reason {
+                CloseReason::ResetBySource | CloseReason::ResetByDestination => self.totals.reset += 1,
+                CloseReason::Refused | CloseReason::HandshakeTimeout => self.totals.failed += 1,
+                CloseReason::Fin
+                | CloseReason::IdleTimeout
+                | CloseReason::Replaced
+                | CloseReason::GivenUp => {}
+            }
             self.ended.push_back((now, id));
             self.changed.insert(id);
         }
@@ -309,6 +318,15 @@ impl Table {
 }
 
 impl Totals {
+    /// What was counted between two records of one connection, whichever end is taken for the source.
+    fn grow(&mut self, before: &ConnectionRecord, now: &ConnectionRecord) {
+        for (before, now) in before.halves.iter().zip(&now.halves) {
+            self.packets += now.packets.saturating_sub(before.packets);
+            self.payload_bytes += now.payload_bytes.saturating_sub(before.payload_bytes);
+            self.retransmissions += u64::from(now.retransmissions.saturating_sub(before.retransmissions));
+        }
+    }
+
     fn add(&mut self, rates: &Rates) {
         self.packets_per_second += rates.packets_per_second();
         self.payload_bytes_per_second += rates.payload_bytes_per_second();

@@ -120,7 +120,7 @@ fn answers_take_as_long_as_the_server_and_no_longer_than_the_client_says() {
         (server.join().unwrap(), longest)
     });
 
-    let answers = |connection: &Connection| connection.received.unwrap().response;
+    let answers = |connection: &Connection| connection.received.as_ref().unwrap().response;
     let connection = listed(&daemon, ends, |connection| {
         answers(connection).is_some_and(|response| response.count >= QUESTIONS.into())
     });
@@ -165,7 +165,7 @@ fn marks_of_congestion_are_those_the_line_made() {
     open.exchange(1_000_000, 1_000);
 
     let connection = listed(&daemon, open.ends(), |connection| {
-        connection.sent.unwrap().payload_bytes >= 1_000_000
+        connection.sent.as_ref().unwrap().payload_bytes >= 1_000_000
     });
     let marked = marked.load(Ordering::Relaxed);
     assert!(marked > 10, "{marked} packets were marked");
@@ -235,7 +235,8 @@ fn the_numbers_of_a_socket_are_those_its_kernel_says() {
     open.exchange(1, 0);
 
     let connection = listed(&daemon, open.ends(), |connection| {
-        connection.sent.unwrap().payload_bytes - connection.sent.unwrap().retransmitted_bytes == 500_001
+        let sent = connection.sent.as_ref().unwrap();
+        sent.payload_bytes - sent.retransmitted_bytes == 500_001
     });
     let ours = connection.sent.unwrap().socket.unwrap();
     assert_eq!(

@@ -112,7 +112,7 @@ fn frames_with_a_vlan_tag_are_counted_with_all_their_bytes() {
 
     transfer(&daemon, &pair.right, SECOND_NETWORK.into());
 
-    let received = || daemon.list()[0].received.unwrap().wire_bytes;
+    let received = || daemon.list()[0].received.as_ref().unwrap().wire_bytes;
     wait_for(PATIENCE, "agreement with the line", || {
         (received() == carried.load(Ordering::Relaxed)).then_some(())
     });

@@ -218,7 +218,10 @@ fn ends(connection: &Connection) -> (SocketAddr, SocketAddr) {
 }
 
 fn count(connection: &Connection) -> Count {
-    let (sent, received) = (connection.sent.unwrap(), connection.received.unwrap());
+    let (sent, received) = (
+        connection.sent.as_ref().unwrap(),
+        connection.received.as_ref().unwrap(),
+    );
     Count {
         sent: sent.payload_bytes - sent.retransmitted_bytes,
         received: received.payload_bytes - received.retransmitted_bytes,

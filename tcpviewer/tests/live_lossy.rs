@@ -178,23 +178,26 @@ fn compare(
     let to_the_left = line.link.truth(Way::ToTheLeft).of(destination, source);
     let left = known(&of_kernel[0], (source, destination));
     let right = known(&of_kernel[1], (destination, source));
-    let (sent, sent_back) = (at_left.sent.unwrap(), at_right.received.unwrap());
+    let (sent, sent_back) = (
+        at_left.sent.as_ref().unwrap(),
+        at_right.received.as_ref().unwrap(),
+    );
 
     let name = |what| format!("seed {}, {source} to {destination}: {what}", line.seed);
-    figures.compare(name("sent"), sent_by(&sent), sent_as_known(left, &to_the_right));
+    figures.compare(name("sent"), sent_by(sent), sent_as_known(left, &to_the_right));
     figures.compare(
         name("sent back"),
-        sent_by(&sent_back),
+        sent_by(sent_back),
         sent_as_known(right, &to_the_left),
     );
     figures.compare(
         name("arrived"),
-        arrived(&at_right.sent.unwrap()),
+        arrived(at_right.sent.as_ref().unwrap()),
         to_the_right.arrived(),
     );
     figures.compare(
         name("arrived back"),
-        arrived(&at_left.received.unwrap()),
+        arrived(at_left.received.as_ref().unwrap()),
         to_the_left.arrived(),
     );
     figures.compare_rtt(name("RTT"), sent.rtt.unwrap(), at_left.rtt.unwrap(), left.rtt_us);

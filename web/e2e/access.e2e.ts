@@ -88,7 +88,8 @@ describe.skipIf(DAEMON === undefined || CERTIFICATES === undefined)('a daemon th
       () => performance.getEntriesByType('navigation').map((entry) => entry.toJSON() as unknown)[0],
     );
     expect(protocol).toMatchObject({ nextHopProtocol: 'h2' });
-    await page.keyboard.press('k');
+    await page.keyboard.press('g');
+    await page.keyboard.press('p');
     await page.getByText('this needs the role packets; yours is connections').waitFor();
   });
 

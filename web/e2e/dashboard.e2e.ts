@@ -1,5 +1,6 @@
 // The dashboard in a real browser against the daemon at TCPVIEWER_URL: a connection that the test
-// makes shows up, changes, opens its details and its packets; both themes are accessible.
+// makes shows up, changes, opens its details and its packets; every view is accessible in both themes and
+// usable in a small window.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -23,7 +24,7 @@ describe('dashboard', () => {
     page = await browser.newPage({ viewport: { width: 1600, height: 900 }, colorScheme: 'dark' });
     page.on('pageerror', (error) => errors.push(error.message));
     foreign = watchForeignRequests(page, URL_OF_DAEMON);
-    await page.goto(URL_OF_DAEMON);
+    await page.goto(`${URL_OF_DAEMON}/connections`);
     await page.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
   });
 
@@ -31,6 +32,19 @@ describe('dashboard', () => {
     await browser.close();
   });
 
+  /** The address of a view, with the connection of the test where it names one. */
+  const addressOf = (path: string): string => {
+    const query = new URL(page.url()).searchParams;
+    const [id, run] = [query.get('selected') ?? '', query.get('run') ?? ''];
+    switch (path) {
+      case '/connections?selected':
+        return `${URL_OF_DAEMON}/connections?selected=${id}&run=${run}`;
+      case '/connection':
+        return `${URL_OF_DAEMON}/connections/${id}?run=${run}`;
+      default:
+        return `${URL_OF_DAEMON}${path}`;
+    }
+  };
   const row = (): Locator =>
     page
       .getByTestId('connection-row')
@@ -39,9 +53,9 @@ describe('dashboard', () => {
 
   it('shows a new connection without a reload', async () => {
     // Narrows the table to loopback, so that the row cannot hide below the fold of a busy host.
-    await page.getByLabel('Filter connections').fill('127.0.0.1');
+    await page.getByLabel('Filter connections').fill('host 127.0.0.1');
     connection = await openConnection();
-    await page.getByLabel('Filter connections').fill(connection.source);
+    await page.getByLabel('Filter connections').fill(`source.port == ${portOf(connection.source)}`);
     await row().waitFor();
     process.stdout.write(`connect() to row visible: ${Date.now() - connection.connectedAtMs} ms\n`);
   });
@@ -70,30 +84,104 @@ describe('dashboard', () => {
     const text = (await details.textContent()) ?? '';
     expect(text).toContain(connection.source);
     expect(text).toContain(connection.destination);
-    await expect.poll(() => page.url(), WITHIN).toMatch(/connection=\d+\.\d+/);
+    await expect.poll(() => page.url(), WITHIN).toMatch(/selected=\d+&run=\d+/);
   });
 
-  it('shows its packets, in the stream and in the details', async () => {
-    await page.keyboard.press('k');
-    const packet = page.getByTestId('packet-row').filter({ hasText: connection.source });
+  it('shows its packets in the details', async () => {
     await expect
       .poll(async () => {
         await connection.send(1000);
-        return packet.count();
+        return page.getByTestId('recent-packet').count();
       }, WITHIN)
       .toBeGreaterThan(0);
-    await expect.poll(() => page.getByTestId('recent-packet').count(), WITHIN).toBeGreaterThan(0);
   });
 
-  it.each(['dark', 'light'])('is accessible in the %s theme', async (theme) => {
-    await page.getByRole('button', { name: `${theme} theme` }).click();
-    await page.mouse.move(0, 0);
-    expect(await findAxeViolations(page)).toEqual([]);
-    if (SCREENSHOTS !== undefined) {
-      await page.getByLabel('Filter connections').press('Escape');
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `dashboard-${theme}.png`) });
+  it('opens its page by Enter, and comes back', async () => {
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByTestId('story').waitFor();
+    expect(page.url()).toMatch(/\/connections\/\d+\?run=\d+$/);
+    await page.goBack();
+    await row().waitFor();
+  });
+
+  it('says where a filter is wrong, and keeps the rows', async () => {
+    const filter = await page.getByLabel('Filter connections').inputValue();
+    await page.getByLabel('Filter connections').fill('port == 443 and prot == 80');
+    const problem = page.getByTestId('filter-problem');
+    await problem.filter({ hasText: 'did you mean `port`?' }).waitFor();
+    expect(await problem.locator('pre').innerText()).toBe(`port == 443 and prot == 80\n${' '.repeat(16)}^`);
+    expect(await row().count()).toBe(1);
+    await page.getByLabel('Filter connections').fill(filter);
+    await problem.waitFor({ state: 'detached' });
+  });
+
+  it('shows packets that pass a filter', async () => {
+    const other = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+    const port = portOf(connection.source);
+    await other.goto(`${URL_OF_DAEMON}/packets?filter=${encodeURIComponent(`src port ${port}`)}`);
+    const packets = other.getByTestId('packet-row');
+    await expect
+      .poll(async () => {
+        await connection.send(1000);
+        return packets.count();
+      }, WITHIN)
+      .toBeGreaterThan(0);
+    for (const text of await packets.allInnerTexts()) {
+      expect(text).toContain(`:${port}`);
     }
+    await other.close();
+  });
+
+  describe.each(['dark', 'light'] as const)('in the %s theme', (colorScheme) => {
+    it.each(['/', '/connections', '/connections?selected', '/connection', '/packets', '/nothing/here'])(
+      'is accessible at %s in a small and a narrow window, and fits into a large one',
+      async (path) => {
+        const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
+        await other.goto(addressOf(path));
+        await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
+        const shown = { '/': 'tiles', '/packets': 'packets', '/nothing/here': 'missing' }[path];
+        await other
+          .getByTestId(shown ?? (path === '/connections' ? 'connection-row' : 'details'))
+          .first()
+          .waitFor();
+        if (SCREENSHOTS !== undefined) {
+          await mkdir(SCREENSHOTS, { recursive: true });
+          await other.setViewportSize({ width: 1600, height: 900 });
+          const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
+          await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
+        }
+        for (const [width, height] of [
+          [2560, 1440],
+          [1280, 720],
+          [390, 780],
+        ] as const) {
+          await other.setViewportSize({ width, height });
+          // Wide windows have the same parts as those of 1280 pixels.
+          if (width <= 1280) {
+            expect(await findAxeViolations(other), `${width} px wide`).toEqual([]);
+          }
+          const overflowing = await other.evaluate('document.documentElement.scrollWidth - innerWidth');
+          expect(overflowing, `${width} px wide`).toBeLessThanOrEqual(0);
+        }
+        await other.close();
+      },
+    );
+  });
+
+  it('goes anywhere by the command palette, which is accessible', async () => {
+    await page.keyboard.press('Control+k');
+    expect(await findAxeViolations(page)).toEqual([]);
+    await page.keyboard.type('overview');
+    await page.keyboard.press('Enter');
+    await page.getByTestId('tiles').waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    expect(await findAxeViolations(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('c');
+    await row().waitFor();
   });
 
   it('keeps the details when the connection closes, and says how it ended', async () => {
@@ -109,6 +197,15 @@ describe('dashboard', () => {
     await other.close();
   });
 
+  it('draws the numbers that the daemon tells', async () => {
+    const other = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+    await other.goto(URL_OF_DAEMON);
+    const plot = other.getByTestId('plot-throughput');
+    await plot.locator('canvas').waitFor();
+    await expect.poll(() => plot.locator('[data-series="payload"]').innerText(), WITHIN).toMatch(/B\/s$/);
+    await other.close();
+  });
+
   it('closes the details with Escape', async () => {
     await page.keyboard.press('Escape');
     await page.getByTestId('details').waitFor({ state: 'detached' });
@@ -119,3 +216,7 @@ describe('dashboard', () => {
     expect(errors).toEqual([]);
   });
 });
+
+function portOf(endpoint: string): string {
+  return endpoint.slice(endpoint.lastIndexOf(':') + 1);
+}

@@ -37,7 +37,7 @@ describe.skipIf(DAEMON === undefined)('a daemon that dies', () => {
     await vi.waitUntil(answers, WITHIN);
     browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    await page.goto(`http://${address}/`);
+    await page.goto(`http://${address}/connections`);
     connection = await openConnection();
     await connection.send(1000);
   });

@@ -3,17 +3,27 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import './app/tokens.css';
 import './app/base.css';
+import { browserAddressBar } from './app/address-bar';
 import { App } from './app/app';
-import { createBrowserTransport } from './rpc/transport';
+import { SharedFeeds } from './rpc/shared-feeds';
+import { createBrowserTransport, createTcpViewerClient } from './rpc/transport';
 import { createStores } from './store/stores';
+import { TokenStore } from './store/token';
 
 const root = document.getElementById('root');
 if (root !== null) {
-  const stores = createStores(window.localStorage, window.sessionStorage);
-  const transport = createBrowserTransport(window.location.origin, stores.token.current);
+  const token = new TokenStore(window.sessionStorage);
+  const transport = createBrowserTransport(window.location.origin, token.current);
+  const feeds = new SharedFeeds(createTcpViewerClient(transport));
+  const stores = createStores({
+    feeds,
+    token,
+    storage: window.localStorage,
+    bar: browserAddressBar(window),
+  });
   createRoot(root).render(
     <StrictMode>
-      <App stores={stores} transport={transport} />
+      <App stores={stores} feeds={feeds} />
     </StrictMode>,
   );
 }

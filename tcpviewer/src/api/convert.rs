@@ -82,6 +82,13 @@ pub(super) fn status(
             opened_total: totals.opened,
             closed_total: totals.closed,
             dropped_total: totals.dropped,
+            reset_total: totals.reset,
+            failed_total: totals.failed,
+        }),
+        totals: Some(proto::TrafficTotals {
+            packets: totals.packets,
+            payload_bytes: totals.payload_bytes,
+            retransmissions: totals.retransmissions,
         }),
         rates: Some(proto::TrafficRates {
             packets_per_second: totals.packets_per_second,
@@ -189,6 +196,7 @@ fn response(response: model::Response) -> proto::Response {
 }
 
 fn socket(socket: &model::Socket) -> proto::Socket {
+    let details = socket.details.as_deref();
     proto::Socket {
         source: match socket.source {
             model::SocketSource::Egress => proto::SocketSource::Egress,
@@ -207,6 +215,53 @@ fn socket(socket: &model::Socket) -> proto::Socket {
         sacked: socket.sacked,
         retransmissions: socket.retransmissions,
         delivery_rate_bytes_per_second: socket.delivery_rate_bytes_per_second,
+        looked_at: details.map(|details| details.looked_at.into()),
+        state: details.map_or(0, |details| state(details.state)),
+        rttvar_us: details.and_then(|details| details.rttvar_us),
+        rto_us: details.and_then(|details| details.rto_us),
+        backoff: details.and_then(|details| details.backoff),
+        pacing_rate_bytes_per_second: details.and_then(|details| details.pacing_rate_bytes_per_second),
+        busy_us: details.and_then(|details| details.busy_us),
+        receive_window_limited_us: details.and_then(|details| details.receive_window_limited_us),
+        send_buffer_limited_us: details.and_then(|details| details.send_buffer_limited_us),
+        reordering: details.and_then(|details| details.reordering),
+        bytes_acked: details.and_then(|details| details.bytes_acked),
+        bytes_received: details.and_then(|details| details.bytes_received),
+        bytes_retransmitted: details.and_then(|details| details.bytes_retransmitted),
+        segments_sent: details.and_then(|details| details.segments_sent),
+        segments_received: details.and_then(|details| details.segments_received),
+        not_sent_bytes: details.and_then(|details| details.not_sent_bytes),
+        receive_queue_bytes: details.and_then(|details| details.receive_queue_bytes),
+        send_queue_bytes: details.and_then(|details| details.send_queue_bytes),
+        receive_space_bytes: details.and_then(|details| details.receive_space_bytes),
+        receive_rtt_us: details.and_then(|details| details.receive_rtt_us),
+        receive_buffer_bytes: details.and_then(|details| details.receive_buffer_bytes),
+        send_buffer_bytes: details.and_then(|details| details.send_buffer_bytes),
+        send_window_bytes: details.and_then(|details| details.send_window_bytes),
+        duplicate_segments: details.and_then(|details| details.duplicate_segments),
+        reorderings: details.and_then(|details| details.reorderings),
+        timeouts: details.and_then(|details| details.timeouts),
+        congestion_control: details
+            .and_then(|details| details.congestion_control)
+            .map(|control| control.name())
+            .unwrap_or_default(),
+        app_limited: details.and_then(|details| details.is_app_limited),
+        congestion_state: details
+            .map_or(proto::CongestionState::Unspecified, |details| {
+                congestion_state(details.congestion_state)
+            })
+            .into(),
+    }
+}
+
+fn congestion_state(state: model::CongestionState) -> proto::CongestionState {
+    match state {
+        model::CongestionState::Unknown => proto::CongestionState::Unspecified,
+        model::CongestionState::Open => proto::CongestionState::Open,
+        model::CongestionState::Disorder => proto::CongestionState::Disorder,
+        model::CongestionState::Reduction => proto::CongestionState::Reduction,
+        model::CongestionState::Recovery => proto::CongestionState::Recovery,
+        model::CongestionState::Loss => proto::CongestionState::Loss,
     }
 }
 

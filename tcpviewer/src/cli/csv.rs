@@ -44,8 +44,11 @@ fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
     shared
         .map(|(name, value)| (name.to_owned(), value))
         .into_iter()
-        .chain(half_columns("sent", &connection.sent.unwrap_or_default()))
-        .chain(half_columns("received", &connection.received.unwrap_or_default()))
+        .chain(half_columns("sent", &connection.sent.clone().unwrap_or_default()))
+        .chain(half_columns(
+            "received",
+            &connection.received.clone().unwrap_or_default(),
+        ))
         .collect()
 }
 
@@ -84,7 +87,7 @@ fn half_columns(direction: &str, half: &proto::Half) -> [(String, String); 24] {
         ("response_max_us", text(response.map(|response| response.max_us))),
         (
             "socket_srtt_us",
-            text(half.socket.and_then(|socket| socket.srtt_us)),
+            text(half.socket.as_ref().and_then(|socket| socket.srtt_us)),
         ),
     ]
     .map(|(name, value)| (format!("{direction}_{name}"), value))

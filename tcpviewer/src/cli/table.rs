@@ -31,8 +31,8 @@ pub(super) type Row = [String; COLUMNS.len()];
 
 /// The row of a connection; its age is that of `now`, or at its end.
 pub(super) fn row(connection: &proto::Connection, now: prost_types::Timestamp) -> Row {
-    let sent = connection.sent.unwrap_or_default();
-    let received = connection.received.unwrap_or_default();
+    let sent = connection.sent.clone().unwrap_or_default();
+    let received = connection.received.clone().unwrap_or_default();
     [
         state(connection).to_owned(),
         printable(&endpoint(connection.source.as_ref())),

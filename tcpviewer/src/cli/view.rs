@@ -188,8 +188,9 @@ impl Drop for ScreenView {
 
 /// Payload per second in both directions.
 fn rate(connection: &Connection) -> u64 {
-    let of = |half: Option<crate::proto::Half>| half.map_or(0, |half| half.payload_bytes_per_second);
-    of(connection.sent).saturating_add(of(connection.received))
+    let of =
+        |half: &Option<crate::proto::Half>| half.as_ref().map_or(0, |half| half.payload_bytes_per_second);
+    of(&connection.sent).saturating_add(of(&connection.received))
 }
 
 /// By falling rate; the newest first among equals.

@@ -10,7 +10,7 @@ use super::field::{
     Subject,
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
-use crate::model::{CloseReason, Connection, Half, LocalEnd, Orientation};
+use crate::model::{CloseReason, Connection, Half, LocalEnd, Orientation, SocketDetails};
 
 const STATES: &[&str] = &[
     "closed",
@@ -185,6 +185,15 @@ const HALVES: &[Field<Connection>] = halves! {
     "cwnd", Count, |half| half.socket.as_ref().map(|socket| socket.congestion_window.into()), "congestion window of the socket that sends, segments; absent where that is not this host's";
     "ssthresh", Count, |half| half.socket.as_ref()?.slow_start_threshold.map(u64::from), "slow start threshold of the socket that sends, segments; absent until the first loss, and where it is not this host's";
     "delivery_rate", BytesPerSecond, |half| half.socket.as_ref()?.delivery_rate_bytes_per_second, "newest delivery rate of the socket that sends; absent until it was measured, and where it is not this host's";
+    "pacing_rate", BytesPerSecond, |half| of_details(half, |details| details.pacing_rate_bytes_per_second), "how fast the socket that sends lets segments go; absent until the kernel was asked, and where nothing slows it";
+    "rto", Microseconds, |half| of_details(half, |details| details.rto_us.map(u64::from)), "time after which the socket that sends does so again; absent until the kernel was asked";
+    "timeouts", Count, |half| of_details(half, |details| details.timeouts.map(u64::from)), "times that this ran out; absent until the kernel was asked";
+    "not_sent", Bytes, |half| of_details(half, |details| details.not_sent_bytes.map(u64::from)), "what the application wrote and the socket has not sent; absent until the kernel was asked";
+    "send_queue", Bytes, |half| of_details(half, |details| details.send_queue_bytes.map(u64::from)), "what the application wrote and the other end has not acknowledged; absent until the kernel was asked";
+    "receive_queue", Bytes, |half| of_details(half, |details| details.receive_queue_bytes.map(u64::from)), "what came to the socket that sends and its application has not read; absent until the kernel was asked";
+    "busy", Microseconds, |half| of_details(half, |details| details.busy_us), "time with data to send or in flight; absent until the kernel was asked";
+    "receive_window_limited", Microseconds, |half| of_details(half, |details| details.receive_window_limited_us), "part of it in which the other end's window held the socket back; absent until the kernel was asked";
+    "send_buffer_limited", Microseconds, |half| of_details(half, |details| details.send_buffer_limited_us), "part of it in which the sender's own buffer was too small; absent until the kernel was asked";
 };
 
 const RTTS: &[Field<Connection>] = rtts! {
@@ -199,6 +208,10 @@ const RTTS: &[Field<Connection>] = rtts! {
 /// For the tables above: tells the compiler what the value is taken from.
 fn of_half(half: &Half, value: fn(&Half) -> Option<u64>) -> Option<u64> {
     value(half)
+}
+
+fn of_details(half: &Half, value: fn(&SocketDetails) -> Option<u64>) -> Option<u64> {
+    value(half.socket.as_ref()?.details.as_deref()?)
 }
 
 fn local(connection: &Connection) -> Option<SocketAddr> {

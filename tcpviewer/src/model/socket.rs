@@ -1,7 +1,7 @@
 //! A TCP socket of this host in the kernel's own words: what its numbers are, where they come from, and which of them
 //! are known only when the kernel was asked.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use tcpviewer_common::{
     connection::{ConnectionKey, Side},
@@ -59,6 +59,139 @@ pub struct SocketDetails {
     pub state: TcpState,
     /// Smoothed mean deviation of the RTT, microseconds; `None` before the first sample.
     pub rttvar_us: Option<u32>,
+    /// Time after which what was not acknowledged is sent again, microseconds, backoff included.
+    pub rto_us: Option<u32>,
+    /// How often that time was doubled since the last acknowledgement.
+    pub backoff: Option<u32>,
+    /// How fast segments are let go, bytes per second; `None` where nothing slows them.
+    pub pacing_rate_bytes_per_second: Option<u64>,
+    /// Time with data to send or not acknowledged, since the beginning, microseconds.
+    pub busy_us: Option<u64>,
+    /// Part of it in which the other end's window was full.
+    pub receive_window_limited_us: Option<u64>,
+    /// Part of it in which the send buffer was too small.
+    pub send_buffer_limited_us: Option<u64>,
+    /// Segments that may overtake each other before one is taken for lost.
+    pub reordering: Option<u32>,
+    /// Bytes that the other end acknowledged, SYN and FIN with one each.
+    pub bytes_acked: Option<u64>,
+    /// Payload bytes received in order.
+    pub bytes_received: Option<u64>,
+    /// Payload bytes sent again.
+    pub bytes_retransmitted: Option<u64>,
+    /// Segments sent, retransmitted ones included.
+    pub segments_sent: Option<u32>,
+    /// Segments received.
+    pub segments_received: Option<u32>,
+    /// Bytes that the application wrote and that were not sent yet.
+    pub not_sent_bytes: Option<u32>,
+    /// Bytes that came and that the application has not read.
+    pub receive_queue_bytes: Option<u32>,
+    /// Bytes that the application wrote and that were not acknowledged.
+    pub send_queue_bytes: Option<u32>,
+    /// What the application reads per RTT, by which the receive buffer grows.
+    pub receive_space_bytes: Option<u32>,
+    /// RTT as the receiver estimates it, microseconds; `None` before the first estimate.
+    pub receive_rtt_us: Option<u32>,
+    /// Most memory that what came may take.
+    pub receive_buffer_bytes: Option<u32>,
+    /// Most memory that what was written may take.
+    pub send_buffer_bytes: Option<u32>,
+    /// Window that the other end offered last.
+    pub send_window_bytes: Option<u32>,
+    /// Segments that the other end says came twice (D-SACK).
+    pub duplicate_segments: Option<u32>,
+    /// Times that segments overtook each other on the way to the other end.
+    pub reorderings: Option<u32>,
+    /// Times that the retransmission timer ran out.
+    pub timeouts: Option<u32>,
+    /// Name of the congestion control.
+    pub congestion_control: Option<CongestionControl>,
+    /// Whether the newest delivery rate says what the application sent and not what the path could carry.
+    pub is_app_limited: Option<bool>,
+    /// What congestion control is at.
+    pub congestion_state: CongestionState,
+}
+
+impl SocketDetails {
+    /// Nothing but its state.
+    pub const fn unknown(looked_at: SystemTime, state: TcpState) -> Self {
+        Self {
+            looked_at,
+            state,
+            rttvar_us: None,
+            rto_us: None,
+            backoff: None,
+            pacing_rate_bytes_per_second: None,
+            busy_us: None,
+            receive_window_limited_us: None,
+            send_buffer_limited_us: None,
+            reordering: None,
+            bytes_acked: None,
+            bytes_received: None,
+            bytes_retransmitted: None,
+            segments_sent: None,
+            segments_received: None,
+            not_sent_bytes: None,
+            receive_queue_bytes: None,
+            send_queue_bytes: None,
+            receive_space_bytes: None,
+            receive_rtt_us: None,
+            receive_buffer_bytes: None,
+            send_buffer_bytes: None,
+            send_window_bytes: None,
+            duplicate_segments: None,
+            reorderings: None,
+            timeouts: None,
+            congestion_control: None,
+            is_app_limited: None,
+            congestion_state: CongestionState::Unknown,
+        }
+    }
+}
+
+/// Name of a congestion control: `TCP_CA_NAME_MAX` bytes at most (Linux, include/net/tcp.h), padded with zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CongestionControl([u8; 16]);
+
+impl CongestionControl {
+    /// The name as far as there is room.
+    pub fn new(name: &str) -> Self {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+            *to = from;
+        }
+        Self(bytes)
+    }
+
+    /// The name.
+    pub fn name(&self) -> String {
+        let used = self.0.split(|&byte| byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(used).into_owned()
+    }
+}
+
+impl fmt::Debug for CongestionControl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(formatter)
+    }
+}
+
+/// What the congestion control of a socket is at (Linux, include/uapi/linux/tcp.h, tcp_ca_state).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CongestionState {
+    /// A state that this program does not know.
+    Unknown,
+    /// Nothing is wrong.
+    Open,
+    /// Duplicate or selective acknowledgements come.
+    Disorder,
+    /// The window is made smaller after a mark or a local drop.
+    Reduction,
+    /// Lost segments are sent again.
+    Recovery,
+    /// The retransmission timer ran out.
+    Loss,
 }
 
 /// What a look at a socket of this host showed.

@@ -95,6 +95,36 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
 }
 
 #[test]
+fn totals_since_the_start_grow_with_every_connection_and_keep_what_ended() {
+    let mut table = table();
+    let now = Instant::now();
+    let counted = |packets, retransmissions| {
+        move |record: &mut ConnectionRecord| {
+            record.halves[0].packets = packets;
+            record.halves[1].payload_bytes = 10 * packets;
+            record.halves[1].retransmissions = retransmissions;
+        }
+    };
+    table.take(
+        vec![
+            sample(1, 1, SECOND, counted(4, 0)),
+            sample(2, 2, SECOND, counted(7, 2)),
+        ],
+        now,
+    );
+    table.take(vec![sample(2, 2, 2 * SECOND, counted(9, 3))], now);
+    // The ports of the second connection are used again.
+    table.take(vec![sample(3, 2, 3 * SECOND, counted(1, 0))], now);
+
+    let totals = table.delta().unwrap().totals;
+
+    assert_eq!(
+        (totals.packets, totals.payload_bytes, totals.retransmissions),
+        (4 + 9 + 1, 140, 3)
+    );
+}
+
+#[test]
 fn an_ended_connection_stays_listed_for_the_time_configured() {
     let mut table = table();
     let now = Instant::now();
@@ -154,7 +184,18 @@ fn the_way_a_connection_ended_is_told() {
         });
         last.is_last = is_last;
         table.take(vec![last.into()], Instant::now());
-        assert_eq!(table.delta().unwrap().changed[0].closed.unwrap().reason, reason);
+        let delta = table.delta().unwrap();
+        assert_eq!(delta.changed[0].closed.unwrap().reason, reason);
+        let is_reset = matches!(
+            reason,
+            CloseReason::ResetBySource | CloseReason::ResetByDestination
+        );
+        let has_failed = matches!(reason, CloseReason::Refused | CloseReason::HandshakeTimeout);
+        assert_eq!(
+            (delta.totals.reset, delta.totals.failed),
+            (is_reset.into(), has_failed.into()),
+            "{reason:?}"
+        );
     }
 }
 
@@ -241,9 +282,8 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
         retransmissions: 0,
         delivery_rate_bytes_per_second: None,
         details: Some(Arc::new(SocketDetails {
-            looked_at,
-            state: TcpState::Established,
             rttvar_us: Some(7),
+            ..SocketDetails::unknown(looked_at, TcpState::Established)
         })),
     };
     Sample::Socket(Box::new(SocketLook {

@@ -31,7 +31,7 @@ pub(crate) struct Socket {
 
 /// All sockets of a namespace, by local and remote end.
 pub(crate) fn sockets(namespace: &Namespace) -> Vec<((SocketAddr, SocketAddr), Socket)> {
-    let text = output(namespace.command("ss").args(["-tinoOH"]));
+    let text = output(namespace.command("ss").args(["-tinmoOH"]));
     text.lines().filter_map(parse).collect()
 }
 

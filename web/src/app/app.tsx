@@ -1,17 +1,17 @@
 // The page as a whole: stores for every component, a session with the daemon, the theme.
-import type { Transport } from '@connectrpc/connect';
 import { useEffect, type ReactElement } from 'react';
-import { Dashboard } from '../routes/dashboard';
+import type { Feeds } from '../domain/topic';
+import { Shell } from '../routes/shell';
 import { useChanges } from '../store/notifier';
 import { StoresContext, type Stores } from '../store/stores';
 import { startSession } from './session';
 
-export function App({ stores, transport }: { stores: Stores; transport: Transport }): ReactElement {
-  useEffect(() => startSession(stores, transport), [stores, transport]);
+export function App({ stores, feeds }: { stores: Stores; feeds: Feeds }): ReactElement {
+  useEffect(() => startSession(stores, feeds, document), [stores, feeds]);
   useTheme(stores);
   return (
     <StoresContext value={stores}>
-      <Dashboard />
+      <Shell />
     </StoresContext>
   );
 }

@@ -1,107 +1,121 @@
-// One packet stream serves what is on the screen, and none is open when nobody looks.
-import { createRouterTransport } from '@connectrpc/connect';
+// Each view asks for what it shows, and for nothing while nobody looks.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  TcpViewerService,
-  type WatchPacketsRequest,
-  type WatchPacketsResponse,
-} from '../gen/tcpviewer/v1/service_pb';
-import { createStores, type Stores } from '../store/stores';
-import { watchMessage, wireConnection } from '../test/fixtures';
-import { startSession } from './session';
+import { CONNECTIONS, PACKETS } from '../domain/place';
+import type { Stores } from '../store/stores';
+import { TestFeeds, testStores } from '../test/feeds';
+import { status } from '../test/fixtures';
+import { startSession, UNHEALTHY, type Visibility } from './session';
+
+class TestPage implements Visibility {
+  visibilityState: DocumentVisibilityState = 'visible';
+  readonly #events = new EventTarget();
+  readonly addEventListener = this.#events.addEventListener.bind(this.#events);
+  readonly removeEventListener = this.#events.removeEventListener.bind(this.#events);
+
+  show(state: DocumentVisibilityState): void {
+    this.visibilityState = state;
+    this.#events.dispatchEvent(new Event('visibilitychange'));
+  }
+}
 
 describe('session', () => {
+  let feeds: TestFeeds;
   let stores: Stores;
+  let page: TestPage;
   let stop: () => void;
-  let requests: WatchPacketsRequest[];
-  let open: number;
 
-  beforeEach(async () => {
-    requests = [];
-    open = 0;
-    const untilAborted = (signal: AbortSignal): Promise<void> =>
-      new Promise((resolve) => {
-        signal.addEventListener('abort', () => {
-          resolve();
-        });
-      });
-    const transport = createRouterTransport(({ service }) => {
-      service(TcpViewerService, {
-        async *watchConnections(_request, { signal }) {
-          yield watchMessage({
-            case: 'snapshot',
-            value: { first: true, connections: [1, 2].map(wireConnection) },
-          });
-          yield watchMessage({ case: 'snapshotEnd', value: { instance: 5n, revision: 1n } });
-          await untilAborted(signal);
-        },
-        async *watchPackets(request, { signal }): AsyncGenerator<WatchPacketsResponse> {
-          requests.push(request);
-          open += 1;
-          await untilAborted(signal);
-          open -= 1;
-          yield* [];
-        },
-        getStatus: () => ({ hostName: 'test-host' }),
-      });
-    });
-    stores = createStores(undefined);
-    stop = startSession(stores, transport);
-    await vi.waitFor(() => {
-      expect(stores.live.instance).toBe(5n);
-      expect(stores.status.status?.hostName).toBe('test-host');
-    });
+  beforeEach(() => {
+    vi.useFakeTimers();
+    feeds = new TestFeeds();
+    stores = testStores(feeds);
+    page = new TestPage();
+    stop = startSession(stores, feeds, page);
+    feeds.tell('status', { kind: 'status', status: status({ instance: 5n }) });
+    vi.advanceTimersByTime(50);
   });
 
   afterEach(() => {
     stop();
+    vi.useRealTimers();
   });
 
-  const isOpen = (count: number): Promise<void> =>
-    vi.waitFor(() => {
-      expect(open).toBe(count);
+  const filters = (): string[] => feeds.topics('connections').map(({ filter }) => filter);
+
+  it('asks for sums, the status and the worst connections in the overview', () => {
+    expect(feeds.topics('stats')).toHaveLength(1);
+    expect(feeds.topics('status')).toHaveLength(1);
+    expect(feeds.topics('connections')).toEqual([UNHEALTHY]);
+    expect(feeds.topics('packets')).toEqual([]);
+  });
+
+  it('asks for the rows of the table in its filter and order, and no longer for the worst', () => {
+    stores.place.go({
+      ...CONNECTIONS,
+      filter: 'port 443',
+      showClosed: false,
+      sort: { column: 'rtt', direction: 'descending' },
     });
-
-  it('opens no packet stream while neither panel is open', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(requests).toHaveLength(0);
+    vi.advanceTimersByTime(10);
+    expect(feeds.topics('connections')).toMatchObject([
+      { filter: 'open and (port 443)', orderBy: 'rtt desc', limit: 500 },
+    ]);
   });
 
-  it('follows the selected connection while only the details are open', async () => {
-    stores.selection.select({ instance: 5n, id: 2n });
-    await isOpen(1);
-    expect(requests[0]).toMatchObject({ connectionId: 2n, last: 50 });
-    stores.selection.select(undefined);
-    await isOpen(0);
+  it('asks once the typing pauses, not for each letter', () => {
+    stores.place.go(CONNECTIONS);
+    vi.advanceTimersByTime(10);
+    for (const filter of ['p', 'po', 'port 44', 'port 443']) {
+      stores.place.replace({ ...CONNECTIONS, filter });
+      vi.advanceTimersByTime(50);
+    }
+    expect(filters()).toEqual(['']);
+    vi.advanceTimersByTime(300);
+    expect(filters()).toEqual(['port 443']);
   });
 
-  it('uses the one stream of all packets for both panels', async () => {
-    stores.settings.change({ packetsOpen: true });
-    await isOpen(1);
-    stores.selection.select({ instance: 5n, id: 2n });
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    expect(requests).toHaveLength(1);
-    expect(requests[0]).toMatchObject({ last: 200 });
-    expect(requests[0]?.connectionId).toBeUndefined();
+  it('follows the selected connection and its packets', () => {
+    stores.place.go({ ...CONNECTIONS, selected: { instance: 5n, id: 2n } });
+    vi.advanceTimersByTime(10);
+    expect(filters()).toEqual(['', 'id == 2']);
+    expect(feeds.topics('packets')).toMatchObject([{ connectionId: 2n, filter: '' }]);
+    stores.place.replace({ ...CONNECTIONS, selected: { instance: 5n, id: 3n } });
+    vi.advanceTimersByTime(300);
+    expect(filters()).toEqual(['', 'id == 3']);
+    expect(feeds.topics('packets')).toMatchObject([{ connectionId: 3n }]);
   });
 
-  it('opens one stream when the user moves quickly through the rows', async () => {
-    stores.selection.select({ instance: 5n, id: 1n });
-    stores.selection.select({ instance: 5n, id: 2n });
-    await isOpen(1);
-    expect(requests).toHaveLength(1);
+  it('asks for no packets of a connection from another run of the daemon', () => {
+    stores.place.go({ view: 'connection', ref: { instance: 4n, id: 2n } });
+    vi.advanceTimersByTime(300);
+    expect(feeds.topics('packets')).toEqual([]);
   });
 
-  it('asks for no packets of a connection from another run of the daemon', async () => {
-    stores.selection.select({ instance: 4n, id: 2n });
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    expect(requests).toHaveLength(0);
+  it('asks for packets by their filter', () => {
+    stores.place.go({ ...PACKETS, filter: 'syn and not ack' });
+    vi.advanceTimersByTime(10);
+    expect(feeds.topics('packets')).toMatchObject([{ filter: 'syn and not ack', connectionId: undefined }]);
   });
 
-  it('closes everything when the page goes', async () => {
-    stores.settings.change({ packetsOpen: true });
-    await isOpen(1);
+  it('asks for nothing but the sums while the page is hidden, and for all of it again when it is seen', () => {
+    page.show('hidden');
+    expect([feeds.topics('connections'), feeds.topics('status')]).toEqual([[], []]);
+    expect(feeds.topics('stats')).toHaveLength(1);
+    page.show('visible');
+    expect(feeds.topics('connections')).toEqual([UNHEALTHY]);
+    expect(feeds.topics('status')).toHaveLength(1);
+  });
+
+  it('asks again at once with another token', () => {
+    stores.token.set('another');
+    expect(feeds.retries).toBe(1);
+  });
+
+  it('closes everything when the page goes', () => {
+    stores.place.go({ ...CONNECTIONS, selected: { instance: 5n, id: 2n } });
+    vi.advanceTimersByTime(10);
     stop();
-    await isOpen(0);
+    for (const kind of ['stats', 'status', 'connections', 'packets'] as const) {
+      expect(feeds.topics(kind)).toEqual([]);
+    }
   });
 });

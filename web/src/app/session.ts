@@ -1,96 +1,125 @@
-// Connects the stores of a page with the daemon: starts the feeds, and turns what is on the
-// screen into the one packet stream that is wished for.
-import type { Transport } from '@connectrpc/connect';
-import { NO_PACKETS, sameWish, type PacketWish } from '../domain/packet';
-import { LiveFeed } from '../rpc/live';
-import { PacketFeed } from '../rpc/packets';
-import { StatusFeed } from '../rpc/status';
-import { createTcpViewerClient } from '../rpc/transport';
+// Turns what is on the screen into what the daemon is asked for: each view its topics, and none of them but
+// the sums while the page is hidden.
+import { filterOf } from '../domain/filter';
+import { selectedIn, type Place } from '../domain/place';
+import { orderByOf } from '../domain/sort';
+import type { ConnectionsTopic, Feeds, PacketsTopic } from '../domain/topic';
 import { startStores, type Stores } from '../store/stores';
 
-/** Moving quickly through the rows must not open a stream for each of them. */
-const WISH_DELAY_MS = 150;
-const PANEL_PACKETS = 200;
-const DETAILS_PACKETS = 50;
+/** Typing a filter, or moving quickly through the rows, must not ask for each step. */
+const SETTLE_MS = 200;
+const ROWS = 500;
+const PACKETS_OF_ALL = 1000;
+const PACKETS_OF_ONE = 200;
+
+/** The worst connections: those that lose most, of those with enough packets to tell. */
+export const UNHEALTHY: ConnectionsTopic = {
+  kind: 'connections',
+  filter: 'open and retransmissions > 0 and packets >= 20',
+  orderBy: 'retransmission_rate desc',
+  limit: 8,
+};
+
+/** Whether anybody looks, and how to hear that it changed; `document` in the browser. */
+export type Visibility = Pick<Document, 'visibilityState' | 'addEventListener' | 'removeEventListener'>;
 
 /** Runs until the returned function is called. */
-export function startSession(stores: Stores, transport: Transport): () => void {
-  const client = createTcpViewerClient(transport);
-  const live = new LiveFeed(client, stores.live);
-  const status = new StatusFeed(client, stores.status.update, document);
-  const packets = new PacketFeed(client, stores.packets);
+export function startSession(stores: Stores, feeds: Feeds, page: Visibility): () => void {
   const stopStores = startStores(stores);
-  const stopWishes = followWishes(stores, packets);
-  const stopToken = stores.token.notifier.subscribe(() => {
-    live.retryNow();
-    status.retryNow();
-    packets.retryNow();
-  });
-  live.start();
-  status.start();
-  return () => {
-    stopToken();
-    stopWishes();
-    live.stop();
-    status.stop();
-    packets.watch(NO_PACKETS);
-    stopStores();
-  };
-}
-
-/** One stream serves the packet panel and the details: of all connections while the panel shows all. */
-export function packetWish(stores: Stores): PacketWish {
-  const { packetsOpen, packetScope } = stores.settings.settings;
-  const { ref } = stores.selection;
-  const selected = ref !== undefined && ref.instance === stores.live.instance ? ref.id : undefined;
-  if (packetsOpen && packetScope === 'all') {
-    return { kind: 'all', last: PANEL_PACKETS };
-  }
-  if (selected === undefined) {
-    return NO_PACKETS;
-  }
-  return { kind: 'connection', id: selected, last: packetsOpen ? PANEL_PACKETS : DETAILS_PACKETS };
-}
-
-function followWishes(stores: Stores, feed: PacketFeed): () => void {
+  let closeStatus: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let wish: PacketWish = NO_PACKETS;
-  const follow = (): void => {
-    stores.packets.restart();
-    feed.watch(wish);
-  };
-  const changed = (): void => {
-    const { ref } = stores.selection;
-    if (ref !== undefined && stores.live.instance !== undefined && ref.instance !== stores.live.instance) {
-      stores.packets.endFocus();
-    } else {
-      stores.packets.setFocus(ref?.id);
-    }
-    const next = packetWish(stores);
-    if (!sameWish(next, wish)) {
-      wish = next;
-      clearTimeout(timer);
-      timer = setTimeout(follow, WISH_DELAY_MS);
-    }
-  };
-  const stopListening = stores.live.listen({
-    upserted: () => undefined,
-    removed: () => undefined,
-    replaced: () => {
-      changed();
-      feed.retryNow();
-    },
+  const closeStats = feeds.open({ kind: 'stats' }, (message) => {
+    stores.link.take(message);
+    stores.overview.take(message);
   });
+  const follow = (): void => {
+    const seen = page.visibilityState !== 'hidden';
+    if (seen) {
+      closeStatus ??= feeds.open({ kind: 'status' }, (message) => {
+        stores.status.take(message);
+        stores.overview.take(message);
+      });
+    } else {
+      closeStatus?.();
+      closeStatus = undefined;
+    }
+    ask(stores, seen);
+  };
+  const followNow = (): void => {
+    clearTimeout(timer);
+    follow();
+  };
+  let view = stores.place.current.view;
+  const moved = (): void => {
+    // The place itself is known at once; only asking waits.
+    const { current } = stores.place;
+    if (current.view === 'connections') {
+      stores.order.setSort(current.sort);
+    }
+    stores.selection.select(selectedIn(current));
+    clearTimeout(timer);
+    timer = setTimeout(follow, current.view === view ? SETTLE_MS : 0);
+    view = current.view;
+  };
+  let run = stores.status.status?.instance;
+  const heardStatus = (): void => {
+    if (stores.status.status?.instance !== run) {
+      run = stores.status.status?.instance;
+      followNow();
+    }
+  };
+  const retry = (): void => {
+    feeds.retryNow();
+  };
   const stops = [
-    stopListening,
-    stores.selection.notifier.subscribe(changed),
-    stores.settings.notifier.subscribe(changed),
+    stores.place.notifier.subscribe(moved),
+    stores.status.notifier.subscribe(heardStatus),
+    stores.token.notifier.subscribe(retry),
+    (): void => {
+      page.removeEventListener('visibilitychange', followNow);
+    },
   ];
-  changed();
+  page.addEventListener('visibilitychange', followNow);
+  moved();
+  followNow();
   return () => {
     clearTimeout(timer);
     for (const stop of stops) {
       stop();
     }
+    closeStats();
+    closeStatus?.();
+    ask(stores, false);
+    stopStores();
   };
+}
+
+function ask(stores: Stores, seen: boolean): void {
+  const { current } = stores.place;
+  stores.unhealthy.watch(seen && current.view === 'overview' ? UNHEALTHY : undefined);
+  stores.table.watch(seen ? tableTopic(current) : undefined);
+  stores.selection.watch(seen);
+  stores.packets.watch(seen ? packetsTopic(current, stores.status.status?.instance) : undefined);
+}
+
+function tableTopic(place: Place): ConnectionsTopic | undefined {
+  return place.view === 'connections'
+    ? {
+        kind: 'connections',
+        filter: filterOf(place.filter, place.showClosed),
+        orderBy: orderByOf(place.sort),
+        limit: ROWS,
+      }
+    : undefined;
+}
+
+/** Ids are those of one run of the daemon, so packets of a connection of another run are not asked for. */
+function packetsTopic(place: Place, run: bigint | undefined): PacketsTopic | undefined {
+  if (place.view === 'packets') {
+    return { kind: 'packets', filter: place.filter.trim(), connectionId: undefined, last: PACKETS_OF_ALL };
+  }
+  const ref = selectedIn(place);
+  return ref === undefined || ref.instance !== run
+    ? undefined
+    : { kind: 'packets', filter: '', connectionId: ref.id, last: PACKETS_OF_ONE };
 }

@@ -2,11 +2,14 @@
 import { Code, ConnectError, createRouterTransport, type HandlerContext } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LinkBanner } from '../components/link-banner';
-import { PacketPanel } from '../components/packet-panel';
+import { PacketsView } from '../components/packets-view';
 import { TokenForm } from '../components/token-form';
+import { CONNECTIONS, PACKETS } from '../domain/place';
 import { TcpViewerService, type WatchPacketsResponse } from '../gen/tcpviewer/v1/service_pb';
-import { withToken } from '../rpc/transport';
+import { SharedFeeds } from '../rpc/shared-feeds';
+import { createTcpViewerClient, withToken } from '../rpc/transport';
 import { createStores, type Stores } from '../store/stores';
+import { TokenStore } from '../store/token';
 import { watchMessage, wireConnection } from '../test/fixtures';
 import { render } from '../test/render';
 import { startSession } from './session';
@@ -45,7 +48,7 @@ describe('a daemon that wants a token', () => {
       setItem: (key: string, value: string) => storage.set(key, value),
       removeItem: (key: string) => storage.delete(key),
     } as unknown as Storage;
-    stores = createStores(undefined, session);
+    const token = new TokenStore(session);
     const transport = createRouterTransport(
       ({ service }) => {
         service(TcpViewerService, {
@@ -64,20 +67,38 @@ describe('a daemon that wants a token', () => {
             yield { packets: [] } as unknown as WatchPacketsResponse;
             await untilAborted(context.signal);
           },
+          async *watchStats(_request, context) {
+            check(context, 0);
+            yield { stats: { connections: 2n } };
+            await Promise.race([untilAborted(context.signal), withdrawn]);
+            check(context, 0);
+          },
           getStatus(_request, context) {
             check(context, 0);
             return { hostName: 'test-host' };
           },
         });
       },
-      { transport: { interceptors: [withToken(stores.token.current)] } },
+      { transport: { interceptors: [withToken(token.current)] } },
     );
-    stop = startSession(stores, transport);
+    const feeds = new SharedFeeds(createTcpViewerClient(transport));
+    stores = createStores({ feeds, token });
+    stores.place.go(CONNECTIONS);
+    const stopSession = startSession(stores, feeds, document);
+    stop = (): void => {
+      stopSession();
+      feeds.stop();
+    };
     container = render(
       <>
         <LinkBanner url="http://daemon" />
         <TokenForm />
-        <PacketPanel paused={false} onPause={() => undefined} />
+        <PacketsView
+          here={PACKETS}
+          paused={false}
+          onPause={() => undefined}
+          filterInput={{ current: null }}
+        />
       </>,
       stores,
     ).container;
@@ -112,11 +133,11 @@ describe('a daemon that wants a token', () => {
     });
   const live = (): Promise<void> =>
     vi.waitFor(() => {
-      expect(stores.live.linkState.kind).toBe('live');
+      expect(stores.link.state.kind).toBe('live');
       expect(stores.status.status?.hostName).toBe('test-host');
     });
   const enter = async (token: string): Promise<void> => {
-    const input = container.querySelector('input');
+    const input = form()?.querySelector('input') ?? null;
     const value = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
     if (input === null || value?.set === undefined) {
       throw new Error('there is no input');
@@ -133,7 +154,7 @@ describe('a daemon that wants a token', () => {
   it('asks for one, and asks again when it is refused', async () => {
     start();
     await seen('The daemon wants a token.');
-    expect(container.querySelector('input')?.labels?.[0]?.textContent).toBe('Token');
+    expect(form()?.querySelector('input')?.labels?.[0]?.textContent).toBe('Token');
     await enter('wrong');
     await seen('The daemon refuses this token.');
     await enter('two words');
@@ -141,7 +162,9 @@ describe('a daemon that wants a token', () => {
     await enter(' weak ');
     await live();
     expect(form()).toBeNull();
-    expect(stores.live.connections.size).toBe(2);
+    await vi.waitFor(() => {
+      expect(stores.table.connections.size).toBe(2);
+    });
     expect(calls).not.toContain('Bearer two words');
   });
 
@@ -162,13 +185,13 @@ describe('a daemon that wants a token', () => {
     expect([...storage.keys()]).toEqual([]);
   });
 
-  it('says in the packet panel what the role does not cover, while the rest works', async () => {
+  it('says in the packets view what the role does not cover, while the rest works', async () => {
     storage.set('tcpviewer.token', 'weak');
     start();
     await live();
-    stores.settings.change({ packetsOpen: true });
+    stores.place.go(PACKETS);
     await seen('The daemon shows no packets here: this needs the role packets; yours is connections.');
-    expect(stores.live.linkState.kind).toBe('live');
+    expect(stores.link.state.kind).toBe('live');
     stores.token.set('strong');
     await seen('Waiting for the next packet.');
   });

@@ -1,21 +1,40 @@
 // The table on the screen: rows, sorting, selecting by mouse and keys, and what it says when empty.
-import { act } from 'react';
+import { act, type ReactElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../domain/connection';
-import { createStores, type Stores } from '../store/stores';
+import { CONNECTIONS } from '../domain/place';
+import { useChanges } from '../store/notifier';
+import { useStores, type Stores } from '../store/stores';
+import { TestFeeds, testStores } from '../test/feeds';
 import { connection, half, status } from '../test/fixtures';
 import { render } from '../test/render';
 import { ConnectionTable } from './connection-table';
 
-const AT = { instance: 1n, revision: 1n };
+let feeds: TestFeeds;
 
 function storesWith(connections: readonly Connection[]): Stores {
-  const stores = createStores(undefined);
+  feeds = new TestFeeds();
+  const stores = testStores(feeds);
   stores.order.start();
-  stores.live.snapshotPart(true, connections);
-  stores.live.snapshotEnd(AT);
-  stores.live.link({ kind: 'live', sinceMs: 0 });
+  stores.place.go(CONNECTIONS);
+  stores.place.notifier.subscribe(() => {
+    const { current } = stores.place;
+    if (current.view === 'connections') {
+      stores.order.setSort(current.sort);
+      stores.selection.select(current.selected);
+    }
+  });
+  stores.table.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', limit: 500 });
+  feeds.snapshot(connections);
+  feeds.tell('connections', { kind: 'link', link: { kind: 'live', sinceMs: 0 } });
   return stores;
+}
+
+/** The table where the user is. */
+function Table(): ReactElement | null {
+  const { place } = useStores();
+  useChanges(place);
+  return place.current.view === 'connections' ? <ConnectionTable here={place.current} /> : null;
 }
 
 const rowsOf = (container: HTMLElement): HTMLElement[] => [
@@ -32,7 +51,7 @@ const press = (container: HTMLElement, key: string): void => {
 describe('ConnectionTable', () => {
   it('shows endpoints as address:port and a dash for what is not measured', () => {
     const source = { address: '2001:db8::1', port: 50_000 };
-    const { container } = render(<ConnectionTable />, storesWith([connection(1, { source })]));
+    const { container } = render(<Table />, storesWith([connection(1, { source })]));
     const text = rowsOf(container)[0]?.textContent;
     expect(text).toContain('[2001:db8::1]:50000');
     expect(text).toContain('10.0.0.2:443');
@@ -41,13 +60,13 @@ describe('ConnectionTable', () => {
 
   it('renders only the rows that can be seen', () => {
     const many = Array.from({ length: 5000 }, (_, index) => connection(index + 1));
-    const { container } = render(<ConnectionTable />, storesWith(many));
+    const { container } = render(<Table />, storesWith(many));
     expect(rowsOf(container).length).toBeLessThan(100);
     expect(container.querySelector('[role="grid"]')?.getAttribute('aria-rowcount')).toBe('5001');
   });
 
   it('selects a row by a click', () => {
-    const { container, stores } = render(<ConnectionTable />, storesWith([connection(1), connection(2)]));
+    const { container, stores } = render(<Table />, storesWith([connection(1), connection(2)]));
     act(() => {
       rowsOf(container)[1]?.click();
     });
@@ -57,7 +76,7 @@ describe('ConnectionTable', () => {
 
   it('moves by arrow keys and selects by Enter, then the selection moves along', () => {
     const { container, stores } = render(
-      <ConnectionTable />,
+      <Table />,
       storesWith([connection(1), connection(2), connection(3)]),
     );
     press(container, 'ArrowDown');
@@ -73,7 +92,7 @@ describe('ConnectionTable', () => {
 
   it('sorts by a click on a header and says so', () => {
     const rows = [1, 2].map((id) => connection(id, { sent: half({ payloadBytes: 10 - id }) }));
-    const { container } = render(<ConnectionTable />, storesWith(rows));
+    const { container } = render(<Table />, storesWith(rows));
     const header = [...container.querySelectorAll<HTMLElement>('[role="columnheader"]')].find(
       (cell) => cell.textContent === 'Sent/s',
     );
@@ -84,12 +103,12 @@ describe('ConnectionTable', () => {
   });
 
   it('keeps the selection when the connection changes', async () => {
-    const { container, stores } = render(<ConnectionTable />, storesWith([connection(1)]));
+    const { container } = render(<Table />, storesWith([connection(1)]));
     act(() => {
       rowsOf(container)[0]?.click();
     });
     await act(async () => {
-      stores.live.changes(AT, [connection(1, { state: 'CLOSED', closedAtMs: 1 })], []);
+      feeds.changes([connection(1, { state: 'CLOSED', closedAtMs: 1 })]);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     });
     expect(rowsOf(container)[0]?.dataset).toMatchObject({ closed: 'true' });
@@ -98,23 +117,48 @@ describe('ConnectionTable', () => {
 
   it('says what it waits for while there is nothing', () => {
     const stores = storesWith([]);
-    stores.status.update(
-      status({
+    stores.status.take({
+      kind: 'status',
+      status: status({
         interfaces: [
           { name: 'lo', hook: 'tcx', error: '' },
           { name: 'eth0', hook: 'tcx', error: '' },
           { name: 'wg0', hook: 'none', error: 'permission denied' },
         ],
       }),
-    );
-    const { container } = render(<ConnectionTable />, stores);
+      atMs: 0,
+      sentAtMs: undefined,
+    });
+    const { container } = render(<Table />, stores);
     expect(container.textContent).toContain('Waiting for the first packet on lo, eth0.');
   });
 
   it('says when the filter lets nothing through', () => {
-    const stores = storesWith([connection(1)]);
-    stores.order.setFilter({ text: 'nowhere', showClosed: true });
-    const { container } = render(<ConnectionTable />, stores);
-    expect(container.textContent).toContain('None of the 1 listed connections matches “nowhere”.');
+    const stores = storesWith([]);
+    const { connections } = status();
+    stores.status.take({
+      kind: 'status',
+      status: status({ connections: { ...connections, listed: 1 } }),
+      atMs: 0,
+      sentAtMs: undefined,
+    });
+    stores.place.go({ ...CONNECTIONS, filter: 'port 9' });
+    const { container } = render(<Table />, stores);
+    expect(container.textContent).toContain('None of the listed connections passes the filter “port 9”.');
+  });
+
+  it('moves by j and k wherever the focus is, and opens the page of the selected row by Enter', () => {
+    const { stores } = render(<Table />, storesWith([connection(1), connection(2), connection(3)]));
+    const key = (name: string): void => {
+      act(() => {
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
+      });
+    };
+    for (const name of ['j', 'j', 'k', 'Enter']) {
+      key(name);
+    }
+    expect(stores.selection.ref?.id).toBe(3n);
+    key('Enter');
+    expect(stores.place.current).toEqual({ view: 'connection', ref: { instance: 1n, id: 3n } });
   });
 });

@@ -1,7 +1,9 @@
-// All connections that pass the filter, as a grid of which only the visible rows exist. The order
-// comes from the order store; arrow keys move a cursor, Enter or a click selects.
+// The connections that pass the filter, as a grid of which only the visible rows exist. The order comes
+// from the order store; arrow keys move a cursor, Enter or a click selects, Enter on the selected one opens
+// its page.
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from 'react';
+import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { columnsFor, tracks } from './columns';
@@ -10,20 +12,25 @@ import styles from './connection-table.module.css';
 import { EmptyTable } from './empty-table';
 import { SortHeader } from './sort-header';
 import { useElementWidth } from './use-element-size';
+import { useKeys } from './use-keys';
 
 const ROW_HEIGHT_PX = 28;
 const HEADER_HEIGHT_PX = 30;
 
-export function ConnectionTable(): ReactElement {
-  const { live, order, selection, clock, status } = useStores();
-  useChanges(live);
+interface ConnectionTableProps {
+  readonly here: ConnectionsPlace;
+}
+
+export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
+  const { link, table, place, order, selection, clock, status } = useStores();
+  useChanges(table);
   useChanges(order);
   useChanges(selection);
   useChanges(clock);
   const scroller = useRef<HTMLDivElement>(null);
   const columns = columnsFor(useElementWidth(scroller));
   const [cursor, setCursor] = useState<bigint>();
-  const rows = order.rows();
+  const { rows } = order;
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -34,9 +41,16 @@ export function ConnectionTable(): ReactElement {
   });
 
   const select = (id: bigint): void => {
-    if (live.instance !== undefined) {
+    const { instance } = table;
+    if (instance !== undefined) {
       setCursor(id);
-      selection.select({ instance: live.instance, id });
+      const selected = { instance, id };
+      // Going back closes the details again.
+      if (here.selected === undefined) {
+        place.go({ ...here, selected });
+      } else {
+        place.replace({ ...here, selected });
+      }
     }
   };
   const moveTo = (position: number): void => {
@@ -50,11 +64,32 @@ export function ConnectionTable(): ReactElement {
       }
     }
   };
+  const open = (): void => {
+    if (here.selected !== undefined) {
+      place.go({ view: 'connection', ref: here.selected });
+    }
+  };
+  const enter = (): void => {
+    if (cursor !== undefined && selection.isSelected(cursor)) {
+      open();
+    } else if (cursor !== undefined) {
+      select(cursor);
+    }
+  };
+  const at = cursor === undefined ? -1 : rows.indexOf(cursor);
+  useKeys({
+    j: () => {
+      moveTo(at + 1);
+    },
+    k: () => {
+      moveTo(at - 1);
+    },
+    Enter: enter,
+  });
   const pressKey = (event: KeyboardEvent): void => {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
-    const at = cursor === undefined ? -1 : rows.indexOf(cursor);
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT_PX) - 2);
     const moves: Partial<Record<string, number>> = {
       ArrowDown: at + 1,
@@ -68,9 +103,6 @@ export function ConnectionTable(): ReactElement {
     if (position !== undefined) {
       event.preventDefault();
       moveTo(position);
-    } else if (event.key === 'Enter' && cursor !== undefined) {
-      event.preventDefault();
-      select(cursor);
     }
   };
   const clickRow = (event: MouseEvent): void => {
@@ -81,7 +113,7 @@ export function ConnectionTable(): ReactElement {
     }
   };
 
-  const daemonNowMs = status.ageAtMs(live.daemonNowMs(clock.nowMs));
+  const daemonNowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
   const items = virtualizer.getVirtualItems();
   const cursorShown = cursor !== undefined && items.some(({ index }) => rows[index] === cursor);
   return (
@@ -100,7 +132,7 @@ export function ConnectionTable(): ReactElement {
         columns={columns}
         sort={order.sort}
         onSort={(sort) => {
-          order.setSort(sort);
+          place.replace({ ...here, sort });
         }}
       />
       {rows.length === 0 ? (
@@ -111,6 +143,7 @@ export function ConnectionTable(): ReactElement {
           role="rowgroup"
           style={{ height: `${virtualizer.getTotalSize()}px` }}
           onClick={clickRow}
+          onDoubleClick={open}
           onPointerMove={() => {
             order.pointer(true);
           }}

@@ -1,25 +1,27 @@
 // The details of the selected connection, also when it is no longer listed.
 import { act } from 'react';
 import { describe, expect, it } from 'vitest';
-import { createStores, type Stores } from '../store/stores';
+import type { Stores } from '../store/stores';
+import { TestFeeds, testStores } from '../test/feeds';
 import { connection, half, packet } from '../test/fixtures';
 import { render } from '../test/render';
 import { DetailsPanel } from './details-panel';
 
-const AT = { instance: 1n, revision: 1n };
+let feeds: TestFeeds;
 
-function storesWithSelected(): Stores {
-  const stores = createStores(undefined);
+function storesWithSelected(instance = 1n): Stores {
+  feeds = new TestFeeds();
+  const stores = testStores(feeds);
   stores.selection.start();
-  stores.live.snapshotPart(true, [
+  stores.selection.select({ instance, id: 1n });
+  stores.selection.watch(true);
+  feeds.snapshot([
     connection(1, {
       sent: half({ payloadBytes: 123_456, windowBytes: 65_536 }),
       closedAtMs: 1_000,
       closeReason: 'refused',
     }),
   ]);
-  stores.live.snapshotEnd(AT);
-  stores.selection.select({ instance: 1n, id: 1n });
   return stores;
 }
 
@@ -40,9 +42,9 @@ describe('DetailsPanel', () => {
   });
 
   it('keeps the last data of a connection that has left the list, and says so', async () => {
-    const { container, stores } = render(<DetailsPanel />, storesWithSelected());
+    const { container } = render(<DetailsPanel />, storesWithSelected());
     await act(async () => {
-      stores.live.changes(AT, [], [1n]);
+      feeds.changes([], [1n]);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     });
     expect(container.textContent).toContain('no longer listed');
@@ -50,21 +52,15 @@ describe('DetailsPanel', () => {
   });
 
   it('says when a link points to a connection that is not there', () => {
-    const stores = storesWithSelected();
-    stores.selection.select({ instance: 99n, id: 1n });
-    const { container } = render(<DetailsPanel />, stores);
+    const { container } = render(<DetailsPanel />, storesWithSelected(99n));
     expect(container.textContent).toContain('This connection is not listed');
   });
 
   it('lists the newest packets of the connection first', () => {
     const stores = storesWithSelected();
-    stores.packets.setFocus(1n);
-    stores.packets.begin();
-    stores.packets.batch({
-      packets: [packet(1, { seq: 111 }), packet(2), packet(1, { seq: 222, timestampMs: Date.now() })],
-      lostInKernel: 0,
-      lostInStream: 0,
-    });
+    stores.packets.watch({ kind: 'packets', filter: '', connectionId: 1n, last: 200 });
+    const packets = [packet(1, { seq: 111 }), packet(1, { seq: 222, timestampMs: Date.now() })];
+    feeds.tell('packets', { kind: 'packets', batch: { packets, lostInKernel: 0, lostInStream: 0 } });
     const { container } = render(<DetailsPanel />, stores);
     const rows = [...container.querySelectorAll('[data-testid="recent-packet"]')];
     expect(rows).toHaveLength(2);

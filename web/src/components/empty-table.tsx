@@ -7,7 +7,8 @@ import styles from './empty-table.module.css';
 
 export function EmptyTable(): ReactElement {
   const stores = useStores();
-  useChanges(stores.live);
+  useChanges(stores.table);
+  useChanges(stores.place);
   useChanges(stores.status);
   return (
     <div role="rowgroup">
@@ -20,29 +21,42 @@ export function EmptyTable(): ReactElement {
   );
 }
 
-function reason({ live, status, order }: Stores): string {
-  if (live.connections.size > 0) {
-    const { text } = order.filter;
-    const total = formatCount(live.connections.size);
-    return text === ''
-      ? `None of the ${total} listed connections is open.`
-      : `None of the ${total} listed connections matches “${text}”.`;
+function reason({ table, status, place }: Stores): string {
+  if (table.loading !== undefined) {
+    return `Loading connections: ${formatCount(table.loading)} so far.`;
   }
-  if (live.loading !== undefined) {
-    return `Loading connections: ${formatCount(live.loading)} so far.`;
+  switch (table.link.kind) {
+    case 'connecting':
+      return 'Asking the daemon.';
+    case 'locked':
+      return 'The daemon wants a token; connections will show here once it has a good one.';
+    case 'refused':
+      return table.link.failure.kind === 'invalid'
+        ? 'The filter is not understood; what is wrong is said below it.'
+        : `The daemon shows no connections here: ${table.link.failure.message}.`;
+    case 'reconnecting':
+      return 'The daemon does not answer; connections will show here as soon as it does.';
+    case 'live':
+      return noneWords({ status, place });
   }
-  if (live.linkState.kind === 'locked') {
-    return 'The daemon wants a token; connections will show here once it has a good one.';
+}
+
+function noneWords({
+  status: { status },
+  place: { connections: here },
+}: Pick<Stores, 'status' | 'place'>): string {
+  const listed = status?.connections.listed ?? 0;
+  if (listed > 0 && here.filter.trim() !== '') {
+    const kept = here.showClosed ? 'listed' : 'open';
+    return `None of the ${kept} connections passes the filter “${here.filter.trim()}”.`;
   }
-  if (live.linkState.kind !== 'live') {
-    return live.linkState.kind === 'connecting'
-      ? 'Connecting to the daemon.'
-      : 'The daemon does not answer; connections will show here as soon as it does.';
+  if (listed > 0 && !here.showClosed) {
+    return `None of the ${formatCount(listed)} listed connections is open.`;
   }
-  if (status.status !== undefined && status.status.captureFile !== '') {
-    return `Waiting for the first packet of ${status.status.captureFile}.`;
+  if (status !== undefined && status.captureFile !== '') {
+    return `Waiting for the first packet of ${status.captureFile}.`;
   }
-  const attached = status.status?.interfaces.filter(({ hook }) => hook !== 'none').map(({ name }) => name);
+  const attached = status?.interfaces.filter(({ hook }) => hook !== 'none').map(({ name }) => name);
   if (attached === undefined) {
     return 'Waiting for the first packet.';
   }

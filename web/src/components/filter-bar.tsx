@@ -1,62 +1,55 @@
-// Above the table: the filter, how many rows pass it, whether closed ones show, and whether the
-// order of the rows moves.
-import { useId, type KeyboardEvent, type ReactElement, type RefObject } from 'react';
+// Above the table: the filter, how many rows pass it, whether ended ones show, and whether the order of the
+// rows moves.
+import { useId, type ReactElement, type RefObject } from 'react';
+import { problemOf, type FilterProblem } from '../domain/filter';
 import { formatCount } from '../domain/format';
+import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
-import { useStores } from '../store/stores';
+import { useStores, type Stores } from '../store/stores';
 import { Button } from './button';
 import styles from './filter-bar.module.css';
-import { Icon } from './icon';
+import { FilterField } from './filter-field';
 
 const HELD_WORDS = {
   freeze: { text: 'order frozen', title: 'Rows keep their places until the order is let go' },
   pointer: { text: 'order paused', title: 'Rows keep their places while you point at them' },
 };
 
-export function FilterBar({ input }: { input: RefObject<HTMLInputElement | null> }): ReactElement {
-  const { live, order } = useStores();
-  useChanges(live);
+interface FilterBarProps {
+  readonly input: RefObject<HTMLInputElement | null>;
+  readonly here: ConnectionsPlace;
+}
+
+export function FilterBar({ input, here }: FilterBarProps): ReactElement {
+  const stores = useStores();
+  const { table, order, place, status } = stores;
+  useChanges(table);
   useChanges(order);
+  useChanges(status);
   const closedId = useId();
-  const { filter, heldBy } = order;
-  const leaveOnEscape = (event: KeyboardEvent<HTMLInputElement>): void => {
-    if (event.key === 'Escape') {
-      event.preventDefault();
-      event.nativeEvent.stopPropagation();
-      order.setFilter({ ...filter, text: '' });
-      event.currentTarget.blur();
-    }
-  };
+  const { heldBy } = order;
   return (
     <div className={styles.bar} role="search">
-      <label className={styles.filter}>
-        <Icon name="search" />
-        <input
-          ref={input}
-          type="text"
-          aria-label="Filter connections"
-          aria-keyshortcuts="/"
-          placeholder="Filter by address, port, interface, state"
-          spellCheck={false}
-          autoComplete="off"
-          value={filter.text}
-          onKeyDown={leaveOnEscape}
-          onChange={(event) => {
-            order.setFilter({ ...filter, text: event.currentTarget.value });
-          }}
-        />
-        <kbd aria-hidden="true">/</kbd>
-      </label>
+      <FilterField
+        input={input}
+        label="Filter connections"
+        placeholder="Filter: port 443 and rtt > 50ms"
+        value={here.filter}
+        problem={problem(stores, here)}
+        onChange={(filter) => {
+          place.replace({ ...here, filter });
+        }}
+      />
       <span className={styles.count} data-testid="row-count">
-        {formatCount(order.rows().length)} of {formatCount(live.connections.size)}
+        {countWords(stores, here)}
       </span>
       <label className={styles.toggle} htmlFor={closedId}>
         <input
           id={closedId}
           type="checkbox"
-          checked={filter.showClosed}
+          checked={here.showClosed}
           onChange={(event) => {
-            order.setFilter({ ...filter, showClosed: event.currentTarget.checked });
+            place.replace({ ...here, showClosed: event.currentTarget.checked });
           }}
         />
         Show closed
@@ -81,4 +74,28 @@ export function FilterBar({ input }: { input: RefObject<HTMLInputElement | null>
       </Button>
     </div>
   );
+}
+
+function problem({ table }: Stores, here: ConnectionsPlace): FilterProblem | undefined {
+  const { link } = table;
+  return link.kind === 'refused' && link.failure.kind === 'invalid'
+    ? problemOf(link.failure.message, here.filter, here.showClosed)
+    : undefined;
+}
+
+/** "42 connections", or the part of them that is shown. */
+function countWords({ table, order, status }: Stores, here: ConnectionsPlace): string {
+  const shown = order.rows.length;
+  const limit = table.topic?.limit ?? 0;
+  if (table.link.kind === 'refused') {
+    return 'filter not understood';
+  }
+  if (!table.settled || shown < limit) {
+    return `${formatCount(shown)} ${shown === 1 ? 'connection' : 'connections'}`;
+  }
+  const { listed, open } = status.status?.connections ?? {};
+  const all = here.filter.trim() !== '' ? undefined : here.showClosed ? listed : open;
+  return all === undefined
+    ? `the first ${formatCount(shown)}`
+    : `the first ${formatCount(shown)} of ${formatCount(all)}`;
 }

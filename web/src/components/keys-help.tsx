@@ -1,31 +1,67 @@
-// The keys that work anywhere on the page.
+// The keys that work on the page, by what they are for.
 import type { ReactElement } from 'react';
+import { Button } from './button';
+import { Dialog } from './dialog';
 import styles from './keys-help.module.css';
-import { Popover } from './popover';
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ['/', 'filter the connections'],
-  ['f', 'freeze the order of the rows, or let it move'],
-  ['p', 'pause the packet stream, or let it run'],
-  ['k', 'open or close the packet stream'],
-  ['↑ ↓', 'move through the rows (also Page, Home, End)'],
-  ['Enter', 'open the details of the row'],
-  ['Esc', 'close the details, leave the filter'],
+const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly [string, string])[] }[] = [
+  {
+    title: 'Everywhere',
+    keys: [
+      ['Ctrl K', 'command palette: go anywhere, do anything'],
+      ['g o', 'overview'],
+      ['g c', 'connections'],
+      ['g p', 'packets'],
+      ['/', 'filter of the view'],
+      ['t', 'next theme: light, system, dark'],
+      ['?', 'this list'],
+      ['Esc', 'close what is open'],
+    ],
+  },
+  {
+    title: 'Connections',
+    keys: [
+      ['j k', 'next and previous row (also ↓ ↑, Page, Home, End)'],
+      ['Enter', 'details beside the table; again: the whole page'],
+      ['f', 'freeze the order of the rows, or let it move'],
+      ['c', 'show or hide ended connections'],
+    ],
+  },
+  {
+    title: 'Packets',
+    keys: [
+      ['p', 'pause the stream, or let it run'],
+      ['Enter', 'open the connection of the packet'],
+    ],
+  },
 ];
 
-export function KeysHelp(): ReactElement {
+export function KeysHelp({ onClose }: { onClose: () => void }): ReactElement {
   return (
-    <Popover title="Keys" label="Keys" trigger={<kbd>?</kbd>}>
-      <dl className={styles.keys}>
-        {KEYS.map(([key, meaning]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
+    <Dialog label="Keys" onClose={onClose}>
+      <div className={styles.head}>
+        <h2>Keys</h2>
+        <Button icon="close" label="Close" onClick={onClose} />
+      </div>
+      <div className={styles.groups} tabIndex={0} role="region" aria-label="List of keys">
+        {KEYS.map(({ title, keys }) => (
+          <section key={title}>
+            <h3>{title}</h3>
+            <dl className={styles.keys}>
+              {keys.map(([key, meaning]) => (
+                <div key={key}>
+                  <dt>
+                    {key.split(' ').map((part) => (
+                      <kbd key={part}>{part}</kbd>
+                    ))}
+                  </dt>
+                  <dd>{meaning}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
         ))}
-      </dl>
-    </Popover>
+      </div>
+    </Dialog>
   );
 }

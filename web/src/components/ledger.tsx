@@ -2,6 +2,7 @@
 import type { ReactElement } from 'react';
 import { formatCount } from '../domain/format';
 import { eventsLost, ledgerLines, ledgerSummary, packetsNotCounted, type Ledger } from '../domain/status';
+import { Icon } from './icon';
 import styles from './ledger.module.css';
 import { Popover } from './popover';
 
@@ -13,10 +14,12 @@ export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
       tone={tone}
       testId="ledger"
       trigger={
-        <span className={styles.trigger}>
-          <span className={styles.label}>Ledger </span>
-          <strong>{ledgerSummary(ledger)}</strong>
-        </span>
+        <>
+          <Icon name={tone === 'plain' ? 'check' : 'warning'} />
+          <span className={styles.trigger}>
+            <span className={styles.label}>Ledger:</span> {ledgerSummary(ledger)}
+          </span>
+        </>
       }
     >
       <table className={styles.table}>

@@ -1,20 +1,30 @@
-// Says across the page that the daemon is gone and that the data below is old.
+// Says across the page that the data below is old, and why: the daemon is gone, or its data stays away.
 import type { ReactElement } from 'react';
+import { formatClock, formatDuration } from '../domain/format';
 import { linkStory } from '../domain/link';
 import { useChanges } from '../store/notifier';
-import { useStores } from '../store/stores';
+import { useStores, type Stores } from '../store/stores';
 import { Icon } from './icon';
 import styles from './link-banner.module.css';
 
 export function LinkBanner({ url }: { url: string }): ReactElement | null {
-  const { live, clock } = useStores();
-  useChanges(live);
-  useChanges(clock);
-  const story = linkStory(live.linkState, url, live.lastDataMs, clock.nowMs);
+  const stores = useStores();
+  useChanges(stores.link);
+  useChanges(stores.clock);
+  const story = storyOf(stores, url);
   return story === undefined ? null : (
     <section className={styles.banner} aria-label="Link to the daemon" data-testid="link-banner">
       <Icon name="warning" />
       <span>{story}</span>
     </section>
   );
+}
+
+function storyOf({ link, clock }: Stores, url: string): string | undefined {
+  const story = linkStory(link.state, url, link.lastDataMs, clock.nowMs);
+  const staleMs = link.state.kind === 'live' ? link.staleMs(clock.nowMs) : undefined;
+  if (story !== undefined || staleMs === undefined) {
+    return story;
+  }
+  return `Stale since ${formatClock(clock.nowMs - staleMs).slice(0, 8)}: the newest data is ${formatDuration(staleMs)} old.`;
 }

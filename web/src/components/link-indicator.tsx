@@ -2,33 +2,35 @@
 import type { ReactElement } from 'react';
 import { formatClock, formatDuration } from '../domain/format';
 import { isGone, linkLabel, type LinkState } from '../domain/link';
+import { useChanges } from '../store/notifier';
+import { useStores } from '../store/stores';
 import styles from './link-indicator.module.css';
 
-const LATE_MS = 2000;
-
-interface LinkIndicatorProps {
-  readonly state: LinkState;
-  /** How late the data is. */
-  readonly delayMs: number;
-}
-
-export function LinkIndicator({ state, delayMs }: LinkIndicatorProps): ReactElement {
-  const late = state.kind === 'live' && delayMs > LATE_MS;
-  const broken = state.kind === 'reconnecting' || state.kind === 'locked';
-  const mood = late || broken ? (isGone(state) ? 'gone' : 'late') : state.kind;
+export function LinkIndicator(): ReactElement {
+  const { link, clock } = useStores();
+  useChanges(link);
+  useChanges(clock);
+  const { state } = link;
+  const staleMs = state.kind === 'live' ? link.staleMs(clock.nowMs) : undefined;
   return (
     <span
       className={styles.indicator}
-      data-mood={mood}
+      data-mood={moodOf(state, staleMs)}
       role="status"
       data-testid="link-state"
       title={sinceWords(state)}
     >
       <span className={styles.dot} aria-hidden="true" />
-      {linkLabel(state)}
-      {late && `, ${formatDuration(delayMs)} behind`}
+      {staleMs === undefined ? linkLabel(state) : `stale for ${formatDuration(staleMs)}`}
     </span>
   );
+}
+
+function moodOf(state: LinkState, staleMs: number | undefined): string {
+  if (state.kind === 'live' || state.kind === 'connecting') {
+    return staleMs === undefined ? state.kind : 'late';
+  }
+  return isGone(state) ? 'gone' : 'late';
 }
 
 function sinceWords(state: LinkState): string | undefined {

@@ -1,6 +1,7 @@
 // The newest packets of the selected connection, newest first.
 import type { ReactElement } from 'react';
 import type { Connection } from '../domain/connection';
+import type { LinkState } from '../domain/link';
 import { formatClock, formatCount } from '../domain/format';
 import { formatFlags, type Packet } from '../domain/packet';
 import { useChanges } from '../store/notifier';
@@ -12,12 +13,12 @@ const SHOWN = 50;
 export function RecentPackets(): ReactElement {
   const { packets, selection } = useStores();
   useChanges(packets);
-  const newestFirst = packets.recent.slice(-SHOWN).reverse();
+  const newestFirst = packets.ring.slice(-SHOWN).reverse();
   return (
     <section data-testid="recent-packets">
       <h3>Recent packets</h3>
       {newestFirst.length === 0 ? (
-        <p className={styles.empty}>None since the packets of this connection are watched.</p>
+        <p className={styles.empty}>{emptyWords(packets.link)}</p>
       ) : (
         <table className={styles.table}>
           <thead>
@@ -46,6 +47,12 @@ export function RecentPackets(): ReactElement {
       )}
     </section>
   );
+}
+
+function emptyWords(link: LinkState): string {
+  return link.kind === 'refused'
+    ? `The daemon shows no packets here: ${link.failure.message}.`
+    : 'None since the packets of this connection are watched.';
 }
 
 function wayOf({ source }: Packet, connection: Connection | undefined): string {

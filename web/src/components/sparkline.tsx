@@ -1,34 +1,36 @@
-// A line without axes that shows how a number moved lately.
+// A line without axes that shows how a number moved lately. The newest value is at the right edge.
 import type { ReactElement } from 'react';
 import styles from './sparkline.module.css';
 
-const WIDTH = 96;
-const HEIGHT = 28;
+const WIDTH = 64;
+const HEIGHT = 18;
+/** How many values fill the whole width. */
+const CAPACITY = 60;
 
 interface SparklineProps {
-  readonly values: readonly number[];
-  /** How many values fill the whole width. */
-  readonly capacity: number;
-  readonly label: string;
+  /** Oldest first; undefined where nothing was measured. */
+  readonly values: readonly (number | undefined)[];
 }
 
-export function Sparkline({ values, capacity, label }: SparklineProps): ReactElement {
-  const highest = Math.max(1, ...values);
-  const step = WIDTH / (capacity - 1);
-  const left = WIDTH - (values.length - 1) * step;
-  const points = values.map((value, index) => {
-    const x = left + index * step;
+export function Sparkline({ values }: SparklineProps): ReactElement {
+  const shown = values.slice(-CAPACITY);
+  const highest = Math.max(Number.MIN_VALUE, ...shown.map((value) => value ?? 0));
+  const step = WIDTH / (CAPACITY - 1);
+  const left = WIDTH - (shown.length - 1) * step;
+  let path = '';
+  let drawing = false;
+  shown.forEach((value, index) => {
+    if (value === undefined) {
+      drawing = false;
+      return;
+    }
     const y = HEIGHT - 1.5 - (value / highest) * (HEIGHT - 3);
-    return `${x.toFixed(1)},${y.toFixed(1)}`;
+    path += `${drawing ? 'L' : 'M'}${(left + index * step).toFixed(1)} ${y.toFixed(1)}`;
+    drawing = true;
   });
   return (
-    <svg className={styles.line} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
-      {points.length > 1 && (
-        <>
-          <polygon points={`${left.toFixed(1)},${HEIGHT} ${points.join(' ')} ${WIDTH},${HEIGHT}`} />
-          <polyline points={points.join(' ')} />
-        </>
-      )}
+    <svg className={styles.line} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+      <path d={path} />
     </svg>
   );
 }

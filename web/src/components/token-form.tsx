@@ -6,13 +6,13 @@ import { Icon } from './icon';
 import styles from './token-form.module.css';
 
 export function TokenForm(): ReactElement | null {
-  const { live, token } = useStores();
-  useChanges(live);
+  const { link, token } = useStores();
+  useChanges(link);
   useChanges(token);
   const [typed, setTyped] = useState('');
   const [malformed, setMalformed] = useState(false);
   const [inputId, wordsId] = [useId(), useId()];
-  if (live.linkState.kind !== 'locked') {
+  if (link.state.kind !== 'locked') {
     return null;
   }
   const submit = (event: SubmitEvent): void => {

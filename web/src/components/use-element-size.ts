@@ -1,5 +1,5 @@
-// The size of an element on the screen, followed as it changes.
-import { useEffect, useState, type RefObject } from 'react';
+// Sizes on the screen, followed as they change: of an element, and of the window.
+import { useEffect, useState, useSyncExternalStore, type RefObject } from 'react';
 
 export function useElementWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
@@ -17,4 +17,15 @@ export function useElementWidth(element: RefObject<HTMLElement | null>): number 
     };
   }, [element]);
   return width;
+}
+
+export function useWindowHeight(): number {
+  return useSyncExternalStore(followWindow, () => window.innerHeight);
+}
+
+function followWindow(changed: () => void): () => void {
+  window.addEventListener('resize', changed);
+  return () => {
+    window.removeEventListener('resize', changed);
+  };
 }

@@ -181,3 +181,9 @@ export function totalRetransmissions(connection: Connection): number {
 export function isClosed(connection: Connection): boolean {
   return connection.closedAtMs !== undefined;
 }
+
+/** Share of the packets of both directions that were sent again; undefined without packets. */
+export function retransmissionShare(connection: Connection): number | undefined {
+  const packets = connection.sent.packets + connection.received.packets;
+  return packets === 0 ? undefined : totalRetransmissions(connection) / packets;
+}

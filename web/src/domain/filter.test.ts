@@ -1,30 +1,27 @@
-// Which connections pass the filter.
+// What the daemon is asked, and where a mistake stands in what was typed.
 import { describe, expect, it } from 'vitest';
-import { connection } from '../test/fixtures';
-import { compileFilter } from './filter';
-
-const row = connection(1, {
-  source: { address: '2001:db8::1', port: 51_000 },
-  destination: { address: '10.0.0.2', port: 443 },
-  interface: 'wg0',
-  state: 'TIME_WAIT',
-});
+import { filterOf, problemOf } from './filter';
 
 describe('filter', () => {
-  it.each(['', 'db8::1]:51000', '10.0.0.2:443', ':443', 'WG0', 'time wait', 'time_wait', '443 wg0'])(
-    'finds %j in the row',
-    (text) => {
-      expect(compileFilter({ text, showClosed: true })(row)).toBe(true);
-    },
-  );
-
-  it.each(['80', 'eth0', 'established', '443 eth0'])('does not find %j', (text) => {
-    expect(compileFilter({ text, showClosed: true })(row)).toBe(false);
+  it.each([
+    ['', true, ''],
+    [' port 443 ', true, 'port 443'],
+    ['', false, 'open'],
+    ['port 80 or 443', false, 'open and (port 80 or 443)'],
+  ])('asks for %j with closed ones %s as %j', (typed, showClosed, asked) => {
+    expect(filterOf(typed, showClosed)).toBe(asked);
   });
 
-  it('leaves out closed connections when asked to', () => {
-    const matches = compileFilter({ text: '', showClosed: false });
-    expect(matches(connection(1))).toBe(true);
-    expect(matches(connection(1, { closedAtMs: 1 }))).toBe(false);
+  it('finds the place of a mistake again, whatever was put before the text', () => {
+    const message = 'filter: column 13: connections have no field `prot`';
+    expect(problemOf('column 3: what', '  prot == 1', true)).toEqual({ column: 4, message: 'what' });
+    expect(problemOf(message, 'a prot', false)).toEqual({
+      column: 2,
+      message: 'connections have no field `prot`',
+    });
+  });
+
+  it('shows words without a place at the beginning', () => {
+    expect(problemOf('too long', 'port', true)).toEqual({ column: 0, message: 'too long' });
   });
 });

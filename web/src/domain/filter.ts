@@ -1,33 +1,30 @@
-// Which connections the table shows: a text that must occur in what the row says, and
-// whether closed ones are shown.
-import { isClosed, type Connection } from './connection';
-import { formatEndpoint } from './format';
-import { STATES } from './tcp-state';
+// Filters as the daemon is asked for them: what the user typed, with what the view adds to it, and the
+// place of a mistake in what was typed.
 
-export interface Filter {
-  readonly text: string;
-  readonly showClosed: boolean;
+/** What stands before the user's text in the filter of the connections view. */
+const OPEN_ONLY = 'open and (';
+
+/** The filter of the connections view. */
+export function filterOf(typed: string, showClosed: boolean): string {
+  const text = typed.trim();
+  if (showClosed) {
+    return text;
+  }
+  return text === '' ? 'open' : `${OPEN_ONLY}${text})`;
 }
 
-export const NO_FILTER: Filter = { text: '', showClosed: true };
-
-/** Prepares a filter once, to be asked of many connections. Words are all required. */
-export function compileFilter(filter: Filter): (connection: Connection) => boolean {
-  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  return (connection) => {
-    if (!filter.showClosed && isClosed(connection)) {
-      return false;
-    }
-    if (words.length === 0) {
-      return true;
-    }
-    const text = searchText(connection);
-    return words.every((word) => text.includes(word));
-  };
+/** What is wrong with a filter, and where: the daemon's own words. */
+export interface FilterProblem {
+  /** Counted from 0, in what the user typed. */
+  readonly column: number;
+  readonly message: string;
 }
 
-function searchText(connection: Connection): string {
-  const endpoints = `${formatEndpoint(connection.source)} ${formatEndpoint(connection.destination)}`;
-  const state = `${STATES[connection.state].name} ${connection.state}`;
-  return `${endpoints} ${connection.interface} ${state}`.toLowerCase();
+/** Reads "filter: column 17: connections have no field `prot`; …" for a text typed by the user. */
+export function problemOf(message: string, typed: string, showClosed: boolean): FilterProblem {
+  const [, column, words] = /column (\d+): ([\s\S]*)$/.exec(message) ?? [];
+  const before = showClosed ? 0 : OPEN_ONLY.length;
+  const indent = typed.length - typed.trimStart().length;
+  const at = column === undefined ? 0 : Number(column) - 1 - before + indent;
+  return { column: Math.max(0, Math.min(at, typed.length)), message: words ?? message };
 }

@@ -97,6 +97,18 @@ export function formatPercent(percent: number | undefined): string {
   return percent === undefined ? NOT_MEASURED : `${percent.toFixed(1)} %`;
 }
 
+/** A share of the whole in per cent, small ones told apart: 0.0123 → "1.23 %", 0 → "0 %". */
+export function formatShare(share: number | undefined): string {
+  if (share === undefined) {
+    return NOT_MEASURED;
+  }
+  const percent = share * 100;
+  if (percent === 0) {
+    return '0 %';
+  }
+  return percent < 0.01 ? '< 0.01 %' : `${threeDigits(percent)} %`;
+}
+
 /** "1 packet", "2 packets". */
 export function formatPlural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;

@@ -3,7 +3,8 @@ import { formatDuration } from './format';
 
 /** Why the link broke: nobody answers, the daemon answered with an error or a refusal, or it fell silent. */
 export interface LinkFailure {
-  readonly kind: 'unreachable' | 'error' | 'locked' | 'forbidden' | 'silent' | 'stale' | 'ended';
+  readonly kind:
+    'unreachable' | 'error' | 'locked' | 'forbidden' | 'invalid' | 'missing' | 'silent' | 'stale' | 'ended';
   readonly message: string;
 }
 
@@ -12,6 +13,8 @@ export type LinkState =
   | { readonly kind: 'live'; readonly sinceMs: number }
   /** The daemon wants a token, or another one. */
   | { readonly kind: 'locked'; readonly sinceMs: number }
+  /** The daemon answers, but not to this question. */
+  | { readonly kind: 'refused'; readonly sinceMs: number; readonly failure: LinkFailure }
   | {
       readonly kind: 'reconnecting';
       readonly sinceMs: number;
@@ -31,6 +34,8 @@ export function linkLabel(link: LinkState): string {
       return 'live';
     case 'locked':
       return 'token needed';
+    case 'refused':
+      return 'refused';
     case 'reconnecting':
       return isGone(link) && isUnreachable(link.failure) ? 'daemon is gone' : 'reconnecting';
   }
@@ -38,7 +43,9 @@ export function linkLabel(link: LinkState): string {
 
 /** Whether the break is more than a hiccup, so that the page says it loudly. */
 export function isGone(link: LinkState): boolean {
-  return link.kind === 'locked' || (link.kind === 'reconnecting' && link.attempt > 0);
+  return (
+    link.kind === 'locked' || link.kind === 'refused' || (link.kind === 'reconnecting' && link.attempt > 0)
+  );
 }
 
 /** The whole story for the banner, or nothing while there is none to tell. */
@@ -72,6 +79,8 @@ function whatHappened(failure: LinkFailure, url: string): string {
     case 'error':
     case 'locked':
     case 'forbidden':
+    case 'invalid':
+    case 'missing':
       return `The daemon answers with an error: ${failure.message}`;
   }
 }

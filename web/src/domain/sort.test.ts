@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { connection, half } from '../test/fixtures';
 import type { Connection } from './connection';
-import { compareBy, DEFAULT_SORT, nextSort, sortConnections, type Sort } from './sort';
+import { DEFAULT_SORT, nextSort, orderByOf, sortConnections, type Sort } from './sort';
 
 const rtt = (srttUs: number): Connection['rtt'] => ({
   source: 'wire',
@@ -36,10 +36,27 @@ describe('sort', () => {
     expect(order(rows, { column: 'state', direction: 'ascending' })).toEqual([3, 2, 1]);
   });
 
-  it('compares two connections as it sorts many', () => {
-    const rows = [connection(1, { rtt: rtt(3) }), connection(2), connection(3, { rtt: rtt(3) })];
-    const sort: Sort = { column: 'rtt', direction: 'descending' };
-    expect([...rows].sort(compareBy(sort))).toEqual(sortConnections(rows, sort));
+  it('sorts addresses by number, IPv4 before IPv6, as the daemon does', () => {
+    const from = (id: number, address: string, port = 1): Connection =>
+      connection(id, { source: { address, port } });
+    const rows = [
+      from(1, '::ffff:1'),
+      from(2, '10.0.0.10'),
+      from(3, '9.0.0.1'),
+      from(4, '10.0.0.9', 80),
+      from(5, '10.0.0.9', 9),
+      from(6, '2001:db8::1'),
+    ];
+    expect(order(rows, { column: 'source', direction: 'ascending' })).toEqual([3, 5, 4, 2, 1, 6]);
+  });
+
+  it.each<[Sort, string]>([
+    [DEFAULT_SORT, 'rate desc'],
+    [{ column: 'source', direction: 'ascending' }, 'source.host'],
+    [{ column: 'lastSeen', direction: 'descending' }, 'idle'],
+    [{ column: 'lastSeen', direction: 'ascending' }, 'idle desc'],
+  ])('asks for %j as %s', (sort, asked) => {
+    expect(orderByOf(sort)).toBe(asked);
   });
 
   it('goes from the first direction to the other and back to the default', () => {

@@ -1,7 +1,12 @@
-// The order of the connection table: which columns can be sorted by, and a sort on prepared keys
-// that stays fast with 100,000 rows.
-import { isClosed, totalBytesPerSecond, totalRetransmissions, type Connection } from './connection';
-import { formatEndpoint } from './format';
+// The order of the connection table: which columns can be sorted by, what the daemon calls that order,
+// and a sort of what is held on prepared keys.
+import {
+  isClosed,
+  totalBytesPerSecond,
+  totalRetransmissions,
+  type Connection,
+  type Endpoint,
+} from './connection';
 import { STATES } from './tcp-state';
 
 export type SortColumn =
@@ -34,8 +39,8 @@ type Key = (connection: Connection) => number | string | undefined;
 const KEYS: Record<SortColumn, Key> = {
   activity: (connection) => (isClosed(connection) ? -1 : totalBytesPerSecond(connection)),
   state: (connection) => STATES[connection.state].order,
-  source: (connection) => formatEndpoint(connection.source),
-  destination: (connection) => formatEndpoint(connection.destination),
+  source: (connection) => endpointKey(connection.source),
+  destination: (connection) => endpointKey(connection.destination),
   interface: (connection) => connection.interface,
   rtt: (connection) => connection.rtt?.srttUs,
   sentRate: (connection) => connection.sent.payloadBytesPerSecond,
@@ -44,8 +49,26 @@ const KEYS: Record<SortColumn, Key> = {
   receivedBytes: (connection) => connection.received.payloadBytes,
   retransmissions: totalRetransmissions,
   // The oldest connection has the greatest age.
-  age: (connection) => -connection.firstSeenMs,
+  age: ({ firstSeenMs }) => -firstSeenMs,
   lastSeen: (connection) => connection.lastSeenMs,
+};
+
+/** The field of the filter language that stands for a column, and whether it runs the other way. */
+const FIELDS: Record<SortColumn, { readonly field: string; readonly reversed?: boolean }> = {
+  activity: { field: 'rate' },
+  state: { field: 'state' },
+  source: { field: 'source.host' },
+  destination: { field: 'destination.host' },
+  interface: { field: 'interface' },
+  rtt: { field: 'rtt' },
+  sentRate: { field: 'sent.rate' },
+  receivedRate: { field: 'received.rate' },
+  sentBytes: { field: 'sent.bytes' },
+  receivedBytes: { field: 'received.bytes' },
+  retransmissions: { field: 'retransmissions' },
+  age: { field: 'age' },
+  // Seen last is idle least.
+  lastSeen: { field: 'idle', reversed: true },
 };
 
 const TEXT_COLUMNS: ReadonlySet<SortColumn> = new Set(['source', 'destination', 'interface', 'state']);
@@ -54,6 +77,12 @@ const SORT_COLUMNS: ReadonlySet<string> = new Set(Object.keys(KEYS));
 
 export function isSortColumn(name: string): name is SortColumn {
   return SORT_COLUMNS.has(name);
+}
+
+/** The order as the daemon is asked for it. */
+export function orderByOf({ column, direction }: Sort): string {
+  const { field, reversed } = FIELDS[column];
+  return (direction === 'descending') === (reversed !== true) ? `${field} desc` : field;
 }
 
 /** The direction a column is first sorted in: text upwards, numbers from the greatest. */
@@ -83,13 +112,6 @@ export function sortConnections(connections: readonly Connection[], sort: Sort):
   return keyed.map(({ connection }) => connection);
 }
 
-/** The same order for two connections at a time. */
-export function compareBy(sort: Sort): (left: Connection, right: Connection) => number {
-  const keyOf = KEYS[sort.column];
-  const sign = sort.direction === 'ascending' ? 1 : -1;
-  return (left, right) => compareKeys(keyOf(left), keyOf(right), sign) || compareIds(right, left);
-}
-
 function compareKeys(
   left: number | string | undefined,
   right: number | string | undefined,
@@ -109,4 +131,18 @@ function compareKeys(
 
 function compareIds(left: Connection, right: Connection): number {
   return left.id < right.id ? -1 : left.id > right.id ? 1 : 0;
+}
+
+/** Sorts as the daemon does: IPv4 before IPv6, by number. */
+function endpointKey({ address, port }: Endpoint): string {
+  const portKey = String(port).padStart(5, '0');
+  if (!address.includes(':')) {
+    return `4 ${address.replace(/\d+/g, (part) => part.padStart(3, '0'))} ${portKey}`;
+  }
+  const [head = '', tail] = address.split('::');
+  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  const [first, last] = [groups(head), groups(tail ?? '')];
+  const middle =
+    tail === undefined ? [] : Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
+  return `6 ${[...first, ...middle, ...last].map((group) => group.padStart(4, '0')).join(':')} ${portKey}`;
 }

@@ -56,6 +56,14 @@ export interface Status {
     readonly open: number;
     readonly openedTotal: number;
     readonly closedTotal: number;
+    readonly resetTotal: number;
+    readonly failedTotal: number;
+  };
+  /** Since the start, ended connections included. */
+  readonly totals: {
+    readonly packets: number;
+    readonly payloadBytes: number;
+    readonly retransmissions: number;
   };
   readonly rates: {
     readonly packetsPerSecond: number;

@@ -11,7 +11,7 @@ const HOOKS: Record<Hook, InterfaceStatus['hook']> = {
 };
 
 export function toStatus(message: GetStatusResponse): Status {
-  const { connections, rates, resources } = message;
+  const { connections, rates, resources, totals } = message;
   return {
     version: message.version,
     instance: message.instance,
@@ -36,6 +36,13 @@ export function toStatus(message: GetStatusResponse): Status {
       open: Number(connections?.open ?? 0),
       openedTotal: Number(connections?.openedTotal ?? 0),
       closedTotal: Number(connections?.closedTotal ?? 0),
+      resetTotal: Number(connections?.resetTotal ?? 0),
+      failedTotal: Number(connections?.failedTotal ?? 0),
+    },
+    totals: {
+      packets: Number(totals?.packets ?? 0),
+      payloadBytes: Number(totals?.payloadBytes ?? 0),
+      retransmissions: Number(totals?.retransmissions ?? 0),
     },
     rates: {
       packetsPerSecond: Number(rates?.packetsPerSecond ?? 0),

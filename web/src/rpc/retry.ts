@@ -49,11 +49,17 @@ function failureKind(code: Code): LinkFailure['kind'] {
   if (code === Code.PermissionDenied) {
     return 'forbidden';
   }
+  if (code === Code.InvalidArgument) {
+    return 'invalid';
+  }
+  if (code === Code.NotFound) {
+    return 'missing';
+  }
   const networkCodes = [Code.Unknown, Code.Unavailable, Code.Canceled];
   return networkCodes.includes(code) ? 'unreachable' : 'error';
 }
 
-/** Whether the daemon answers, but not to this token or to none at all. */
+/** Whether the daemon answers, but will not tell this: asking again at once is of no use. */
 export function isRefusal({ kind }: LinkFailure): boolean {
-  return kind === 'locked' || kind === 'forbidden';
+  return kind === 'forbidden' || kind === 'invalid' || kind === 'missing';
 }

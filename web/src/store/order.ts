@@ -1,55 +1,51 @@
-// The order of the table's rows: sorted at most once per second, and not at all while the user
-// points at a row or has frozen the table. New rows show at once; rows never jump in between.
+// The order of the table's rows. It settles at most once per second, and not at all while the user points
+// at a row or has frozen the table: rows never jump in between. On a quiet host what is new shows at once.
 import type { Connection } from '../domain/connection';
-import { compileFilter, NO_FILTER, type Filter } from '../domain/filter';
-import { compareBy, DEFAULT_SORT, sortConnections, type Sort } from '../domain/sort';
-import type { LiveStore } from './live';
+import { DEFAULT_SORT, sortConnections, type Sort } from '../domain/sort';
+import type { ConnectionStore } from './connections';
 import { Notifier } from './notifier';
 
-const SORT_INTERVAL_MS = 1000;
+const SETTLE_MS = 1000;
 /** A pointer that has rested on the table for this long no longer holds the order. */
 const POINTER_HOLD_MS = 15_000;
-/** From this many new rows on, sorting everything is cheaper than finding a place for each. */
-const MANY_NEW_ROWS = 64;
 
 export class OrderStore {
   readonly notifier = new Notifier();
-  readonly #live: LiveStore;
+  readonly #source: ConnectionStore;
   readonly #now: () => number;
   #sort: Sort = DEFAULT_SORT;
-  #filter: Filter = NO_FILTER;
-  #matches = compileFilter(NO_FILTER);
-  #ids: bigint[] = [];
+  #ids: readonly bigint[] = [];
   #shown = new Set<bigint>();
-  #added: Connection[] = [];
-  /** Rows that left the list while the order was held: they keep their place until it moves on. */
+  /** Rows that are no longer held: they keep their place until the order settles. */
   #departed = new Map<bigint, Connection>();
   #frozen = false;
   #pointerAtMs: number | undefined;
   #held = false;
   #outdated = false;
+  #settledAtMs = 0;
 
-  constructor(live: LiveStore, now: () => number = Date.now) {
-    this.#live = live;
+  constructor(source: ConnectionStore, now: () => number = Date.now) {
+    this.#source = source;
     this.#now = now;
   }
 
-  /** Follows the live table until the returned function is called. */
+  /** Follows the connections until the returned function is called. */
   start(): () => void {
-    const stopListening = this.#live.listen({
-      upserted: (connections) => {
-        this.#upserted(connections);
+    const stopListening = this.#source.listen({
+      upserted: () => {
+        this.#changed();
       },
       removed: (connections) => {
-        this.#removed(connections);
+        this.#keep(connections);
+        this.#changed();
       },
-      replaced: (previous, sameInstance) => {
-        this.#replaced(previous, sameInstance);
+      replaced: (previous, continues) => {
+        this.#replaced(previous, continues);
       },
     });
     const timer = setInterval(() => {
       this.#tick();
-    }, SORT_INTERVAL_MS);
+    }, SETTLE_MS);
     return () => {
       stopListening();
       clearInterval(timer);
@@ -60,15 +56,11 @@ export class OrderStore {
     return this.#sort;
   }
 
-  get filter(): Filter {
-    return this.#filter;
-  }
-
   get frozen(): boolean {
     return this.#frozen;
   }
 
-  /** Why rows stand still, or undefined while they are sorted every second. */
+  /** Why rows stand still, or undefined while the order settles every second. */
   get heldBy(): 'freeze' | 'pointer' | undefined {
     if (this.#frozen) {
       return 'freeze';
@@ -76,29 +68,26 @@ export class OrderStore {
     return this.#pointerHolds() ? 'pointer' : undefined;
   }
 
-  /** The rows from top to bottom. Call it once per rendering: it takes up what is new. */
-  rows(): readonly bigint[] {
-    this.#placeAdded();
+  /** The rows from top to bottom. */
+  get rows(): readonly bigint[] {
     return this.#ids;
   }
 
+  /** `listed` is false for a row that only stays because the order is held. */
   row(id: bigint): { connection: Connection; listed: boolean } | undefined {
-    const listed = this.#live.connections.get(id);
+    const listed = this.#source.connections.get(id);
     const connection = listed ?? this.#departed.get(id);
-    return connection === undefined ? undefined : { connection, listed: listed !== undefined };
+    return connection === undefined
+      ? undefined
+      : { connection, listed: listed !== undefined || this.heldBy === undefined };
   }
 
   setSort(sort: Sort): void {
-    this.#sort = sort;
-    this.#sortAll();
-    this.notifier.changedNow();
-  }
-
-  setFilter(filter: Filter): void {
-    this.#filter = filter;
-    this.#matches = compileFilter(filter);
-    this.#sortAll();
-    this.notifier.changedNow();
+    if (sort.column !== this.#sort.column || sort.direction !== this.#sort.direction) {
+      this.#sort = sort;
+      this.#settle();
+      this.notifier.changedNow();
+    }
   }
 
   setFrozen(frozen: boolean): void {
@@ -122,9 +111,8 @@ export class OrderStore {
 
   #tick(): void {
     const held = this.heldBy !== undefined;
-    if (!held && this.#outdated) {
-      this.#sortAll();
-      this.notifier.changed();
+    if (this.#outdated) {
+      this.#takeUp();
     }
     if (held !== this.#held) {
       this.#held = held;
@@ -132,97 +120,55 @@ export class OrderStore {
     }
   }
 
-  #upserted(connections: readonly Connection[]): void {
+  #changed(): void {
     this.#outdated = true;
-    for (const connection of connections) {
-      if (!this.#shown.has(connection.id) && this.#matches(connection)) {
-        this.#shown.add(connection.id);
-        this.#added.push(connection);
-      }
-    }
-    if (this.#added.length > 0) {
-      this.notifier.changed();
+    if (this.#now() - this.#settledAtMs >= SETTLE_MS) {
+      this.#takeUp();
     }
   }
 
-  #removed(connections: readonly Connection[]): void {
-    this.#outdated = true;
-    const held = this.heldBy !== undefined;
-    let dropped = false;
+  #keep(connections: readonly Connection[]): void {
     for (const connection of connections) {
-      if (!this.#shown.has(connection.id)) {
-        continue;
-      }
-      if (held) {
+      if (this.#shown.has(connection.id)) {
         this.#departed.set(connection.id, connection);
-      } else {
-        this.#shown.delete(connection.id);
-        dropped = true;
       }
     }
-    if (dropped) {
-      this.#placeAdded();
-      this.#ids = this.#ids.filter((id) => this.#shown.has(id));
-    }
-    this.notifier.changed();
   }
 
-  #replaced(previous: ReadonlyMap<bigint, Connection>, sameInstance: boolean): void {
-    if (!sameInstance || this.heldBy === undefined) {
-      this.#sortAll();
+  #replaced(previous: ReadonlyMap<bigint, Connection>, continues: boolean): void {
+    if (!continues || this.heldBy === undefined) {
+      this.#settle();
     } else {
-      for (const id of this.#ids) {
-        const gone = this.#live.connections.has(id) ? undefined : previous.get(id);
-        if (gone !== undefined) {
-          this.#departed.set(id, gone);
-        }
-      }
-      this.#upserted([...this.#live.connections.values()]);
+      this.#keep([...previous.values()].filter(({ id }) => !this.#source.connections.has(id)));
+      this.#append();
     }
     this.notifier.changed();
   }
 
-  #sortAll(): void {
-    const matching = [...this.#live.connections.values()].filter(this.#matches);
-    this.#ids = sortConnections(matching, this.#sort).map(({ id }) => id);
+  #takeUp(): void {
+    if (this.heldBy === undefined) {
+      this.#settle();
+    } else {
+      this.#append();
+    }
+    this.notifier.changed();
+  }
+
+  #settle(): void {
+    this.#ids = sortConnections([...this.#source.connections.values()], this.#sort).map(({ id }) => id);
     this.#shown = new Set(this.#ids);
-    this.#added = [];
     this.#departed.clear();
     this.#outdated = false;
+    this.#settledAtMs = this.#now();
   }
 
-  /** New rows go where they belong, or to the end while the order is held. */
-  #placeAdded(): void {
-    const added = this.#added.filter(({ id }) => this.#live.connections.has(id));
-    if (this.#added.length === 0) {
-      return;
+  /** What is new goes to the end while the order is held. */
+  #append(): void {
+    const added = [...this.#source.connections.keys()].filter((id) => !this.#shown.has(id));
+    if (added.length > 0) {
+      this.#ids = [...this.#ids, ...added];
+      this.#shown = new Set(this.#ids);
     }
-    this.#added = [];
-    if (this.heldBy !== undefined) {
-      this.#ids = [...this.#ids, ...added.map(({ id }) => id)];
-    } else if (added.length > MANY_NEW_ROWS) {
-      this.#sortAll();
-    } else {
-      this.#ids = [...this.#ids];
-      for (const connection of added) {
-        this.#ids.splice(this.#placeOf(connection), 0, connection.id);
-      }
-    }
-  }
-
-  #placeOf(connection: Connection): number {
-    const compare = compareBy(this.#sort);
-    let low = 0;
-    let high = this.#ids.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const there = this.row(this.#ids[middle] ?? connection.id)?.connection ?? connection;
-      if (compare(there, connection) <= 0) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
+    this.#settledAtMs = this.#now();
   }
 }

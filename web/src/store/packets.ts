@@ -1,10 +1,10 @@
-// The newest packets: a ring of the last 2,000 for the stream panel, and the last 200 of one
-// connection for the details, both fed by whatever single stream is open.
+// The newest packets of one topic, at most 1,000.
 import type { Packet, PacketBatch } from '../domain/packet';
+import { CONNECTING, type LinkState } from '../domain/link';
+import { topicKey, type FeedMessage, type Feeds, type PacketsTopic } from '../domain/topic';
 import { Notifier } from './notifier';
 
-export const RING_SIZE = 2000;
-const RECENT_SIZE = 200;
+export const RING_SIZE = 1000;
 
 /** A packet with its running number in this tab, to tell rows apart. */
 export interface NumberedPacket {
@@ -12,20 +12,43 @@ export interface NumberedPacket {
   readonly packet: Packet;
 }
 
-/** Refused: the daemon answers, but shows no packets to this reader. */
-export type PacketState = 'waiting' | 'open' | 'failed' | 'refused';
-
 export class PacketStore {
   readonly notifier = new Notifier();
+  readonly #feeds: Feeds;
+  #topic: PacketsTopic | undefined;
+  #close: (() => void) | undefined;
   #ring: NumberedPacket[] = [];
   #received = 0;
-  #focus: bigint | undefined;
-  #recent: NumberedPacket[] = [];
-  #seeding = false;
   #lostInKernel = 0;
   #lostInStream = 0;
-  #state: PacketState = 'waiting';
-  #refusal = '';
+  #link: LinkState = CONNECTING;
+
+  constructor(feeds: Feeds) {
+    this.#feeds = feeds;
+  }
+
+  /** Asks for other packets, or for none. */
+  watch(topic: PacketsTopic | undefined): void {
+    const key = topic && topicKey(topic);
+    if (key === (this.#topic && topicKey(this.#topic))) {
+      return;
+    }
+    this.#close?.();
+    this.#close = undefined;
+    this.#topic = topic;
+    this.#clear();
+    this.#link = CONNECTING;
+    if (topic !== undefined) {
+      this.#close = this.#feeds.open(topic, (message) => {
+        this.#take(message);
+      });
+    }
+    this.notifier.changedNow();
+  }
+
+  get topic(): PacketsTopic | undefined {
+    return this.#topic;
+  }
 
   /** Oldest first; replaced, never changed, so it can be held while the stream goes on. */
   get ring(): readonly NumberedPacket[] {
@@ -37,11 +60,6 @@ export class PacketStore {
     return this.#received;
   }
 
-  /** The newest packets of the connection in focus, oldest first. */
-  get recent(): readonly NumberedPacket[] {
-    return this.#recent;
-  }
-
   get lostInKernel(): number {
     return this.#lostInKernel;
   }
@@ -50,83 +68,50 @@ export class PacketStore {
     return this.#lostInStream;
   }
 
-  get state(): PacketState {
-    return this.#state;
+  get link(): LinkState {
+    return this.#link;
   }
 
-  /** Why the daemon shows no packets, in its own words; empty while it does. */
-  get refusal(): string {
-    return this.#refusal;
-  }
-
-  /** Another stream will be opened, or none: the panel starts afresh. */
-  restart(): void {
-    this.#ring = [];
-    this.#lostInKernel = 0;
-    this.#lostInStream = 0;
-    this.#state = 'waiting';
-    this.notifier.changedNow();
-  }
-
-  /** Whose packets the details show. Those at hand are taken over. */
-  setFocus(id: bigint | undefined): void {
-    if (id !== this.#focus || (id === undefined && this.#recent.length > 0)) {
-      this.#focus = id;
-      this.#recent = this.#ring.filter(({ packet }) => packet.connectionId === id).slice(-RECENT_SIZE);
-      this.notifier.changedNow();
+  #take(message: FeedMessage): void {
+    switch (message.kind) {
+      case 'link':
+        this.#link = message.link;
+        if (message.link.kind === 'refused') {
+          this.#clear();
+        }
+        this.notifier.changed();
+        return;
+      case 'packets-begin':
+        this.#clear();
+        this.notifier.changed();
+        return;
+      case 'packets':
+        this.#batch(message.batch);
+        return;
+      case 'heartbeat':
+      case 'status':
+      case 'stats':
+      case 'snapshot':
+      case 'snapshot-end':
+      case 'changes':
+        return;
     }
   }
 
-  /** The daemon restarted: its ids mean other connections, so what was shown is only kept. */
-  endFocus(): void {
-    this.#focus = undefined;
-  }
-
-  begin(): void {
+  #clear(): void {
     this.#ring = [];
-    this.#seeding = true;
     this.#lostInKernel = 0;
     this.#lostInStream = 0;
-    this.#state = 'open';
-    this.#refusal = '';
-    this.notifier.changed();
   }
 
-  batch(batch: PacketBatch): void {
+  #batch(batch: PacketBatch): void {
     const added = batch.packets.map((packet) => {
       this.#received += 1;
       return { number: this.#received, packet };
     });
     this.#ring = [...this.#ring, ...added].slice(-RING_SIZE);
-    this.#addRecent(added);
     this.#lostInKernel = batch.lostInKernel;
     this.#lostInStream = batch.lostInStream;
     this.notifier.changed();
-  }
-
-  failed(): void {
-    this.#state = 'failed';
-    this.notifier.changed();
-  }
-
-  refused(reason: string): void {
-    this.#ring = [];
-    this.#state = 'refused';
-    this.#refusal = reason;
-    this.notifier.changed();
-  }
-
-  #addRecent(added: readonly NumberedPacket[]): void {
-    const fresh = added.filter(({ packet }) => packet.connectionId === this.#focus && this.#isNew(packet));
-    if (fresh.length > 0) {
-      this.#recent = [...this.#recent, ...fresh].slice(-RECENT_SIZE);
-    }
-  }
-
-  /** A stream begins with packets that an earlier one may have brought already. */
-  #isNew(packet: Packet): boolean {
-    const newest = this.#recent.at(-1)?.packet.timestampMs;
-    this.#seeding &&= newest !== undefined && packet.timestampMs <= newest;
-    return !this.#seeding;
   }
 }

@@ -8,16 +8,11 @@ describe('SettingsStore', () => {
   });
 
   it('finds again what was changed', () => {
-    new SettingsStore(localStorage).change({ theme: 'dark', packetsOpen: true, packetsHeightPx: 300 });
-    expect(new SettingsStore(localStorage).settings).toEqual({
-      theme: 'dark',
-      packetsOpen: true,
-      packetsHeightPx: 300,
-      packetScope: 'all',
-    });
+    new SettingsStore(localStorage).change({ theme: 'dark', spanMinutes: 10 });
+    expect(new SettingsStore(localStorage).settings).toEqual({ theme: 'dark', spanMinutes: 10 });
   });
 
-  it.each(['', 'null', '[]', '{"theme":"pink","packetsHeightPx":"high","packetsOpen":3}', '{'])(
+  it.each(['', 'null', '[]', '{"theme":"pink","spanMinutes":3}', '{'])(
     'uses the defaults for %j',
     (stored) => {
       localStorage.setItem('tcpviewer.settings', stored);

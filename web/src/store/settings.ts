@@ -1,25 +1,18 @@
-// What the user has arranged and wants to find again: theme, panels and their sizes. Kept in the
-// browser's local storage; without it the settings last as long as the page.
+// What the user has arranged and wants to find again. Kept in the browser's local storage; without it the
+// settings last as long as the page.
 import { Notifier } from './notifier';
 
 export type Theme = 'system' | 'dark' | 'light';
-export type PacketScope = 'all' | 'selected';
+/** Minutes that the charts of the overview show. */
+export type Span = 2 | 5 | 10;
 
 export interface Settings {
   readonly theme: Theme;
-  readonly packetsOpen: boolean;
-  readonly packetsHeightPx: number;
-  readonly packetScope: PacketScope;
+  readonly spanMinutes: Span;
 }
 
 const STORAGE_KEY = 'tcpviewer.settings';
-const DEFAULTS: Settings = {
-  theme: 'system',
-  packetsOpen: false,
-  packetsHeightPx: 240,
-  packetScope: 'all',
-};
-const MIN_PACKETS_HEIGHT_PX = 120;
+const DEFAULTS: Settings = { theme: 'system', spanMinutes: 5 };
 
 export class SettingsStore {
   readonly notifier = new Notifier();
@@ -56,14 +49,9 @@ function read(storage: Storage | undefined): Settings {
   if (typeof stored !== 'object' || stored === null) {
     return DEFAULTS;
   }
-  const { theme, packetsOpen, packetsHeightPx, packetScope } = stored as Record<string, unknown>;
+  const { theme, spanMinutes } = stored as Record<string, unknown>;
   return {
     theme: theme === 'dark' || theme === 'light' ? theme : DEFAULTS.theme,
-    packetsOpen: typeof packetsOpen === 'boolean' ? packetsOpen : DEFAULTS.packetsOpen,
-    packetsHeightPx:
-      typeof packetsHeightPx === 'number' && packetsHeightPx >= MIN_PACKETS_HEIGHT_PX
-        ? packetsHeightPx
-        : DEFAULTS.packetsHeightPx,
-    packetScope: packetScope === 'selected' ? 'selected' : DEFAULTS.packetScope,
+    spanMinutes: spanMinutes === 2 || spanMinutes === 10 ? spanMinutes : DEFAULTS.spanMinutes,
   };
 }

@@ -1,13 +1,11 @@
-// The daemon's newest status, and the host's traffic of the last two minutes.
+// The daemon's newest status.
 import type { Status } from '../domain/status';
+import type { FeedMessage } from '../domain/topic';
 import { Notifier } from './notifier';
-
-const HISTORY_KEPT = 120;
 
 export class StatusStore {
   readonly notifier = new Notifier();
   #status: Status | undefined;
-  #payloadBytesPerSecond: readonly number[] = [];
 
   get status(): Status | undefined {
     return this.#status;
@@ -18,16 +16,10 @@ export class StatusStore {
     return this.#status?.captureTimeMs ?? daemonNowMs;
   }
 
-  /** One value per status, oldest first. */
-  get payloadBytesPerSecond(): readonly number[] {
-    return this.#payloadBytesPerSecond;
+  take(message: FeedMessage): void {
+    if (message.kind === 'status') {
+      this.#status = message.status;
+      this.notifier.changed();
+    }
   }
-
-  readonly update = (status: Status): void => {
-    this.#status = status;
-    this.#payloadBytesPerSecond = [...this.#payloadBytesPerSecond, status.rates.payloadBytesPerSecond].slice(
-      -HISTORY_KEPT,
-    );
-    this.notifier.changed();
-  };
 }

@@ -1,43 +1,67 @@
 // All stores of one page, made together, and the hook by which components reach them.
 import { createContext, useContext } from 'react';
+import type { Feeds } from '../domain/topic';
 import { ClockStore } from './clock';
-import { LiveStore } from './live';
+import { ConnectionStore } from './connections';
+import { LinkStore } from './link';
 import { OrderStore } from './order';
+import { OverlayStore } from './overlay';
+import { OverviewStore } from './overview';
 import { PacketStore } from './packets';
+import { PlaceStore, type AddressBar } from './place';
 import { SelectionStore } from './selection';
 import { SettingsStore } from './settings';
 import { StatusStore } from './status';
 import { TokenStore } from './token';
 
 export interface Stores {
-  readonly live: LiveStore;
+  readonly link: LinkStore;
+  readonly place: PlaceStore;
+  readonly status: StatusStore;
+  readonly overview: OverviewStore;
+  /** The connections that the overview names as the worst. */
+  readonly unhealthy: ConnectionStore;
+  /** The connections of the table. */
+  readonly table: ConnectionStore;
   readonly order: OrderStore;
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
-  readonly status: StatusStore;
   readonly settings: SettingsStore;
   readonly token: TokenStore;
   readonly clock: ClockStore;
+  readonly overlay: OverlayStore;
 }
 
-/** `storage` lasts, `session` ends with the tab. */
-export function createStores(storage: Storage | undefined, session?: Storage): Stores {
-  const live = new LiveStore();
+export interface Surroundings {
+  readonly feeds: Feeds;
+  /** Lasts. */
+  readonly storage?: Storage;
+  readonly token: TokenStore;
+  readonly bar?: AddressBar;
+}
+
+export function createStores({ feeds, storage, token, bar }: Surroundings): Stores {
+  const table = new ConnectionStore(feeds);
   return {
-    live,
-    order: new OrderStore(live),
-    selection: new SelectionStore(live),
-    packets: new PacketStore(),
+    link: new LinkStore(),
+    place: new PlaceStore(bar),
     status: new StatusStore(),
+    overview: new OverviewStore(),
+    unhealthy: new ConnectionStore(feeds),
+    table,
+    order: new OrderStore(table),
+    selection: new SelectionStore(feeds, table),
+    packets: new PacketStore(feeds),
     settings: new SettingsStore(storage),
-    token: new TokenStore(session),
+    token,
     clock: new ClockStore(),
+    overlay: new OverlayStore(),
   };
 }
 
 /** Starts what runs by itself; the returned function stops it. */
 export function startStores(stores: Stores): () => void {
-  const stops = [stores.order.start(), stores.selection.start(), stores.clock.start()];
+  const stops = [stores.place.start(), stores.order.start(), stores.selection.start(), stores.clock.start()];
   return () => {
     for (const stop of stops) {
       stop();

@@ -3,6 +3,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Connection, Half } from '../domain/connection';
 import type { Packet } from '../domain/packet';
+import type { Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
 import { ConnectionSchema, CloseReason, TcpState } from '../gen/tcpviewer/v1/connection_pb';
 import {
@@ -123,11 +124,33 @@ export function status(values: Partial<Status> = {}): Status {
       connectionsGivenUp: 0,
       connectionsWithheld: 0,
     },
-    connections: { tracked: 0, capacity: 0, listed: 0, open: 0, openedTotal: 0, closedTotal: 0 },
+    connections: {
+      tracked: 0,
+      capacity: 0,
+      listed: 0,
+      open: 0,
+      openedTotal: 0,
+      closedTotal: 0,
+      resetTotal: 0,
+      failedTotal: 0,
+    },
+    totals: { packets: 0, payloadBytes: 0, retransmissions: 0 },
     rates: { packetsPerSecond: 0, payloadBytesPerSecond: 0, openedPerSecond: 0 },
     resources: { residentBytes: 0, kernelMapBytes: undefined, cpuTimeMs: 0, cpuPercent: undefined },
     degradations: [],
     streams: 1,
+    ...values,
+  };
+}
+
+export function stats(values: Partial<Stats> = {}): Stats {
+  return {
+    atMs: START_MS,
+    connections: 0,
+    payloadBytesPerSecond: 0,
+    packetsPerSecond: 0,
+    rtt: undefined,
+    groups: [],
     ...values,
   };
 }

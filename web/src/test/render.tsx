@@ -1,7 +1,8 @@
 // Renders a component into the test document with fresh stores around it.
 import { act, type ReactElement } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
-import { createStores, StoresContext, type Stores } from '../store/stores';
+import { StoresContext, type Stores } from '../store/stores';
+import { testStores } from './feeds';
 
 declare global {
   var IS_REACT_ACT_ENVIRONMENT: boolean;
@@ -20,7 +21,7 @@ const roots: Root[] = [];
 
 export function render(
   element: ReactElement,
-  stores: Stores = createStores(undefined),
+  stores: Stores = testStores(),
 ): { container: HTMLElement; stores: Stores } {
   const container = document.createElement('div');
   document.body.append(container);

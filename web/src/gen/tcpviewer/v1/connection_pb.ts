@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/connection.proto.
  */
 export const file_tcpviewer_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSLZAQoDUnR0Eg8KB3NydHRfdXMYASABKA0SFgoJcnR0dmFyX3VzGAIgASgNSACIAQESDgoGbWluX3VzGAMgASgNEhMKBm1heF91cxgEIAEoDUgBiAEBEhQKB2xhc3RfdXMYBSABKA1IAogBARIUCgdzYW1wbGVzGAYgASgESAOIAQESJwoGc291cmNlGAcgASgOMhcudGNwdmlld2VyLnYxLlJ0dFNvdXJjZUIMCgpfcnR0dmFyX3VzQgkKB19tYXhfdXNCCgoIX2xhc3RfdXNCCgoIX3NhbXBsZXMiyQMKBlNvY2tldBIuCgpzYW1wbGVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgdzcnR0X3VzGAIgASgNSACIAQESFwoKbWluX3J0dF91cxgDIAEoDUgBiAEBEhkKEWNvbmdlc3Rpb25fd2luZG93GAQgASgNEiEKFHNsb3dfc3RhcnRfdGhyZXNob2xkGAUgASgNSAKIAQESEQoJbXNzX2J5dGVzGAYgASgNEhEKCWluX2ZsaWdodBgHIAEoDRIVCg1yZXRyYW5zbWl0dGVkGAggASgNEgwKBGxvc3QYCSABKA0SDgoGc2Fja2VkGAogASgNEhcKD3JldHJhbnNtaXNzaW9ucxgLIAEoBBIrCh5kZWxpdmVyeV9yYXRlX2J5dGVzX3Blcl9zZWNvbmQYDCABKARIA4gBARIqCgZzb3VyY2UYDSABKA4yGi50Y3B2aWV3ZXIudjEuU29ja2V0U291cmNlQgoKCF9zcnR0X3VzQg0KC19taW5fcnR0X3VzQhcKFV9zbG93X3N0YXJ0X3RocmVzaG9sZEIhCh9fZGVsaXZlcnlfcmF0ZV9ieXRlc19wZXJfc2Vjb25kIksKCFJlc3BvbnNlEg0KBWNvdW50GAEgASgEEg8KB2xhc3RfdXMYAiABKAQSDwoHbWVhbl91cxgDIAEoBBIOCgZtYXhfdXMYBCABKAQilwEKCUhhbmRzaGFrZRITCgZydHRfdXMYASABKARIAIgBARIeChFzeW5fdG9fc3luX2Fja191cxgCIAEoBEgBiAEBEh4KEXN5bl9hY2tfdG9fYWNrX3VzGAMgASgESAKIAQFCCQoHX3J0dF91c0IUChJfc3luX3RvX3N5bl9hY2tfdXNCFAoSX3N5bl9hY2tfdG9fYWNrX3VzIvAHCgRIYWxmEg8KB3BhY2tldHMYASABKAQSEgoKd2lyZV9ieXRlcxgCIAEoBBIVCg1wYXlsb2FkX2J5dGVzGAMgASgEEhsKE3JldHJhbnNtaXR0ZWRfYnl0ZXMYBCABKAQSFwoPcmV0cmFuc21pc3Npb25zGAUgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgGIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYByABKAQSFQoIbGFzdF9zZXEYCCABKA1IAIgBARIVCghsYXN0X2FjaxgJIAEoDUgBiAEBEhkKDHdpbmRvd19ieXRlcxgKIAEoDUgCiAEBEhYKCW1zc19ieXRlcxgLIAEoDUgDiAEBEhkKDHdpbmRvd19zY2FsZRgMIAEoDUgEiAEBEh4KA3J0dBgNIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSHAoUZmFzdF9yZXRyYW5zbWlzc2lvbnMYDiABKAQSIAoYc3B1cmlvdXNfcmV0cmFuc21pc3Npb25zGA8gASgEEhQKDG91dF9vZl9vcmRlchgQIAEoBBIWCg5kdXBsaWNhdGVfYWNrcxgRIAEoBBIUCgx6ZXJvX3dpbmRvd3MYEiABKAQSEwoLd2luZG93X2Z1bGwYEyABKAQSEwoLa2VlcF9hbGl2ZXMYFCABKAQSFQoNbG9zdF9zZWdtZW50cxgVIAEoBBIbChNzeW5fcmV0cmFuc21pc3Npb25zGBYgASgEEg4KBnJlc2V0cxgXIAEoBBISCgplY25fbWFya2VkGBggASgEEhIKCmVjbl9lY2hvZWQYGSABKAQSGwoOc2Fja19wZXJtaXR0ZWQYGiABKAhIBYgBARIXCgp0aW1lc3RhbXBzGBsgASgISAaIAQESFgoJZmFzdF9vcGVuGBwgASgISAeIAQESHAoPaW5fZmxpZ2h0X2J5dGVzGB0gASgNSAiIAQESIAoTdXNhYmxlX3dpbmRvd19ieXRlcxgeIAEoDUgJiAEBEigKCHJlc3BvbnNlGB8gASgLMhYudGNwdmlld2VyLnYxLlJlc3BvbnNlEiQKBnNvY2tldBggIAEoCzIULnRjcHZpZXdlci52MS5Tb2NrZXRCCwoJX2xhc3Rfc2VxQgsKCV9sYXN0X2Fja0IPCg1fd2luZG93X2J5dGVzQgwKCl9tc3NfYnl0ZXNCDwoNX3dpbmRvd19zY2FsZUIRCg9fc2Fja19wZXJtaXR0ZWRCDQoLX3RpbWVzdGFtcHNCDAoKX2Zhc3Rfb3BlbkISChBfaW5fZmxpZ2h0X2J5dGVzQhYKFF91c2FibGVfd2luZG93X2J5dGVzIuIFCgpDb25uZWN0aW9uEgoKAmlkGAEgASgEEhAKCHJldmlzaW9uGAIgASgEEiYKBnNvdXJjZRgDIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIrCgtkZXN0aW5hdGlvbhgEIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIuCgtvcmllbnRhdGlvbhgFIAEoDjIZLnRjcHZpZXdlci52MS5PcmllbnRhdGlvbhIpCglsb2NhbF9lbmQYBiABKA4yFi50Y3B2aWV3ZXIudjEuTG9jYWxFbmQSJQoFc3RhdGUYByABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSLAoMc291cmNlX3N0YXRlGAggASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEjEKEWRlc3RpbmF0aW9uX3N0YXRlGAkgASgOMhYudGNwdmlld2VyLnYxLlRjcFN0YXRlEhEKCWludGVyZmFjZRgKIAEoCRIgCgRzZW50GAsgASgLMhIudGNwdmlld2VyLnYxLkhhbGYSJAoIcmVjZWl2ZWQYDCABKAsyEi50Y3B2aWV3ZXIudjEuSGFsZhIqCgloYW5kc2hha2UYDSABKAsyFy50Y3B2aWV3ZXIudjEuSGFuZHNoYWtlEh4KA3J0dBgOIAEoCzIRLnRjcHZpZXdlci52MS5SdHQSLgoKZmlyc3Rfc2VlbhgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF9zZWVuGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljbG9zZWRfYXQYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDGNsb3NlX3JlYXNvbhgSIAEoDjIZLnRjcHZpZXdlci52MS5DbG9zZVJlYXNvbhIQCgNlY24YEyABKAhIAIgBAUIGCgRfZWNuKrYCCghUY3BTdGF0ZRIZChVUQ1BfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBUQ1BfU1RBVEVfQ0xPU0VEEAESFAoQVENQX1NUQVRFX0xJU1RFThACEhYKElRDUF9TVEFURV9TWU5fU0VOVBADEhoKFlRDUF9TVEFURV9TWU5fUkVDRUlWRUQQBBIZChVUQ1BfU1RBVEVfRVNUQUJMSVNIRUQQBRIYChRUQ1BfU1RBVEVfRklOX1dBSVRfMRAGEhgKFFRDUF9TVEFURV9GSU5fV0FJVF8yEAcSGAoUVENQX1NUQVRFX0NMT1NFX1dBSVQQCBIVChFUQ1BfU1RBVEVfQ0xPU0lORxAJEhYKElRDUF9TVEFURV9MQVNUX0FDSxAKEhcKE1RDUF9TVEFURV9USU1FX1dBSVQQCypcCgtPcmllbnRhdGlvbhIbChdPUklFTlRBVElPTl9VTlNQRUNJRklFRBAAEhkKFU9SSUVOVEFUSU9OX0hBTkRTSEFLRRABEhUKEU9SSUVOVEFUSU9OX1BPUlRTEAIqgQEKCExvY2FsRW5kEhkKFUxPQ0FMX0VORF9VTlNQRUNJRklFRBAAEhQKEExPQ0FMX0VORF9TT1VSQ0UQARIZChVMT0NBTF9FTkRfREVTVElOQVRJT04QAhISCg5MT0NBTF9FTkRfQk9USBADEhUKEUxPQ0FMX0VORF9ORUlUSEVSEAQqnQIKC0Nsb3NlUmVhc29uEhwKGENMT1NFX1JFQVNPTl9VTlNQRUNJRklFRBAAEhQKEENMT1NFX1JFQVNPTl9GSU4QARIgChxDTE9TRV9SRUFTT05fUkVTRVRfQllfU09VUkNFEAISJQohQ0xPU0VfUkVBU09OX1JFU0VUX0JZX0RFU1RJTkFUSU9OEAMSGAoUQ0xPU0VfUkVBU09OX1JFRlVTRUQQBBIdChlDTE9TRV9SRUFTT05fSURMRV9USU1FT1VUEAUSIgoeQ0xPU0VfUkVBU09OX0hBTkRTSEFLRV9USU1FT1VUEAYSGQoVQ0xPU0VfUkVBU09OX1JFUExBQ0VEEAcSGQoVQ0xPU0VfUkVBU09OX0dJVkVOX1VQEAgqUwoJUnR0U291cmNlEhoKFlJUVF9TT1VSQ0VfVU5TUEVDSUZJRUQQABITCg9SVFRfU09VUkNFX1dJUkUQARIVChFSVFRfU09VUkNFX1NPQ0tFVBACKmQKDFNvY2tldFNvdXJjZRIdChlTT0NLRVRfU09VUkNFX1VOU1BFQ0lGSUVEEAASGAoUU09DS0VUX1NPVVJDRV9FR1JFU1MQARIbChdTT0NLRVRfU09VUkNFX1NPQ0tfRElBRxACYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch10Y3B2aWV3ZXIvdjEvY29ubmVjdGlvbi5wcm90bxIMdGNwdmlld2VyLnYxIikKCEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDSLZAQoDUnR0Eg8KB3NydHRfdXMYASABKA0SFgoJcnR0dmFyX3VzGAIgASgNSACIAQESDgoGbWluX3VzGAMgASgNEhMKBm1heF91cxgEIAEoDUgBiAEBEhQKB2xhc3RfdXMYBSABKA1IAogBARIUCgdzYW1wbGVzGAYgASgESAOIAQESJwoGc291cmNlGAcgASgOMhcudGNwdmlld2VyLnYxLlJ0dFNvdXJjZUIMCgpfcnR0dmFyX3VzQgkKB19tYXhfdXNCCgoIX2xhc3RfdXNCCgoIX3NhbXBsZXMi0A4KBlNvY2tldBIuCgpzYW1wbGVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgdzcnR0X3VzGAIgASgNSACIAQESFwoKbWluX3J0dF91cxgDIAEoDUgBiAEBEhkKEWNvbmdlc3Rpb25fd2luZG93GAQgASgNEiEKFHNsb3dfc3RhcnRfdGhyZXNob2xkGAUgASgNSAKIAQESEQoJbXNzX2J5dGVzGAYgASgNEhEKCWluX2ZsaWdodBgHIAEoDRIVCg1yZXRyYW5zbWl0dGVkGAggASgNEgwKBGxvc3QYCSABKA0SDgoGc2Fja2VkGAogASgNEhcKD3JldHJhbnNtaXNzaW9ucxgLIAEoBBIrCh5kZWxpdmVyeV9yYXRlX2J5dGVzX3Blcl9zZWNvbmQYDCABKARIA4gBARIqCgZzb3VyY2UYDSABKA4yGi50Y3B2aWV3ZXIudjEuU29ja2V0U291cmNlEi0KCWxvb2tlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoFc3RhdGUYDyABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSFgoJcnR0dmFyX3VzGBAgASgNSASIAQESEwoGcnRvX3VzGBEgASgNSAWIAQESFAoHYmFja29mZhgSIAEoDUgGiAEBEikKHHBhY2luZ19yYXRlX2J5dGVzX3Blcl9zZWNvbmQYEyABKARIB4gBARIUCgdidXN5X3VzGBQgASgESAiIAQESJgoZcmVjZWl2ZV93aW5kb3dfbGltaXRlZF91cxgVIAEoBEgJiAEBEiMKFnNlbmRfYnVmZmVyX2xpbWl0ZWRfdXMYFiABKARICogBARIXCgpyZW9yZGVyaW5nGBcgASgNSAuIAQESGAoLYnl0ZXNfYWNrZWQYGCABKARIDIgBARIbCg5ieXRlc19yZWNlaXZlZBgZIAEoBEgNiAEBEiAKE2J5dGVzX3JldHJhbnNtaXR0ZWQYGiABKARIDogBARIaCg1zZWdtZW50c19zZW50GBsgASgNSA+IAQESHgoRc2VnbWVudHNfcmVjZWl2ZWQYHCABKA1IEIgBARIbCg5ub3Rfc2VudF9ieXRlcxgdIAEoDUgRiAEBEiAKE3JlY2VpdmVfcXVldWVfYnl0ZXMYHiABKA1IEogBARIdChBzZW5kX3F1ZXVlX2J5dGVzGB8gASgNSBOIAQESIAoTcmVjZWl2ZV9zcGFjZV9ieXRlcxggIAEoDUgUiAEBEhsKDnJlY2VpdmVfcnR0X3VzGCEgASgNSBWIAQESIQoUcmVjZWl2ZV9idWZmZXJfYnl0ZXMYJCABKA1IFogBARIeChFzZW5kX2J1ZmZlcl9ieXRlcxglIAEoDUgXiAEBEh4KEXNlbmRfd2luZG93X2J5dGVzGCYgASgNSBiIAQESHwoSZHVwbGljYXRlX3NlZ21lbnRzGCcgASgNSBmIAQESGAoLcmVvcmRlcmluZ3MYKCABKA1IGogBARIVCgh0aW1lb3V0cxgpIAEoDUgbiAEBEhoKEmNvbmdlc3Rpb25fY29udHJvbBgiIAEoCRIYCgthcHBfbGltaXRlZBgjIAEoCEgciAEBEjcKEGNvbmdlc3Rpb25fc3RhdGUYKiABKA4yHS50Y3B2aWV3ZXIudjEuQ29uZ2VzdGlvblN0YXRlQgoKCF9zcnR0X3VzQg0KC19taW5fcnR0X3VzQhcKFV9zbG93X3N0YXJ0X3RocmVzaG9sZEIhCh9fZGVsaXZlcnlfcmF0ZV9ieXRlc19wZXJfc2Vjb25kQgwKCl9ydHR2YXJfdXNCCQoHX3J0b191c0IKCghfYmFja29mZkIfCh1fcGFjaW5nX3JhdGVfYnl0ZXNfcGVyX3NlY29uZEIKCghfYnVzeV91c0IcChpfcmVjZWl2ZV93aW5kb3dfbGltaXRlZF91c0IZChdfc2VuZF9idWZmZXJfbGltaXRlZF91c0INCgtfcmVvcmRlcmluZ0IOCgxfYnl0ZXNfYWNrZWRCEQoPX2J5dGVzX3JlY2VpdmVkQhYKFF9ieXRlc19yZXRyYW5zbWl0dGVkQhAKDl9zZWdtZW50c19zZW50QhQKEl9zZWdtZW50c19yZWNlaXZlZEIRCg9fbm90X3NlbnRfYnl0ZXNCFgoUX3JlY2VpdmVfcXVldWVfYnl0ZXNCEwoRX3NlbmRfcXVldWVfYnl0ZXNCFgoUX3JlY2VpdmVfc3BhY2VfYnl0ZXNCEQoPX3JlY2VpdmVfcnR0X3VzQhcKFV9yZWNlaXZlX2J1ZmZlcl9ieXRlc0IUChJfc2VuZF9idWZmZXJfYnl0ZXNCFAoSX3NlbmRfd2luZG93X2J5dGVzQhUKE19kdXBsaWNhdGVfc2VnbWVudHNCDgoMX3Jlb3JkZXJpbmdzQgsKCV90aW1lb3V0c0IOCgxfYXBwX2xpbWl0ZWQiSwoIUmVzcG9uc2USDQoFY291bnQYASABKAQSDwoHbGFzdF91cxgCIAEoBBIPCgdtZWFuX3VzGAMgASgEEg4KBm1heF91cxgEIAEoBCKXAQoJSGFuZHNoYWtlEhMKBnJ0dF91cxgBIAEoBEgAiAEBEh4KEXN5bl90b19zeW5fYWNrX3VzGAIgASgESAGIAQESHgoRc3luX2Fja190b19hY2tfdXMYAyABKARIAogBAUIJCgdfcnR0X3VzQhQKEl9zeW5fdG9fc3luX2Fja191c0IUChJfc3luX2Fja190b19hY2tfdXMi8AcKBEhhbGYSDwoHcGFja2V0cxgBIAEoBBISCgp3aXJlX2J5dGVzGAIgASgEEhUKDXBheWxvYWRfYnl0ZXMYAyABKAQSGwoTcmV0cmFuc21pdHRlZF9ieXRlcxgEIAEoBBIXCg9yZXRyYW5zbWlzc2lvbnMYBSABKAQSIAoYcGF5bG9hZF9ieXRlc19wZXJfc2Vjb25kGAYgASgEEhoKEnBhY2tldHNfcGVyX3NlY29uZBgHIAEoBBIVCghsYXN0X3NlcRgIIAEoDUgAiAEBEhUKCGxhc3RfYWNrGAkgASgNSAGIAQESGQoMd2luZG93X2J5dGVzGAogASgNSAKIAQESFgoJbXNzX2J5dGVzGAsgASgNSAOIAQESGQoMd2luZG93X3NjYWxlGAwgASgNSASIAQESHgoDcnR0GA0gASgLMhEudGNwdmlld2VyLnYxLlJ0dBIcChRmYXN0X3JldHJhbnNtaXNzaW9ucxgOIAEoBBIgChhzcHVyaW91c19yZXRyYW5zbWlzc2lvbnMYDyABKAQSFAoMb3V0X29mX29yZGVyGBAgASgEEhYKDmR1cGxpY2F0ZV9hY2tzGBEgASgEEhQKDHplcm9fd2luZG93cxgSIAEoBBITCgt3aW5kb3dfZnVsbBgTIAEoBBITCgtrZWVwX2FsaXZlcxgUIAEoBBIVCg1sb3N0X3NlZ21lbnRzGBUgASgEEhsKE3N5bl9yZXRyYW5zbWlzc2lvbnMYFiABKAQSDgoGcmVzZXRzGBcgASgEEhIKCmVjbl9tYXJrZWQYGCABKAQSEgoKZWNuX2VjaG9lZBgZIAEoBBIbCg5zYWNrX3Blcm1pdHRlZBgaIAEoCEgFiAEBEhcKCnRpbWVzdGFtcHMYGyABKAhIBogBARIWCglmYXN0X29wZW4YHCABKAhIB4gBARIcCg9pbl9mbGlnaHRfYnl0ZXMYHSABKA1ICIgBARIgChN1c2FibGVfd2luZG93X2J5dGVzGB4gASgNSAmIAQESKAoIcmVzcG9uc2UYHyABKAsyFi50Y3B2aWV3ZXIudjEuUmVzcG9uc2USJAoGc29ja2V0GCAgASgLMhQudGNwdmlld2VyLnYxLlNvY2tldEILCglfbGFzdF9zZXFCCwoJX2xhc3RfYWNrQg8KDV93aW5kb3dfYnl0ZXNCDAoKX21zc19ieXRlc0IPCg1fd2luZG93X3NjYWxlQhEKD19zYWNrX3Blcm1pdHRlZEINCgtfdGltZXN0YW1wc0IMCgpfZmFzdF9vcGVuQhIKEF9pbl9mbGlnaHRfYnl0ZXNCFgoUX3VzYWJsZV93aW5kb3dfYnl0ZXMi4gUKCkNvbm5lY3Rpb24SCgoCaWQYASABKAQSEAoIcmV2aXNpb24YAiABKAQSJgoGc291cmNlGAMgASgLMhYudGNwdmlld2VyLnYxLkVuZHBvaW50EisKC2Rlc3RpbmF0aW9uGAQgASgLMhYudGNwdmlld2VyLnYxLkVuZHBvaW50Ei4KC29yaWVudGF0aW9uGAUgASgOMhkudGNwdmlld2VyLnYxLk9yaWVudGF0aW9uEikKCWxvY2FsX2VuZBgGIAEoDjIWLnRjcHZpZXdlci52MS5Mb2NhbEVuZBIlCgVzdGF0ZRgHIAEoDjIWLnRjcHZpZXdlci52MS5UY3BTdGF0ZRIsCgxzb3VyY2Vfc3RhdGUYCCABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSMQoRZGVzdGluYXRpb25fc3RhdGUYCSABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEQoJaW50ZXJmYWNlGAogASgJEiAKBHNlbnQYCyABKAsyEi50Y3B2aWV3ZXIudjEuSGFsZhIkCghyZWNlaXZlZBgMIAEoCzISLnRjcHZpZXdlci52MS5IYWxmEioKCWhhbmRzaGFrZRgNIAEoCzIXLnRjcHZpZXdlci52MS5IYW5kc2hha2USHgoDcnR0GA4gASgLMhEudGNwdmlld2VyLnYxLlJ0dBIuCgpmaXJzdF9zZWVuGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsYXN0X3NlZW4YECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWNsb3NlZF9hdBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoMY2xvc2VfcmVhc29uGBIgASgOMhkudGNwdmlld2VyLnYxLkNsb3NlUmVhc29uEhAKA2VjbhgTIAEoCEgAiAEBQgYKBF9lY24qtgIKCFRjcFN0YXRlEhkKFVRDUF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFRDUF9TVEFURV9DTE9TRUQQARIUChBUQ1BfU1RBVEVfTElTVEVOEAISFgoSVENQX1NUQVRFX1NZTl9TRU5UEAMSGgoWVENQX1NUQVRFX1NZTl9SRUNFSVZFRBAEEhkKFVRDUF9TVEFURV9FU1RBQkxJU0hFRBAFEhgKFFRDUF9TVEFURV9GSU5fV0FJVF8xEAYSGAoUVENQX1NUQVRFX0ZJTl9XQUlUXzIQBxIYChRUQ1BfU1RBVEVfQ0xPU0VfV0FJVBAIEhUKEVRDUF9TVEFURV9DTE9TSU5HEAkSFgoSVENQX1NUQVRFX0xBU1RfQUNLEAoSFwoTVENQX1NUQVRFX1RJTUVfV0FJVBALKlwKC09yaWVudGF0aW9uEhsKF09SSUVOVEFUSU9OX1VOU1BFQ0lGSUVEEAASGQoVT1JJRU5UQVRJT05fSEFORFNIQUtFEAESFQoRT1JJRU5UQVRJT05fUE9SVFMQAiqBAQoITG9jYWxFbmQSGQoVTE9DQUxfRU5EX1VOU1BFQ0lGSUVEEAASFAoQTE9DQUxfRU5EX1NPVVJDRRABEhkKFUxPQ0FMX0VORF9ERVNUSU5BVElPThACEhIKDkxPQ0FMX0VORF9CT1RIEAMSFQoRTE9DQUxfRU5EX05FSVRIRVIQBCqdAgoLQ2xvc2VSZWFzb24SHAoYQ0xPU0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASFAoQQ0xPU0VfUkVBU09OX0ZJThABEiAKHENMT1NFX1JFQVNPTl9SRVNFVF9CWV9TT1VSQ0UQAhIlCiFDTE9TRV9SRUFTT05fUkVTRVRfQllfREVTVElOQVRJT04QAxIYChRDTE9TRV9SRUFTT05fUkVGVVNFRBAEEh0KGUNMT1NFX1JFQVNPTl9JRExFX1RJTUVPVVQQBRIiCh5DTE9TRV9SRUFTT05fSEFORFNIQUtFX1RJTUVPVVQQBhIZChVDTE9TRV9SRUFTT05fUkVQTEFDRUQQBxIZChVDTE9TRV9SRUFTT05fR0lWRU5fVVAQCCpTCglSdHRTb3VyY2USGgoWUlRUX1NPVVJDRV9VTlNQRUNJRklFRBAAEhMKD1JUVF9TT1VSQ0VfV0lSRRABEhUKEVJUVF9TT1VSQ0VfU09DS0VUEAIqZAoMU29ja2V0U291cmNlEh0KGVNPQ0tFVF9TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRTT0NLRVRfU09VUkNFX0VHUkVTUxABEhsKF1NPQ0tFVF9TT1VSQ0VfU09DS19ESUFHEAIqxwEKD0Nvbmdlc3Rpb25TdGF0ZRIgChxDT05HRVNUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQ09OR0VTVElPTl9TVEFURV9PUEVOEAESHQoZQ09OR0VTVElPTl9TVEFURV9ESVNPUkRFUhACEh4KGkNPTkdFU1RJT05fU1RBVEVfUkVEVUNUSU9OEAMSHQoZQ09OR0VTVElPTl9TVEFURV9SRUNPVkVSWRAEEhkKFUNPTkdFU1RJT05fU1RBVEVfTE9TUxAFYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * One end of a connection.
@@ -214,6 +214,212 @@ export type Socket = Message<"tcpviewer.v1.Socket"> & {
    * @generated from field: tcpviewer.v1.SocketSource source = 13;
    */
   source: SocketSource;
+
+  /**
+   * When the kernel was asked for what follows (sock_diag): about every two seconds while packets pass, and when
+   * none passed any more. Absent until it was asked; then all that follows is absent too. What a kernel is too old
+   * to tell stays absent.
+   *
+   * @generated from field: google.protobuf.Timestamp looked_at = 14;
+   */
+  lookedAt?: Timestamp | undefined;
+
+  /**
+   * State of the socket.
+   *
+   * @generated from field: tcpviewer.v1.TcpState state = 15;
+   */
+  state: TcpState;
+
+  /**
+   * Smoothed mean deviation of the RTT, microseconds. Absent before the kernel's first sample.
+   *
+   * @generated from field: optional uint32 rttvar_us = 16;
+   */
+  rttvarUs?: number | undefined;
+
+  /**
+   * Time after which what was not acknowledged is sent again, backoff included, microseconds.
+   *
+   * @generated from field: optional uint32 rto_us = 17;
+   */
+  rtoUs?: number | undefined;
+
+  /**
+   * How often that time was doubled since the last acknowledgement.
+   *
+   * @generated from field: optional uint32 backoff = 18;
+   */
+  backoff?: number | undefined;
+
+  /**
+   * How fast segments are let go, bytes per second. Absent where nothing slows them down.
+   *
+   * @generated from field: optional uint64 pacing_rate_bytes_per_second = 19;
+   */
+  pacingRateBytesPerSecond?: bigint | undefined;
+
+  /**
+   * Time with data to send or in flight since the connection began, microseconds.
+   *
+   * @generated from field: optional uint64 busy_us = 20;
+   */
+  busyUs?: bigint | undefined;
+
+  /**
+   * Part of busy_us in which the other end's window held the sender back, microseconds.
+   *
+   * @generated from field: optional uint64 receive_window_limited_us = 21;
+   */
+  receiveWindowLimitedUs?: bigint | undefined;
+
+  /**
+   * Part of busy_us in which the sender's own buffer was too small, microseconds.
+   *
+   * @generated from field: optional uint64 send_buffer_limited_us = 22;
+   */
+  sendBufferLimitedUs?: bigint | undefined;
+
+  /**
+   * Segments that may overtake each other before one is taken for lost.
+   *
+   * @generated from field: optional uint32 reordering = 23;
+   */
+  reordering?: number | undefined;
+
+  /**
+   * Sequence numbers that the other end acknowledged since the connection began: bytes, and one for SYN and FIN.
+   *
+   * @generated from field: optional uint64 bytes_acked = 24;
+   */
+  bytesAcked?: bigint | undefined;
+
+  /**
+   * Payload bytes received in order since the connection began.
+   *
+   * @generated from field: optional uint64 bytes_received = 25;
+   */
+  bytesReceived?: bigint | undefined;
+
+  /**
+   * Payload bytes sent again since the connection began.
+   *
+   * @generated from field: optional uint64 bytes_retransmitted = 26;
+   */
+  bytesRetransmitted?: bigint | undefined;
+
+  /**
+   * Segments sent since the connection began, those sent again included; wraps at 32 bits.
+   *
+   * @generated from field: optional uint32 segments_sent = 27;
+   */
+  segmentsSent?: number | undefined;
+
+  /**
+   * Segments received since the connection began; wraps at 32 bits.
+   *
+   * @generated from field: optional uint32 segments_received = 28;
+   */
+  segmentsReceived?: number | undefined;
+
+  /**
+   * Bytes that the application wrote and that were not sent yet.
+   *
+   * @generated from field: optional uint32 not_sent_bytes = 29;
+   */
+  notSentBytes?: number | undefined;
+
+  /**
+   * Bytes that came and that the application has not read yet.
+   *
+   * @generated from field: optional uint32 receive_queue_bytes = 30;
+   */
+  receiveQueueBytes?: number | undefined;
+
+  /**
+   * Bytes that the application wrote and that were not acknowledged yet, sent or not.
+   *
+   * @generated from field: optional uint32 send_queue_bytes = 31;
+   */
+  sendQueueBytes?: number | undefined;
+
+  /**
+   * What the application is taken to read per RTT, by which the kernel sizes the receive buffer, bytes.
+   *
+   * @generated from field: optional uint32 receive_space_bytes = 32;
+   */
+  receiveSpaceBytes?: number | undefined;
+
+  /**
+   * RTT as the receiver estimates it, microseconds. Absent before the first estimate.
+   *
+   * @generated from field: optional uint32 receive_rtt_us = 33;
+   */
+  receiveRttUs?: number | undefined;
+
+  /**
+   * Most memory that what came and was not read may take, bytes (SO_RCVBUF or as the kernel grew it).
+   *
+   * @generated from field: optional uint32 receive_buffer_bytes = 36;
+   */
+  receiveBufferBytes?: number | undefined;
+
+  /**
+   * Most memory that what was written and not acknowledged may take, bytes (SO_SNDBUF or as the kernel grew it).
+   *
+   * @generated from field: optional uint32 send_buffer_bytes = 37;
+   */
+  sendBufferBytes?: number | undefined;
+
+  /**
+   * Window that the other end offered last, bytes.
+   *
+   * @generated from field: optional uint32 send_window_bytes = 38;
+   */
+  sendWindowBytes?: number | undefined;
+
+  /**
+   * Segments that the other end says came twice (D-SACK) since the connection began.
+   *
+   * @generated from field: optional uint32 duplicate_segments = 39;
+   */
+  duplicateSegments?: number | undefined;
+
+  /**
+   * Times that segments were seen to overtake each other on the way to the other end.
+   *
+   * @generated from field: optional uint32 reorderings = 40;
+   */
+  reorderings?: number | undefined;
+
+  /**
+   * Times that the retransmission timer ran out since the connection began.
+   *
+   * @generated from field: optional uint32 timeouts = 41;
+   */
+  timeouts?: number | undefined;
+
+  /**
+   * Name of the congestion control, such as "cubic" or "bbr". Empty where it is not known.
+   *
+   * @generated from field: string congestion_control = 34;
+   */
+  congestionControl: string;
+
+  /**
+   * Whether the newest delivery rate says what the application sent and not what the path could carry. Absent
+   * before the first measurement.
+   *
+   * @generated from field: optional bool app_limited = 35;
+   */
+  appLimited?: boolean | undefined;
+
+  /**
+   * What congestion control is at.
+   *
+   * @generated from field: tcpviewer.v1.CongestionState congestion_state = 42;
+   */
+  congestionState: CongestionState;
 };
 
 /**
@@ -1033,4 +1239,59 @@ export enum SocketSource {
  */
 export const SocketSourceSchema: GenEnum<SocketSource> = /*@__PURE__*/
   enumDesc(file_tcpviewer_v1_connection, 5);
+
+/**
+ * What the congestion control of a socket is at (tcp_ca_state of Linux).
+ *
+ * @generated from enum tcpviewer.v1.CongestionState
+ */
+export enum CongestionState {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: CONGESTION_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Nothing is wrong.
+   *
+   * @generated from enum value: CONGESTION_STATE_OPEN = 1;
+   */
+  OPEN = 1,
+
+  /**
+   * Duplicate or selective acknowledgements come: something was lost or overtaken.
+   *
+   * @generated from enum value: CONGESTION_STATE_DISORDER = 2;
+   */
+  DISORDER = 2,
+
+  /**
+   * The congestion window is made smaller, after a mark of congestion or a drop in this host.
+   *
+   * @generated from enum value: CONGESTION_STATE_REDUCTION = 3;
+   */
+  REDUCTION = 3,
+
+  /**
+   * Lost segments are sent again.
+   *
+   * @generated from enum value: CONGESTION_STATE_RECOVERY = 4;
+   */
+  RECOVERY = 4,
+
+  /**
+   * The retransmission timer ran out: all that was in flight is taken for lost.
+   *
+   * @generated from enum value: CONGESTION_STATE_LOSS = 5;
+   */
+  LOSS = 5,
+}
+
+/**
+ * Describes the enum tcpviewer.v1.CongestionState.
+ */
+export const CongestionStateSchema: GenEnum<CongestionState> = /*@__PURE__*/
+  enumDesc(file_tcpviewer_v1_connection, 6);
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/status.proto.
  */
 export const file_tcpviewer_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIp4DCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEIrIBCg1SZXNvdXJjZVVzYWdlEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEh0KEGtlcm5lbF9tYXBfYnl0ZXMYAiABKARIAIgBARIrCghjcHVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgtjcHVfcGVyY2VudBgEIAEoAUgBiAEBQhMKEV9rZXJuZWxfbWFwX2J5dGVzQg4KDF9jcHVfcGVyY2VudCI+CgtEZWdyYWRhdGlvbhIPCgdmZWF0dXJlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZlZmZlY3QYAyABKAkilgEKEENvbm5lY3Rpb25Db3VudHMSDwoHdHJhY2tlZBgBIAEoBBIQCghjYXBhY2l0eRgCIAEoBBIOCgZsaXN0ZWQYAyABKAQSDAoEb3BlbhgEIAEoBBIUCgxvcGVuZWRfdG90YWwYBSABKAQSFAoMY2xvc2VkX3RvdGFsGAYgASgEEhUKDWRyb3BwZWRfdG90YWwYByABKAQiZwoMVHJhZmZpY1JhdGVzEhoKEnBhY2tldHNfcGVyX3NlY29uZBgBIAEoBBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYAiABKAQSGQoRb3BlbmVkX3Blcl9zZWNvbmQYAyABKAEqOwoESG9vaxIUChBIT09LX1VOU1BFQ0lGSUVEEAASDAoISE9PS19UQ1gQARIPCgtIT09LX0NMU0FDVBACYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIp4DCgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEIrIBCg1SZXNvdXJjZVVzYWdlEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEh0KEGtlcm5lbF9tYXBfYnl0ZXMYAiABKARIAIgBARIrCghjcHVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgtjcHVfcGVyY2VudBgEIAEoAUgBiAEBQhMKEV9rZXJuZWxfbWFwX2J5dGVzQg4KDF9jcHVfcGVyY2VudCI+CgtEZWdyYWRhdGlvbhIPCgdmZWF0dXJlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZlZmZlY3QYAyABKAkiwQEKEENvbm5lY3Rpb25Db3VudHMSDwoHdHJhY2tlZBgBIAEoBBIQCghjYXBhY2l0eRgCIAEoBBIOCgZsaXN0ZWQYAyABKAQSDAoEb3BlbhgEIAEoBBIUCgxvcGVuZWRfdG90YWwYBSABKAQSFAoMY2xvc2VkX3RvdGFsGAYgASgEEhUKDWRyb3BwZWRfdG90YWwYByABKAQSEwoLcmVzZXRfdG90YWwYCCABKAQSFAoMZmFpbGVkX3RvdGFsGAkgASgEIlAKDVRyYWZmaWNUb3RhbHMSDwoHcGFja2V0cxgBIAEoBBIVCg1wYXlsb2FkX2J5dGVzGAIgASgEEhcKD3JldHJhbnNtaXNzaW9ucxgDIAEoBCJnCgxUcmFmZmljUmF0ZXMSGgoScGFja2V0c19wZXJfc2Vjb25kGAEgASgEEiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgCIAEoBBIZChFvcGVuZWRfcGVyX3NlY29uZBgDIAEoASo7CgRIb29rEhQKEEhPT0tfVU5TUEVDSUZJRUQQABIMCghIT09LX1RDWBABEg8KC0hPT0tfQ0xTQUNUEAJiBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * An interface that the configuration selects.
@@ -314,6 +314,21 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
    * @generated from field: uint64 dropped_total = 7;
    */
   droppedTotal: bigint;
+
+  /**
+   * Connections that were open and ended by a RST (CLOSE_REASON_RESET_BY_SOURCE, _BY_DESTINATION) since the
+   * start.
+   *
+   * @generated from field: uint64 reset_total = 8;
+   */
+  resetTotal: bigint;
+
+  /**
+   * Connections that never opened (CLOSE_REASON_REFUSED, _HANDSHAKE_TIMEOUT) since the start.
+   *
+   * @generated from field: uint64 failed_total = 9;
+   */
+  failedTotal: bigint;
 };
 
 /**
@@ -322,6 +337,42 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
  */
 export const ConnectionCountsSchema: GenMessage<ConnectionCounts> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_status, 4);
+
+/**
+ * Traffic of all connections together since the start of the daemon, ended ones included: two of these tell
+ * the exact mean rate between them.
+ *
+ * @generated from message tcpviewer.v1.TrafficTotals
+ */
+export type TrafficTotals = Message<"tcpviewer.v1.TrafficTotals"> & {
+  /**
+   * Packets on the wire.
+   *
+   * @generated from field: uint64 packets = 1;
+   */
+  packets: bigint;
+
+  /**
+   * TCP payload bytes on the wire, retransmitted ones included.
+   *
+   * @generated from field: uint64 payload_bytes = 2;
+   */
+  payloadBytes: bigint;
+
+  /**
+   * Packets sent again, of all classes.
+   *
+   * @generated from field: uint64 retransmissions = 3;
+   */
+  retransmissions: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.TrafficTotals.
+ * Use `create(TrafficTotalsSchema)` to create a new message.
+ */
+export const TrafficTotalsSchema: GenMessage<TrafficTotals> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_status, 5);
 
 /**
  * Traffic of all connections together over the last update interval.
@@ -356,7 +407,7 @@ export type TrafficRates = Message<"tcpviewer.v1.TrafficRates"> & {
  * Use `create(TrafficRatesSchema)` to create a new message.
  */
 export const TrafficRatesSchema: GenMessage<TrafficRates> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_status, 5);
+  messageDesc(file_tcpviewer_v1_status, 6);
 
 /**
  * How programs are attached to an interface.

@@ -1,0 +1,391 @@
+//! What the kernel says of its sockets when it is asked: all of it as `ss` has it, of connections under load.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and tells its figures"
+)]
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+#[path = "support/live.rs"]
+mod support;
+
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::fd::AsFd as _,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use support::{
+    PATIENCE,
+    daemon::Daemon,
+    fate::Conditions,
+    kernel::{Socket as Known, sockets},
+    lossy::LossyLink,
+    namespaces::Pair,
+    own_machine, require_root,
+    traffic::Open,
+    wait_for,
+};
+use tcpviewer::proto::{Connection, Socket, SocketSource};
+
+/// Long enough for moments in which no socket's timer ends.
+const LINE: Conditions = Conditions {
+    delay: Duration::from_millis(400),
+    bits_per_second: Some(40_000_000),
+    capacity: 2_000,
+    loss: 0.002,
+    ..Conditions::PERFECT
+};
+const CONNECTIONS: usize = 50;
+const LOAD: Duration = Duration::from_secs(8);
+
+#[test]
+fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
+    if !require_root() {
+        return;
+    }
+    let _machine = own_machine();
+    let pair = Pair::new();
+    // Of the others, few have a slow start threshold.
+    pair.left.set("ipv4/tcp_congestion_control", "reno");
+    let _line = LossyLink::start(&pair, "lossy0", 1, 7, LINE);
+    let daemon = Daemon::start(
+        &pair.left,
+        &["--interface", "lossy0", "--update-interval", "50ms"],
+    );
+    let open = || Open::new(&pair.left, &pair.right, Ipv4Addr::new(10, 77, 1, 2));
+    let connections: Vec<_> = thread::scope(|scope| {
+        let opening: Vec<_> = (0..CONNECTIONS).map(|_number| scope.spawn(open)).collect();
+        opening.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+
+    // When nobody writes and the line is cut, sockets stay as they are until one of their timers ends, which then pauses twice as long.
+    let over = AtomicBool::new(false);
+    let (of_kernel, asked_at, listed) = thread::scope(|scope| {
+        for (number, open) in connections.iter().enumerate() {
+            let (load, over) = (Load::of(number), &over);
+            scope.spawn(move || send(&open.source, load, over));
+            scope.spawn(move || take(&open.destination, load, over));
+        }
+        thread::sleep(LOAD);
+        over.store(true, Ordering::Relaxed);
+        pair.right.ip("link set lossy0 down");
+        wait_for(PATIENCE, "moment in which no socket sends", || {
+            let of_kernel = sockets(&pair.left);
+            let asked_at = SystemTime::now();
+            let listed = daemon.list();
+            let all_same = connections.iter().all(|open| {
+                let ends = open.ends();
+                let ours = listed.iter().find(|each| is(each, ends)).and_then(socket_of);
+                let known = of_kernel.iter().find(|(each, _)| *each == ends);
+                ours.zip(known)
+                    .is_some_and(|(ours, (_, known))| is_of_one_moment(ours, known))
+            });
+            all_same.then_some((of_kernel, asked_at, listed))
+        })
+    });
+
+    let mut differences = Vec::new();
+    for (number, open) in connections.iter().enumerate() {
+        let ends = open.ends();
+        let connection = listed
+            .iter()
+            .find(|each| is(each, ends))
+            .unwrap_or_else(|| panic!("{ends:?} is not listed"));
+        let known = of_kernel.iter().find(|(each, _)| *each == ends);
+        let known = &known.unwrap_or_else(|| panic!("the kernel has no {ends:?}")).1;
+        let ours = socket_of(connection).unwrap();
+        let looked_at = SystemTime::try_from(ours.looked_at.unwrap()).unwrap();
+        let elapsed = asked_at.duration_since(looked_at).unwrap_or_default();
+        let rows = rows(ours, known);
+        if number < 5 {
+            println!("{:?} ({elapsed:?} between the two)", Load::of(number));
+        }
+        for Row {
+            name,
+            ours,
+            known,
+            runs_on,
+        } in rows
+        {
+            if number < 5 {
+                println!("  {name:<26} {:>16} {:>16}", words(ours), words(known));
+            }
+            let is_same = match (ours, known) {
+                (Some(ours), Some(known)) if runs_on => {
+                    (ours - 1.0..=ours + elapsed.as_secs_f64() * 1e3 + 5.0).contains(&known)
+                }
+                (ours, known) => ours == known,
+            };
+            if !is_same {
+                differences.push(format!(
+                    "{:?} {ends:?} {name}: {ours:?}, ss: {known:?}",
+                    Load::of(number)
+                ));
+            }
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+    drop(connections);
+    daemon.stop();
+}
+
+/// What the two ends of a connection do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Load {
+    /// They send and read as fast as they can.
+    Full,
+    /// The reader stops reading.
+    UnreadPeer,
+    /// The writer's buffer is small.
+    SmallBuffer,
+    /// The writer writes little and seldom.
+    Seldom,
+}
+
+impl Load {
+    fn of(number: usize) -> Self {
+        [Self::Full, Self::UnreadPeer, Self::SmallBuffer, Self::Seldom][number % 4]
+    }
+}
+
+fn send(mut stream: &TcpStream, load: Load, over: &AtomicBool) {
+    if load == Load::SmallBuffer {
+        set_socket_send_buffer_size(stream.as_fd(), 8 * 1024).unwrap();
+    }
+    stream
+        .set_write_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let part = vec![0x55; if load == Load::Seldom { 100 } else { 16 * 1024 }];
+    while !over.load(Ordering::Relaxed) {
+        match stream.write(&part) {
+            Ok(_length) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("write: {error}"),
+        }
+        if load == Load::Seldom {
+            thread::sleep(Duration::from_millis(30));
+        }
+    }
+}
+
+fn take(mut stream: &TcpStream, load: Load, over: &AtomicBool) {
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut part = vec![0; 64 * 1024];
+    while !over.load(Ordering::Relaxed) && load != Load::UnreadPeer {
+        match stream.read(&mut part) {
+            Ok(_length) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("read: {error}"),
+        }
+    }
+}
+
+/// One number of a socket: as the daemon has it and as `ss` has it, in the unit of the latter.
+struct Row {
+    name: &'static str,
+    ours: Option<f64>,
+    known: Option<f64>,
+    /// Whether it grows while nothing happens.
+    runs_on: bool,
+}
+
+fn rows(ours: &Socket, known: &Known) -> Vec<Row> {
+    let row = |name, ours: Option<f64>, known| Row {
+        name,
+        ours,
+        known,
+        runs_on: false,
+    };
+    let number = |value: Option<u32>| value.map(f64::from);
+    let long = |value: Option<u64>| value.map(|value| value as f64);
+    // Absent where `ss` leaves out a zero.
+    let unless_zero = |value: Option<f64>| value.filter(|&value| value != 0.0);
+    let milliseconds = |value: Option<u32>| value.map(|value| f64::from(value) / 1e3);
+    let bits = |value: Option<u64>| value.map(|value| value as f64 * 8.0);
+    let time = |name, ours: Option<u64>, known| Row {
+        name,
+        // `ss` has whole milliseconds.
+        ours: unless_zero(ours.map(|us| (us / 1000) as f64)),
+        known,
+        runs_on: true,
+    };
+    vec![
+        row(
+            "cwnd",
+            Some(f64::from(ours.congestion_window)),
+            after(known, "cwnd:"),
+        ),
+        row(
+            "ssthresh",
+            number(ours.slow_start_threshold),
+            after(known, "ssthresh:"),
+        ),
+        row("srtt", milliseconds(ours.srtt_us), after(known, "rtt:")),
+        row("rttvar", milliseconds(ours.rttvar_us), part_of(known, "rtt:", 1)),
+        row("minrtt", milliseconds(ours.min_rtt_us), after(known, "minrtt:")),
+        row("rto", milliseconds(ours.rto_us), after(known, "rto:")),
+        row(
+            "backoff",
+            unless_zero(number(ours.backoff)),
+            after(known, "backoff:"),
+        ),
+        row(
+            "pacing_rate",
+            bits(ours.pacing_rate_bytes_per_second),
+            next(known, "pacing_rate"),
+        ),
+        row(
+            "delivery_rate",
+            bits(ours.delivery_rate_bytes_per_second),
+            next(known, "delivery_rate"),
+        ),
+        time("busy", ours.busy_us, after(known, "busy:")),
+        time(
+            "rwnd_limited",
+            ours.receive_window_limited_us,
+            after(known, "rwnd_limited:"),
+        ),
+        time(
+            "sndbuf_limited",
+            ours.send_buffer_limited_us,
+            after(known, "sndbuf_limited:"),
+        ),
+        row(
+            "unacked",
+            unless_zero(Some(f64::from(ours.in_flight))),
+            after(known, "unacked:"),
+        ),
+        row(
+            "sacked",
+            unless_zero(Some(f64::from(ours.sacked))),
+            after(known, "sacked:"),
+        ),
+        row(
+            "lost",
+            unless_zero(Some(f64::from(ours.lost))),
+            after(known, "lost:"),
+        ),
+        row(
+            "retrans",
+            unless_zero(Some(ours.retransmissions as f64)),
+            part_of(known, "retrans:", 1),
+        ),
+        row(
+            "reordering",
+            number(ours.reordering).filter(|&value| value != 3.0),
+            after(known, "reordering:"),
+        ),
+        row(
+            "bytes_acked",
+            unless_zero(long(ours.bytes_acked)),
+            after(known, "bytes_acked:"),
+        ),
+        row(
+            "bytes_retrans",
+            unless_zero(long(ours.bytes_retransmitted)),
+            after(known, "bytes_retrans:"),
+        ),
+        row(
+            "notsent",
+            unless_zero(number(ours.not_sent_bytes)),
+            after(known, "notsent:"),
+        ),
+        row(
+            "snd_wnd",
+            unless_zero(number(ours.send_window_bytes)),
+            after(known, "snd_wnd:"),
+        ),
+        row(
+            "rcv_space",
+            number(ours.receive_space_bytes),
+            after(known, "rcv_space:"),
+        ),
+        row("send buffer", number(ours.send_buffer_bytes), memory(known, "tb")),
+        row(
+            "receive buffer",
+            number(ours.receive_buffer_bytes),
+            memory(known, "rb"),
+        ),
+        row(
+            "reno",
+            Some(f64::from(u8::from(ours.congestion_control == "reno"))),
+            has(known, "reno"),
+        ),
+        row(
+            "app_limited",
+            Some(f64::from(u8::from(ours.app_limited == Some(true)))),
+            has(known, "app_limited"),
+        ),
+    ]
+}
+
+/// The number behind this name in a word of `ss`.
+fn after(known: &Known, name: &str) -> Option<f64> {
+    part_of(known, name, 0)
+}
+
+/// One of the numbers behind this name, which a slash parts.
+fn part_of(known: &Known, name: &str, part: usize) -> Option<f64> {
+    let word = known.words.iter().find_map(|word| word.strip_prefix(name))?;
+    leading_number(word.split('/').nth(part)?)
+}
+
+/// The number in the word after this one.
+fn next(known: &Known, name: &str) -> Option<f64> {
+    let place = known.words.iter().position(|word| word == name)?;
+    leading_number(known.words.get(place + 1)?)
+}
+
+/// A number of the socket's memory.
+fn memory(known: &Known, name: &str) -> Option<f64> {
+    let all = known.words.iter().find_map(|word| word.strip_prefix("skmem:("))?;
+    leading_number(all.split(',').find_map(|each| each.strip_prefix(name))?)
+}
+
+fn has(known: &Known, name: &str) -> Option<f64> {
+    Some(f64::from(u8::from(known.words.iter().any(|word| word == name))))
+}
+
+fn leading_number(text: &str) -> Option<f64> {
+    let is_part = |character: char| character.is_ascii_digit() || character == '.';
+    let end = text.find(|character| !is_part(character)).unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+fn words(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// The socket of this host, which opened the connection.
+fn socket_of(connection: &Connection) -> Option<&Socket> {
+    connection.sent.as_ref()?.socket.as_ref()
+}
+
+/// Whether the socket neither sent nor received between our look at it and that of `ss`.
+fn is_of_one_moment(ours: &Socket, known: &Known) -> bool {
+    ours.source() == SocketSource::SockDiag
+        && ours.segments_sent.map(u64::from) == Some(known.segments_out)
+        && ours.segments_received.map(u64::from) == Some(known.segments_in)
+        && ours.retransmissions == known.retransmissions
+}
+
+fn is(connection: &Connection, (source, destination): (SocketAddr, SocketAddr)) -> bool {
+    let is = |end: &Option<tcpviewer::proto::Endpoint>, address: SocketAddr| {
+        end.as_ref().is_some_and(|end| {
+            end.address == address.ip().to_string() && end.port == u32::from(address.port())
+        })
+    };
+    is(&connection.source, source) && is(&connection.destination, destination)
+}

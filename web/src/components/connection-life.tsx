@@ -1,0 +1,57 @@
+// When a connection lived, how it ended, and what is known of where it was seen.
+import type { ReactElement } from 'react';
+import {
+  CLOSE_REASON_WORDS,
+  LOCAL_END_WORDS,
+  ORIENTATION_WORDS,
+  type Connection,
+} from '../domain/connection';
+import { formatDuration, formatTimestamp } from '../domain/format';
+import { useChanges } from '../store/notifier';
+import { useStores } from '../store/stores';
+import styles from './connection-life.module.css';
+
+export function ConnectionLife({ connection }: { connection: Connection }): ReactElement {
+  const { link, clock, status } = useStores();
+  useChanges(clock);
+  const nowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
+  return (
+    <section>
+      <h3>Life</h3>
+      <dl className={styles.facts}>
+        <Fact name="First seen" value={formatTimestamp(firstSeenMs)} />
+        <Fact
+          name="Last seen"
+          value={`${formatTimestamp(lastSeenMs)} (${formatDuration(nowMs - lastSeenMs)} ago)`}
+        />
+        <Fact name="Age" value={formatDuration((closedAtMs ?? nowMs) - firstSeenMs)} />
+        <Fact
+          name="Ended"
+          value={
+            closedAtMs === undefined
+              ? CLOSE_REASON_WORDS.none
+              : `${formatTimestamp(closedAtMs)}: ${CLOSE_REASON_WORDS[connection.closeReason]}`
+          }
+        />
+        <Fact name="Interface" value={connection.interface} />
+        <Fact name="This host" value={LOCAL_END_WORDS[connection.localEnd]} />
+        <Fact name="Direction" value={ORIENTATION_WORDS[connection.orientation]} />
+        <Fact name="ECN" value={ecnWords(connection.ecn)} />
+      </dl>
+    </section>
+  );
+}
+
+function ecnWords(agreed: boolean | undefined): string {
+  return agreed === undefined ? 'not known' : agreed ? 'both ends agreed to it' : 'not agreed to';
+}
+
+function Fact({ name, value }: { name: string; value: string }): ReactElement {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </>
+  );
+}

@@ -1,0 +1,98 @@
+// What every view has around it: header, what is the matter with the link, keys, overlays. Which view is
+// shown follows from the place; each but the first is loaded when it is first gone to.
+import { lazy, Suspense, type ReactElement } from 'react';
+import { CommandPalette } from '../components/command-palette';
+import { Header } from '../components/header';
+import { KeysHelp } from '../components/keys-help';
+import { LinkBanner } from '../components/link-banner';
+import { TokenForm } from '../components/token-form';
+import { useKeys } from '../components/use-keys';
+import { isGone } from '../domain/link';
+import { OVERVIEW } from '../domain/place';
+import { useChanges } from '../store/notifier';
+import type { Theme } from '../store/settings';
+import { useStores, type Stores } from '../store/stores';
+import { commandsForTyped, commandsOf } from './commands';
+import { Missing } from './missing';
+import { Overview } from './overview';
+import styles from './shell.module.css';
+
+const Connections = lazy(() => import('./connections'));
+const Connection = lazy(() => import('./connection'));
+const Packets = lazy(() => import('./packets'));
+
+const NEXT_THEME: Record<Theme, Theme> = { light: 'system', system: 'dark', dark: 'light' };
+
+export function Shell(): ReactElement {
+  const stores = useStores();
+  const { link, overlay } = stores;
+  useChanges(link);
+  useChanges(overlay);
+  useShellKeys(stores);
+  const close = (): void => {
+    overlay.show(undefined);
+  };
+  return (
+    <div className={styles.page}>
+      <Header />
+      <LinkBanner url={window.location.origin} />
+      <TokenForm />
+      <main className={styles.view} data-stale={isGone(link.state)}>
+        <Suspense fallback={null}>
+          <View />
+        </Suspense>
+      </main>
+      {overlay.open === 'palette' && (
+        <CommandPalette
+          commands={commandsOf(stores)}
+          commandsFor={(typed) => commandsForTyped(stores, typed)}
+          onClose={close}
+        />
+      )}
+      {overlay.open === 'keys' && <KeysHelp onClose={close} />}
+    </div>
+  );
+}
+
+function useShellKeys({ place, overlay, settings }: Stores): void {
+  useKeys(
+    {
+      'g o': () => {
+        place.go(OVERVIEW);
+      },
+      'g c': () => {
+        place.go(place.connections);
+      },
+      'g p': () => {
+        place.go(place.packets);
+      },
+      '?': () => {
+        overlay.show('keys');
+      },
+      t: () => {
+        settings.change({ theme: NEXT_THEME[settings.settings.theme] });
+      },
+    },
+    () => {
+      overlay.show(overlay.open === 'palette' ? undefined : 'palette');
+    },
+  );
+}
+
+function View(): ReactElement {
+  const { place } = useStores();
+  useChanges(place);
+  const { current } = place;
+  switch (current.view) {
+    case 'overview':
+      return <Overview />;
+    case 'connections':
+      return <Connections place={current} />;
+    case 'connection':
+      return <Connection place={current} />;
+    case 'packets':
+      return <Packets place={current} />;
+    case 'missing':
+      return <Missing path={current.path} />;
+  }
+}

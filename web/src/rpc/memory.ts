@@ -1,0 +1,82 @@
+// What a shared feed has told so far, in short: enough to bring one more listener up to date without
+// asking the daemon again.
+import type { Connection, ResumePoint } from '../domain/connection';
+import type { PacketBatch } from '../domain/packet';
+import type { FeedBody, FeedMessage } from '../domain/topic';
+
+/** Ten minutes of sums and statuses, one per second. */
+const SUMS_KEPT = 600;
+const PACKETS_KEPT = 1000;
+
+export class FeedMemory {
+  #link: FeedMessage | undefined;
+  /** Statuses or sums, oldest first. */
+  #sums: FeedMessage[] = [];
+  #connections = new Map<bigint, Connection>();
+  #incoming: Map<bigint, Connection> | undefined;
+  #at: ResumePoint | undefined;
+  #batch: PacketBatch | undefined;
+
+  take(message: FeedMessage): void {
+    switch (message.kind) {
+      case 'link':
+        this.#link = message;
+        return;
+      case 'status':
+      case 'stats':
+        this.#sums.push(message);
+        if (this.#sums.length > SUMS_KEPT) {
+          this.#sums.shift();
+        }
+        return;
+      case 'snapshot':
+        if (message.first || this.#incoming === undefined) {
+          this.#incoming = new Map();
+        }
+        for (const connection of message.connections) {
+          this.#incoming.set(connection.id, connection);
+        }
+        return;
+      case 'snapshot-end':
+        this.#connections = this.#incoming ?? this.#connections;
+        this.#incoming = undefined;
+        this.#at = message.at;
+        return;
+      case 'changes':
+        for (const connection of message.connections) {
+          this.#connections.set(connection.id, connection);
+        }
+        for (const id of message.removed) {
+          this.#connections.delete(id);
+        }
+        this.#at = message.at;
+        return;
+      case 'heartbeat':
+        this.#at = this.#at && message.at;
+        return;
+      case 'packets-begin':
+        this.#batch = { packets: [], lostInKernel: 0, lostInStream: 0 };
+        return;
+      case 'packets':
+        this.#batch = {
+          ...message.batch,
+          packets: [...(this.#batch?.packets ?? []), ...message.batch.packets].slice(-PACKETS_KEPT),
+        };
+    }
+  }
+
+  /** What a new listener is told first, at this time. */
+  tell(atMs: number): FeedMessage[] {
+    const message = (body: FeedBody): FeedMessage => ({ ...body, atMs, sentAtMs: undefined });
+    const told: FeedMessage[] = [...this.#sums];
+    if (this.#at !== undefined) {
+      const connections = [...this.#connections.values()];
+      told.push(message({ kind: 'snapshot', first: true, connections }));
+      told.push(message({ kind: 'snapshot-end', at: this.#at }));
+    }
+    if (this.#batch !== undefined) {
+      told.push(message({ kind: 'packets-begin' }), message({ kind: 'packets', batch: this.#batch }));
+    }
+    return this.#link === undefined ? told : [...told, this.#link];
+  }
+}

@@ -1,0 +1,124 @@
+// What the daemon is asked for each topic: one call per topic, and its messages as the plain bodies
+// of domain/. A source ends or fails with its call; asking again is the feed's part.
+import type { ResumePoint } from '../domain/connection';
+import type { ConnectionsTopic, FeedBody, PacketsTopic, Topic } from '../domain/topic';
+import { GroupBy } from '../gen/tcpviewer/v1/stats_pb';
+import { toConnection, toMilliseconds } from './convert';
+import { toPacketBatch } from './convert-packet';
+import { toStats } from './convert-stats';
+import { toStatus } from './convert-status';
+import { wait } from './retry';
+import type { TcpViewerClient } from './transport';
+
+const STATUS_INTERVAL_MS = 1000;
+const STATUS_TIMEOUT_MS = 5000;
+/** The groups that the overview shows. */
+const GROUPS = [GroupBy.PEER, GroupBy.PORT];
+const GROUPS_SHOWN = 8;
+
+export interface Told {
+  readonly body: FeedBody;
+  readonly sentAtMs: number | undefined;
+  /** Whether the link is up with this message, and not still on its way to be. */
+  readonly live: boolean;
+}
+
+export interface Call {
+  readonly client: TcpViewerClient;
+  readonly signal: AbortSignal;
+  /** Where an earlier call of the same topic was broken off. */
+  readonly resume: ResumePoint | undefined;
+}
+
+export function ask(topic: Topic, call: Call): AsyncIterable<Told> {
+  switch (topic.kind) {
+    case 'status':
+      return askStatus(call);
+    case 'stats':
+      return askStats(call);
+    case 'connections':
+      return askConnections(topic, call);
+    case 'packets':
+      return askPackets(topic, call);
+  }
+}
+
+async function* askStatus({ client, signal }: Call): AsyncIterable<Told> {
+  while (!signal.aborted) {
+    const status = toStatus(await client.getStatus({}, { signal, timeoutMs: STATUS_TIMEOUT_MS }));
+    yield { body: { kind: 'status', status }, sentAtMs: status.nowMs, live: true };
+    await wait(STATUS_INTERVAL_MS, signal);
+  }
+}
+
+async function* askStats({ client, signal }: Call): AsyncIterable<Told> {
+  for await (const { stats } of client.watchStats({ groupBy: GROUPS, top: GROUPS_SHOWN }, { signal })) {
+    if (stats !== undefined) {
+      yield {
+        body: { kind: 'stats', stats: toStats(stats) },
+        sentAtMs: toMilliseconds(stats.at),
+        live: true,
+      };
+    }
+  }
+}
+
+async function* askConnections(topic: ConnectionsTopic, call: Call): AsyncIterable<Told> {
+  const { filter, orderBy, limit } = topic;
+  const request = { filter, orderBy, limit, ...(call.resume === undefined ? {} : { resume: call.resume }) };
+  for await (const { event } of call.client.watchConnections(request, { signal: call.signal })) {
+    switch (event.case) {
+      case 'snapshot': {
+        const { first, connections } = event.value;
+        yield {
+          body: { kind: 'snapshot', first, connections: connections.map(toConnection) },
+          sentAtMs: undefined,
+          live: false,
+        };
+        break;
+      }
+      case 'snapshotEnd': {
+        const { instance, revision } = event.value;
+        yield { body: { kind: 'snapshot-end', at: { instance, revision } }, sentAtMs: undefined, live: true };
+        break;
+      }
+      case 'changes': {
+        const { instance, revision, connections, removed, sentAt } = event.value;
+        yield {
+          body: {
+            kind: 'changes',
+            at: { instance, revision },
+            connections: connections.map(toConnection),
+            removed,
+          },
+          sentAtMs: toMilliseconds(sentAt),
+          live: true,
+        };
+        break;
+      }
+      case 'heartbeat': {
+        const { instance, revision, sentAt } = event.value;
+        yield {
+          body: { kind: 'heartbeat', at: { instance, revision } },
+          sentAtMs: toMilliseconds(sentAt),
+          live: true,
+        };
+        break;
+      }
+      case undefined:
+    }
+  }
+}
+
+async function* askPackets(topic: PacketsTopic, call: Call): AsyncIterable<Told> {
+  const { filter, last, connectionId } = topic;
+  const request = { filter, last, ...(connectionId === undefined ? {} : { connectionId }) };
+  let begun = false;
+  for await (const message of call.client.watchPackets(request, { signal: call.signal })) {
+    if (!begun) {
+      begun = true;
+      yield { body: { kind: 'packets-begin' }, sentAtMs: undefined, live: true };
+    }
+    yield { body: { kind: 'packets', batch: toPacketBatch(message) }, sentAtMs: undefined, live: true };
+  }
+}

@@ -1,0 +1,57 @@
+// Feeds for tests: they tell what the test says, and remember who listens to what.
+import type { Connection } from '../domain/connection';
+import type { FeedBody, FeedListener, Feeds, Topic } from '../domain/topic';
+import { createStores, type Stores } from '../store/stores';
+import { TokenStore } from '../store/token';
+
+interface Open {
+  readonly topic: Topic;
+  readonly listener: FeedListener;
+}
+
+export class TestFeeds implements Feeds {
+  readonly #listeners = new Set<Open>();
+  retries = 0;
+
+  open(topic: Topic, listener: FeedListener): () => void {
+    const entry = { topic, listener };
+    this.#listeners.add(entry);
+    return () => {
+      this.#listeners.delete(entry);
+    };
+  }
+
+  retryNow(): void {
+    this.retries += 1;
+  }
+
+  /** What is asked for now, in the order in which it was. */
+  topics<Kind extends Topic['kind']>(kind: Kind): Extract<Topic, { kind: Kind }>[] {
+    const isKind = (topic: Topic): topic is Extract<Topic, { kind: Kind }> => topic.kind === kind;
+    return [...this.#listeners].map(({ topic }) => topic).filter(isKind);
+  }
+
+  /** Tells everybody who listens to this kind of topic. */
+  tell(kind: Topic['kind'], body: FeedBody, atMs = Date.now(), sentAtMs?: number): void {
+    for (const { topic, listener } of this.#listeners) {
+      if (topic.kind === kind) {
+        listener({ ...body, atMs, sentAtMs });
+      }
+    }
+  }
+
+  /** Tells a whole list of connections, of that run of the daemon. */
+  snapshot(connections: readonly Connection[], instance = 1n): void {
+    this.tell('connections', { kind: 'snapshot', first: true, connections });
+    this.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n } });
+  }
+
+  changes(connections: readonly Connection[], removed: readonly bigint[] = []): void {
+    const at = { instance: 1n, revision: 2n };
+    this.tell('connections', { kind: 'changes', at, connections, removed });
+  }
+}
+
+export function testStores(feeds: Feeds = new TestFeeds()): Stores {
+  return createStores({ feeds, token: new TokenStore(undefined) });
+}
