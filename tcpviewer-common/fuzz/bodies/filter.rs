@@ -75,6 +75,8 @@ fn connection() -> Connection {
         destination,
         orientation: Orientation::Handshake,
         local_end: Some(LocalEnd::Source),
+        source_owner: None,
+        destination_owner: None,
         source_state: TcpState::Established,
         destination_state: TcpState::Unknown,
         interface: "eth0".into(),

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/stats.proto.
  */
 export const file_tcpviewer_v1_stats: GenFile = /*@__PURE__*/
-  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQipwIKBVN0YXRzEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjb25uZWN0aW9ucxgCIAEoBBIoCgZzdGF0ZXMYAyADKAsyGC50Y3B2aWV3ZXIudjEuU3RhdGVDb3VudBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEioKA3J0dBgGIAEoCzIdLnRjcHZpZXdlci52MS5SdHREaXN0cmlidXRpb24SJwoGZ3JvdXBzGAcgAygLMhcudGNwdmlld2VyLnYxLkdyb3VwTGlzdBIkCgZsZWRnZXIYCCABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyKnUKB0dyb3VwQnkSGAoUR1JPVVBfQllfVU5TUEVDSUZJRUQQABIRCg1HUk9VUF9CWV9QRUVSEAESEQoNR1JPVVBfQllfUE9SVBACEhYKEkdST1VQX0JZX0lOVEVSRkFDRRADEhIKDkdST1VQX0JZX1NUQVRFEARiBnByb3RvMw", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
+  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQipwIKBVN0YXRzEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjb25uZWN0aW9ucxgCIAEoBBIoCgZzdGF0ZXMYAyADKAsyGC50Y3B2aWV3ZXIudjEuU3RhdGVDb3VudBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEioKA3J0dBgGIAEoCzIdLnRjcHZpZXdlci52MS5SdHREaXN0cmlidXRpb24SJwoGZ3JvdXBzGAcgAygLMhcudGNwdmlld2VyLnYxLkdyb3VwTGlzdBIkCgZsZWRnZXIYCCABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyKrYBCgdHcm91cEJ5EhgKFEdST1VQX0JZX1VOU1BFQ0lGSUVEEAASEQoNR1JPVVBfQllfUEVFUhABEhEKDUdST1VQX0JZX1BPUlQQAhIWChJHUk9VUF9CWV9JTlRFUkZBQ0UQAxISCg5HUk9VUF9CWV9TVEFURRAEEhQKEEdST1VQX0JZX1BST0NFU1MQBRIWChJHUk9VUF9CWV9DT05UQUlORVIQBhIRCg1HUk9VUF9CWV9VTklUEAdiBnByb3RvMw", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
 
 /**
  * Open connections with something in common.
@@ -27,7 +27,8 @@ export const file_tcpviewer_v1_stats: GenFile = /*@__PURE__*/
  */
 export type Group = Message<"tcpviewer.v1.Group"> & {
   /**
-   * What they have in common: an address, a port, the name of an interface or of a state.
+   * What they have in common: an address, a port, the name of an interface, a state, a process or a
+   * unit, or the id of a container.
    *
    * @generated from field: string name = 1;
    */
@@ -347,6 +348,28 @@ export enum GroupBy {
    * @generated from enum value: GROUP_BY_STATE = 4;
    */
   STATE = 4,
+
+  /**
+   * The name of the process at this host's end, of the source's where both ends are this host's; `(unknown)` where none
+   * is known.
+   *
+   * @generated from enum value: GROUP_BY_PROCESS = 5;
+   */
+  PROCESS = 5,
+
+  /**
+   * The container of that process; `(none)` where it is in none.
+   *
+   * @generated from enum value: GROUP_BY_CONTAINER = 6;
+   */
+  CONTAINER = 6,
+
+  /**
+   * The systemd unit of that process; `(none)` where it is in none.
+   *
+   * @generated from enum value: GROUP_BY_UNIT = 7;
+   */
+  UNIT = 7,
 }
 
 /**
