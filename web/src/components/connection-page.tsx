@@ -14,7 +14,9 @@ import { CopyLink } from './copy-link';
 import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
+import { ProcessFacts } from './process-facts';
 import { RecentPackets } from './recent-packets';
+import { RecordButton } from './record-button';
 import { RoundTripTable } from './round-trip-table';
 import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
@@ -40,6 +42,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
         <h2>Connection {String(here.ref.id)}</h2>
         {connection !== undefined && <Ends connection={connection} />}
         <span className={styles.tools}>
+          <RecordButton wish={{ filter: '', connectionId: here.ref.id }} />
           <CopyLink />
         </span>
       </div>
@@ -58,6 +61,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
                 <TrafficTable sent={connection.sent} received={connection.received} />
               </div>
               <div className={styles.numbers}>
+                <ProcessFacts connection={connection} />
                 <HealthTable sent={connection.sent} received={connection.received} />
                 <ConnectionLife connection={connection} />
               </div>
