@@ -128,9 +128,7 @@ async fn packets_are_shown_until_there_were_enough() {
     daemon.wait_for_packets_watched(&[true]).await;
     daemon.wait_for_streams(1).await;
 
-    daemon
-        .packets
-        .push((0..5).map(|seq| support::packet(1, seq)).collect(), 0);
+    daemon.packets.push((0..5).map(|seq| packet(1, seq)).collect(), 0);
 
     let output = program.await.unwrap();
     assert_eq!(output.status.code(), Some(0));

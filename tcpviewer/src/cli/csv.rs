@@ -76,6 +76,39 @@ impl Record for proto::Packet {
     }
 }
 
+impl Record for proto::Point {
+    fn columns(&self) -> Columns {
+        named([("at", text(self.at))])
+            .into_iter()
+            .chain(point_columns("sent", self.sent.as_ref()))
+            .chain(point_columns("received", self.received.as_ref()))
+            .collect()
+    }
+}
+
+/// The columns of one direction at a point; their names begin with its own.
+fn point_columns(direction: &str, half: Option<&proto::HalfPoint>) -> [(String, String); 9] {
+    let half = half.copied().unwrap_or_default();
+    [
+        (
+            "payload_bytes_per_second",
+            half.payload_bytes_per_second.to_string(),
+        ),
+        ("packets_per_second", half.packets_per_second.to_string()),
+        ("srtt_us", text(half.srtt_us)),
+        ("socket_srtt_us", text(half.socket_srtt_us)),
+        ("congestion_window", text(half.congestion_window)),
+        ("slow_start_threshold", text(half.slow_start_threshold)),
+        (
+            "delivery_rate_bytes_per_second",
+            text(half.delivery_rate_bytes_per_second),
+        ),
+        ("in_flight_bytes", text(half.in_flight_bytes)),
+        ("retransmissions", half.retransmissions.to_string()),
+    ]
+    .map(|(name, value)| (format!("{direction}_{name}"), value))
+}
+
 impl Record for Grouped {
     fn columns(&self) -> Columns {
         let group = &self.group;
