@@ -14,6 +14,7 @@ import { CopyLink } from './copy-link';
 import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
+import { ProcessFacts } from './process-facts';
 import { RecentPackets } from './recent-packets';
 import { RecordButton } from './record-button';
 import { RoundTripTable } from './round-trip-table';
@@ -60,6 +61,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
                 <TrafficTable sent={connection.sent} received={connection.received} />
               </div>
               <div className={styles.numbers}>
+                <ProcessFacts connection={connection} />
                 <HealthTable sent={connection.sent} received={connection.received} />
                 <ConnectionLife connection={connection} />
               </div>

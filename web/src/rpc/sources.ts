@@ -13,7 +13,7 @@ import type { TcpViewerClient } from './transport';
 const STATUS_INTERVAL_MS = 1000;
 const STATUS_TIMEOUT_MS = 5000;
 /** The groups that the overview shows. */
-const GROUPS = [GroupBy.PEER, GroupBy.PORT];
+const GROUPS = [GroupBy.PROCESS, GroupBy.PEER, GroupBy.PORT, GroupBy.CONTAINER];
 const GROUPS_SHOWN = 8;
 
 export interface Told {

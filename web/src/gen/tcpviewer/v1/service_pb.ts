@@ -10,6 +10,8 @@ import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Connection } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
+import type { NotablePacket, Point } from "./history_pb";
+import { file_tcpviewer_v1_history } from "./history_pb";
 import type { Packet } from "./packet_pb";
 import { file_tcpviewer_v1_packet } from "./packet_pb";
 import type { GroupBy, Stats } from "./stats_pb";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJhChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBEg4KBmZpbHRlchgDIAEoCUIQCg5fY29ubmVjdGlvbl9pZCJtChRXYXRjaFBhY2tldHNSZXNwb25zZRIlCgdwYWNrZXRzGAEgAygLMhQudGNwdmlld2VyLnYxLlBhY2tldBIWCg5sb3N0X2luX2tlcm5lbBgCIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgDIAEoBCLTAQoSQ2FwdHVyZVBjYXBSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESGAoLbWF4X3BhY2tldHMYAyABKARIAYgBARIWCgltYXhfYnl0ZXMYBCABKARIAogBARIvCgxtYXhfZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEAoOX2Nvbm5lY3Rpb25faWRCDgoMX21heF9wYWNrZXRzQgwKCl9tYXhfYnl0ZXMiZAoTQ2FwdHVyZVBjYXBSZXNwb25zZRIMCgRkYXRhGAEgASgMEg8KB3BhY2tldHMYAiABKAQSFgoObG9zdF9pbl9rZXJuZWwYAyABKAQSFgoObG9zdF9pbl9zdHJlYW0YBCABKAQihgEKEVdhdGNoU3RhdHNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKCGdyb3VwX2J5GAIgAygOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSCwoDdG9wGAMgASgNEg4KBmZpbHRlchgEIAEoCSI4ChJXYXRjaFN0YXRzUmVzcG9uc2USIgoFc3RhdHMYASABKAsyEy50Y3B2aWV3ZXIudjEuU3RhdHMiEgoQR2V0U3RhdHVzUmVxdWVzdCK+BQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIQCghpbnN0YW5jZRgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSFgoOa2VybmVsX3JlbGVhc2UYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDbm93GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg91cGRhdGVfaW50ZXJ2YWwYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLa2VlcF9jbG9zZWQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoKaW50ZXJmYWNlcxgJIAMoCzIdLnRjcHZpZXdlci52MS5JbnRlcmZhY2VTdGF0dXMSJAoGbGVkZ2VyGAogASgLMhQudGNwdmlld2VyLnYxLkxlZGdlchIzCgtjb25uZWN0aW9ucxgLIAEoCzIeLnRjcHZpZXdlci52MS5Db25uZWN0aW9uQ291bnRzEikKBXJhdGVzGAwgASgLMhoudGNwdmlld2VyLnYxLlRyYWZmaWNSYXRlcxIuCglyZXNvdXJjZXMYDSABKAsyGy50Y3B2aWV3ZXIudjEuUmVzb3VyY2VVc2FnZRIvCgxkZWdyYWRhdGlvbnMYDiADKAsyGS50Y3B2aWV3ZXIudjEuRGVncmFkYXRpb24SDwoHc3RyZWFtcxgPIAEoDRIUCgxjYXB0dXJlX2ZpbGUYECABKAkSMAoMY2FwdHVyZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgZ0b3RhbHMYEiABKAsyGy50Y3B2aWV3ZXIudjEuVHJhZmZpY1RvdGFscyq0AQoOU25hcHNob3RSZWFzb24SHwobU05BUFNIT1RfUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXU05BUFNIT1RfUkVBU09OX0lOSVRJQUwQARIiCh5TTkFQU0hPVF9SRUFTT05fT1RIRVJfSU5TVEFOQ0UQAhIhCh1TTkFQU0hPVF9SRUFTT05fUkVWSVNJT05fR09ORRADEh0KGVNOQVBTSE9UX1JFQVNPTl9TRUxFQ1RJT04QBDKBBQoQVGNwVmlld2VyU2VydmljZRJjChBXYXRjaENvbm5lY3Rpb25zEiUudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0GiYudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXNwb25zZTABEl4KD0xpc3RDb25uZWN0aW9ucxIkLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiUudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlElgKDUdldENvbm5lY3Rpb24SIi50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlcXVlc3QaIy50Y3B2aWV3ZXIudjEuR2V0Q29ubmVjdGlvblJlc3BvbnNlElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESVAoLQ2FwdHVyZVBjYXASIC50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXF1ZXN0GiEudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVzcG9uc2UwARJRCgpXYXRjaFN0YXRzEh8udGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZTABEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiIkChZXYXRjaENvbm5lY3Rpb25SZXF1ZXN0EgoKAmlkGAEgASgEIsABChdXYXRjaENvbm5lY3Rpb25SZXNwb25zZRIsCgpjb25uZWN0aW9uGAEgASgLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24SIwoGcG9pbnRzGAIgAygLMhMudGNwdmlld2VyLnYxLlBvaW50EiwKB3BhY2tldHMYAyADKAsyGy50Y3B2aWV3ZXIudjEuTm90YWJsZVBhY2tldBIWCg5taXNzZWRfcGFja2V0cxgEIAEoBBIMCgRnb25lGAUgASgIImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyISChBHZXRTdGF0dXNSZXF1ZXN0Ir4FChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCGluc3RhbmNlGAIgASgEEhEKCWhvc3RfbmFtZRgDIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3VwZGF0ZV9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtrZWVwX2Nsb3NlZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgppbnRlcmZhY2VzGAkgAygLMh0udGNwdmlld2VyLnYxLkludGVyZmFjZVN0YXR1cxIkCgZsZWRnZXIYCiABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyEjMKC2Nvbm5lY3Rpb25zGAsgASgLMh4udGNwdmlld2VyLnYxLkNvbm5lY3Rpb25Db3VudHMSKQoFcmF0ZXMYDCABKAsyGi50Y3B2aWV3ZXIudjEuVHJhZmZpY1JhdGVzEi4KCXJlc291cmNlcxgNIAEoCzIbLnRjcHZpZXdlci52MS5SZXNvdXJjZVVzYWdlEi8KDGRlZ3JhZGF0aW9ucxgOIAMoCzIZLnRjcHZpZXdlci52MS5EZWdyYWRhdGlvbhIPCgdzdHJlYW1zGA8gASgNEhQKDGNhcHR1cmVfZmlsZRgQIAEoCRIwCgxjYXB0dXJlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBnRvdGFscxgSIAEoCzIbLnRjcHZpZXdlci52MS5UcmFmZmljVG90YWxzKrQBCg5TbmFwc2hvdFJlYXNvbhIfChtTTkFQU0hPVF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdTTkFQU0hPVF9SRUFTT05fSU5JVElBTBABEiIKHlNOQVBTSE9UX1JFQVNPTl9PVEhFUl9JTlNUQU5DRRACEiEKHVNOQVBTSE9UX1JFQVNPTl9SRVZJU0lPTl9HT05FEAMSHQoZU05BUFNIT1RfUkVBU09OX1NFTEVDVElPThAEMuMFChBUY3BWaWV3ZXJTZXJ2aWNlEmMKEFdhdGNoQ29ubmVjdGlvbnMSJS50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1JlcXVlc3QaJi50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1Jlc3BvbnNlMAESXgoPTGlzdENvbm5lY3Rpb25zEiQudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1JlcXVlc3QaJS50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USWAoNR2V0Q29ubmVjdGlvbhIiLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVxdWVzdBojLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVzcG9uc2USYAoPV2F0Y2hDb25uZWN0aW9uEiQudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvblJlcXVlc3QaJS50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uUmVzcG9uc2UwARJXCgxXYXRjaFBhY2tldHMSIS50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVxdWVzdBoiLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXNwb25zZTABElQKC0NhcHR1cmVQY2FwEiAudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVxdWVzdBohLnRjcHZpZXdlci52MS5DYXB0dXJlUGNhcFJlc3BvbnNlMAESUQoKV2F0Y2hTdGF0cxIfLnRjcHZpZXdlci52MS5XYXRjaFN0YXRzUmVxdWVzdBogLnRjcHZpZXdlci52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJMCglHZXRTdGF0dXMSHi50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVxdWVzdBofLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_history, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -495,6 +497,80 @@ export const GetConnectionResponseSchema: GenMessage<GetConnectionResponse> = /*
   messageDesc(file_tcpviewer_v1_service, 10);
 
 /**
+ * Asks for one connection in detail.
+ *
+ * @generated from message tcpviewer.v1.WatchConnectionRequest
+ */
+export type WatchConnectionRequest = Message<"tcpviewer.v1.WatchConnectionRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchConnectionRequest.
+ * Use `create(WatchConnectionRequestSchema)` to create a new message.
+ */
+export const WatchConnectionRequestSchema: GenMessage<WatchConnectionRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 11);
+
+/**
+ * What is new of a connection; the first message has all that is at hand, and comes at once. One that reads slowly
+ * gets what it missed in one message, as far as it is still at hand. On a quiet connection a message without content
+ * comes every few seconds, as a sign of life.
+ *
+ * @generated from message tcpviewer.v1.WatchConnectionResponse
+ */
+export type WatchConnectionResponse = Message<"tcpviewer.v1.WatchConnectionResponse"> & {
+  /**
+   * The connection in its newest form. Absent where it did not change since the last message.
+   *
+   * @generated from field: tcpviewer.v1.Connection connection = 1;
+   */
+  connection?: Connection | undefined;
+
+  /**
+   * Points, oldest first.
+   *
+   * @generated from field: repeated tcpviewer.v1.Point points = 2;
+   */
+  points: Point[];
+
+  /**
+   * Packets worth remembering, oldest first: in the first message the handshake and the newest ones, at most 64 of
+   * them and fewer where there are very many connections.
+   *
+   * @generated from field: repeated tcpviewer.v1.NotablePacket packets = 3;
+   */
+  packets: NotablePacket[];
+
+  /**
+   * How many packets worth remembering there were since the connection was first seen that this stream does not
+   * have: more than four came between two reports of the kernel, or they were forgotten.
+   *
+   * @generated from field: uint64 missed_packets = 4;
+   */
+  missedPackets: bigint;
+
+  /**
+   * The connection has left the list: this is the last message.
+   *
+   * @generated from field: bool gone = 5;
+   */
+  gone: boolean;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchConnectionResponse.
+ * Use `create(WatchConnectionResponseSchema)` to create a new message.
+ */
+export const WatchConnectionResponseSchema: GenMessage<WatchConnectionResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 12);
+
+/**
  * Asks for packets.
  *
  * @generated from message tcpviewer.v1.WatchPacketsRequest
@@ -529,7 +605,7 @@ export type WatchPacketsRequest = Message<"tcpviewer.v1.WatchPacketsRequest"> & 
  * Use `create(WatchPacketsRequestSchema)` to create a new message.
  */
 export const WatchPacketsRequestSchema: GenMessage<WatchPacketsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 11);
+  messageDesc(file_tcpviewer_v1_service, 13);
 
 /**
  * Some packets, oldest first.
@@ -565,7 +641,7 @@ export type WatchPacketsResponse = Message<"tcpviewer.v1.WatchPacketsResponse"> 
  * Use `create(WatchPacketsResponseSchema)` to create a new message.
  */
 export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * Asks for a capture file. Without limits it goes on until the client leaves.
@@ -614,7 +690,7 @@ export type CapturePcapRequest = Message<"tcpviewer.v1.CapturePcapRequest"> & {
  * Use `create(CapturePcapRequestSchema)` to create a new message.
  */
 export const CapturePcapRequestSchema: GenMessage<CapturePcapRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * A part of a capture file.
@@ -656,7 +732,7 @@ export type CapturePcapResponse = Message<"tcpviewer.v1.CapturePcapResponse"> & 
  * Use `create(CapturePcapResponseSchema)` to create a new message.
  */
 export const CapturePcapResponseSchema: GenMessage<CapturePcapResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 14);
+  messageDesc(file_tcpviewer_v1_service, 16);
 
 /**
  * Asks for sums over the open connections.
@@ -698,7 +774,7 @@ export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 15);
+  messageDesc(file_tcpviewer_v1_service, 17);
 
 /**
  * Sums at one moment.
@@ -719,7 +795,7 @@ export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 16);
+  messageDesc(file_tcpviewer_v1_service, 18);
 
 /**
  * Asks for the status.
@@ -734,7 +810,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 17);
+  messageDesc(file_tcpviewer_v1_service, 19);
 
 /**
  * The daemon's status.
@@ -876,7 +952,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 18);
+  messageDesc(file_tcpviewer_v1_service, 20);
 
 /**
  * Why a snapshot is sent.
@@ -967,6 +1043,19 @@ export const TcpViewerService: GenService<{
     methodKind: "unary";
     input: typeof GetConnectionRequestSchema;
     output: typeof GetConnectionResponseSchema;
+  },
+  /**
+   * Sends what is known of one connection and of its past, then follows it: points at low resolution for the whole
+   * of its life and at the update interval while somebody watches, and the packets worth remembering. When the
+   * connection leaves the list, a last message says so and the stream ends. NOT_FOUND when it is not listed;
+   * RESOURCE_EXHAUSTED when 128 others are watched.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.WatchConnection
+   */
+  watchConnection: {
+    methodKind: "server_streaming";
+    input: typeof WatchConnectionRequestSchema;
+    output: typeof WatchConnectionResponseSchema;
   },
   /**
    * Sends the last packets that are at hand, then follows. While nobody watches,
