@@ -61,7 +61,7 @@ export function DetailsPanel(): ReactElement | null {
           <>
             <Ends connection={connection} />
             <ProcessFacts connection={connection} />
-            <ConnectionCharts heightPx={CHART_HEIGHT_PX} />
+            <ConnectionCharts connection={connection} heightPx={CHART_HEIGHT_PX} brief />
             <TrafficTable sent={connection.sent} received={connection.received} />
             <HealthTable sent={connection.sent} received={connection.received} />
             <RoundTripTable connection={connection} />
