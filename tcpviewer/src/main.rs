@@ -10,8 +10,8 @@ use std::{
 use clap::Parser as _;
 use tcpviewer::{
     cli::{
-        Cli, ClientError, Subcommands, capture, filter, list, packets, replay, run, show, stats, status,
-        token, watch,
+        Cli, ClientError, Subcommands, capture, completions, filter, list, man, packets, replay, run, show,
+        stats, status, token, watch,
     },
     config::ConfigError,
 };
@@ -28,6 +28,8 @@ async fn main() -> ExitCode {
         Subcommands::Stats(args) => stats::stats(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Token(args) => token::token(&args),
+        Subcommands::Completions(args) => completions::completions(&args).map_err(Into::into),
+        Subcommands::Man(args) => man::man(&args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
         Subcommands::Filter(args) => filter::filter(args).map_err(Into::into),
     };
