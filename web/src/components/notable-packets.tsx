@@ -28,13 +28,13 @@ export function NotablePackets(): ReactElement {
               <th scope="col">Way</th>
               <th scope="col">Flags</th>
               <th scope="col">Why</th>
-              <th scope="col">Seq</th>
               <th scope="col">Payload</th>
             </tr>
           </thead>
           <tbody>
             {newestFirst.map((packet, index) => (
               <tr
+                title={`Sequence number ${packet.seq}`}
                 key={`${packet.timestampMs} ${packet.seq} ${index}`}
                 data-retransmission={packet.notableFor.includes('retransmission')}
               >
@@ -44,7 +44,6 @@ export function NotablePackets(): ReactElement {
                   <FlagMarks flags={packet.flags} />
                 </td>
                 <td>{packet.notableFor.map((reason) => NOTABILITY_WORDS[reason]).join(', ')}</td>
-                <td>{packet.seq}</td>
                 <td>{formatCount(packet.payloadBytes)}</td>
               </tr>
             ))}
