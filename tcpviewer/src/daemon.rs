@@ -27,7 +27,7 @@ use crate::{
         Status, boot_ns,
     },
     publish::{Board, PacketBoard},
-    sockets::Sockets,
+    sockets::{self, Sockets},
     table::{self, Table},
 };
 
@@ -72,10 +72,12 @@ pub async fn run(
         config.update_interval,
         Instant::now,
     );
-    let mut degradations = Vec::new();
+    let (mut degradations, mut socket_requests) = (Vec::new(), None);
     match Sockets::open(clock) {
         Ok(sockets) => {
-            outlets.activities = Some(follow_sockets(&mut stages, sockets, outlets.samples.clone()))
+            let (activities, requests) = follow_sockets(&mut stages, sockets, outlets.samples.clone());
+            outlets.activities = Some(activities);
+            socket_requests = Some(requests);
         }
         Err(error) => degradations.push(Degradation {
             feature: "sockets".into(),
@@ -96,30 +98,31 @@ pub async fn run(
             .await
             .map_err(Into::into)
     });
-    stages.spawn(carry_back(
-        commands_in,
-        Some(attach_requests),
-        capture_requests,
-        capacity,
-        degradations,
-    ));
+    let ways = Ways {
+        attach: Some(attach_requests),
+        capture: capture_requests,
+        sockets: socket_requests,
+    };
+    stages.spawn(carry_back(commands_in, ways, capacity, degradations));
     ready(&entrances.urls());
     serve(entrances, identity, boards, commands, stages, stop).await
 }
 
-/// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections.
+/// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections and of
+/// users' wishes.
 fn follow_sockets(
     stages: &mut JoinSet<anyhow::Result<()>>,
     sockets: Sockets,
     samples: mpsc::Sender<SampleBatch>,
-) -> mpsc::Sender<Vec<Activity>> {
+) -> (mpsc::Sender<Vec<Activity>>, mpsc::Sender<sockets::Request>) {
     let (activities, activities_in) = mpsc::channel(QUEUE);
+    let (requests, requests_in) = mpsc::channel(QUEUE);
     let runtime = Handle::current();
     stages.spawn_blocking(move || {
-        runtime.block_on(sockets.run(activities_in, samples));
+        runtime.block_on(sockets.run(activities_in, requests_in, samples));
         Ok(())
     });
-    activities
+    (activities, requests)
 }
 
 /// What subscribers read.
@@ -210,21 +213,38 @@ async fn publish_packets(
     Ok(())
 }
 
+/// Where users' wishes are fulfilled.
+struct Ways {
+    /// `None` where nothing is attached.
+    attach: Option<mpsc::Sender<StatusRequest>>,
+    capture: mpsc::Sender<Request>,
+    /// `None` where sockets are not looked at.
+    sockets: Option<mpsc::Sender<sockets::Request>>,
+}
+
 /// The way back: takes users' wishes to the stage that can fulfil them.
 async fn carry_back(
     mut commands: mpsc::Receiver<Command>,
-    attach: Option<mpsc::Sender<StatusRequest>>,
-    capture: mpsc::Sender<Request>,
+    ways: Ways,
     capacity: u64,
     degradations: Vec<Degradation>,
 ) -> anyhow::Result<()> {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::WatchPackets(wish) => capture.send(Request::WatchPackets(wish)).await?,
+            Command::WatchPackets(wish) => ways.capture.send(Request::WatchPackets(wish)).await?,
+            Command::Listeners(reply) => match &ways.sockets {
+                Some(sockets) => sockets.send(sockets::Request::Listeners(reply)).await?,
+                // Who asked may have gone; then nobody misses the answer.
+                None => drop(reply.send(Err("sockets of this host are not looked at".into()))),
+            },
+            Command::HostCounters(reply) => match &ways.sockets {
+                Some(sockets) => sockets.send(sockets::Request::HostCounters(reply)).await?,
+                None => drop(reply.send(Vec::new())),
+            },
             Command::Status(reply) => {
                 let (from_capture, capture_status) = oneshot::channel();
-                capture.send(Request::Status(from_capture)).await?;
-                let attach = match &attach {
+                ways.capture.send(Request::Status(from_capture)).await?;
+                let attach = match &ways.attach {
                     Some(attach) => {
                         let (from_attach, attach_status) = oneshot::channel();
                         attach.send(from_attach).await?;

@@ -4,6 +4,8 @@
 
 mod socket;
 
+mod listener;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -19,7 +21,10 @@ use tcpviewer_common::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-pub use self::socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
+pub use self::{
+    listener::{HostCounter, Listener},
+    socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
+};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -669,4 +674,8 @@ pub enum Command {
     WatchPackets(Option<Box<PacketWish>>),
     /// Report the status.
     Status(oneshot::Sender<Status>),
+    /// Report the listening sockets, or why they are not known.
+    Listeners(oneshot::Sender<Result<Vec<Listener>, String>>),
+    /// Report the counters of the host's TCP; none where they are not known.
+    HostCounters(oneshot::Sender<Vec<HostCounter>>),
 }

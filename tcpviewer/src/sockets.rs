@@ -13,8 +13,12 @@ mod convert;
 
 mod tcp_info;
 
+mod listeners;
+
+mod host;
+
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
@@ -22,18 +26,29 @@ pub use self::diag::DiagError;
 use self::{
     budget::Budget,
     diag::Diag,
+    host::HostCounters,
     lately::{Lately, Wish},
 };
-use crate::model::{Activity, Clock, Sample, SampleBatch, boot_ns};
+use crate::model::{Activity, Clock, HostCounter, Listener, Sample, SampleBatch, boot_ns};
 
 /// At most so many connections are looked at before others get their turn.
 const BATCH: usize = 128;
 /// What looking at connections that move may take of one core.
 const LOOKS_SHARE: f64 = 0.02;
 
+/// What is asked of the running stage.
+#[derive(Debug)]
+pub enum Request {
+    /// Report the listening sockets, or why they are not known.
+    Listeners(oneshot::Sender<Result<Vec<Listener>, String>>),
+    /// Report the counters of the host's TCP.
+    HostCounters(oneshot::Sender<Vec<HostCounter>>),
+}
+
 /// The sockets of this host.
 pub struct Sockets {
     diag: Diag,
+    counters: HostCounters,
     clock: Clock,
 }
 
@@ -46,6 +61,7 @@ impl Sockets {
     pub fn open(clock: Clock) -> Result<Self, DiagError> {
         Ok(Self {
             diag: Diag::open()?,
+            counters: HostCounters::default(),
             clock,
         })
     }
@@ -55,6 +71,7 @@ impl Sockets {
     pub async fn run(
         mut self,
         mut activities: mpsc::Receiver<Vec<Activity>>,
+        mut requests: mpsc::Receiver<Request>,
         samples: mpsc::Sender<SampleBatch>,
     ) {
         let mut lately = Lately::default();
@@ -69,6 +86,7 @@ impl Sockets {
                     }
                     None => return,
                 },
+                Some(request) = requests.recv() => self.answer(request),
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let started = Instant::now();
                     let found = self.look_at(&lately.due(started, BATCH));
@@ -79,6 +97,21 @@ impl Sockets {
                         samples.send(batch).await.ok();
                     }
                 }
+            }
+        }
+    }
+
+    /// Who asked may have gone; then nobody misses the answer.
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Listeners(reply) => {
+                let listeners = listeners::listeners(&mut self.diag);
+                reply.send(listeners.map_err(|error| error.to_string())).ok();
+            }
+            Request::HostCounters(reply) => {
+                let counters = self.counters.read(Instant::now());
+                let counters = counters.inspect_err(|error| tracing::debug!(%error, "counters of the host"));
+                reply.send(counters.unwrap_or_default()).ok();
             }
         }
     }

@@ -335,6 +335,7 @@ fn flags(bits: u8) -> Vec<i32> {
 pub(super) fn stats(
     stats: Stats,
     counts: Option<model::Ledger>,
+    host_counters: Vec<model::HostCounter>,
     at: SystemTime,
 ) -> proto::WatchStatsResponse {
     let states = stats
@@ -361,8 +362,35 @@ pub(super) fn stats(
             })
             .collect(),
         ledger: counts.map(ledger),
+        host_counters: host_counters.into_iter().map(host_counter).collect(),
     };
     proto::WatchStatsResponse { stats: Some(stats) }
+}
+
+fn host_counter(counter: model::HostCounter) -> proto::HostCounter {
+    proto::HostCounter {
+        name: counter.name.to_owned(),
+        meaning: counter.meaning.to_owned(),
+        total: counter.total,
+        per_second: counter.per_second,
+    }
+}
+
+/// The listening sockets.
+pub(super) fn listeners(listeners: Vec<model::Listener>) -> proto::ListListenersResponse {
+    let listener = |listener: model::Listener| proto::Listener {
+        address: Some(endpoint(listener.address)),
+        dual_stack: listener.is_dual_stack,
+        accept_queue: listener.accept_queue,
+        accept_queue_limit: listener.accept_queue_limit,
+        syn_queue: listener.syn_queue,
+        drops: listener.drops,
+        user_id: listener.user_id,
+        socket_cookie: listener.cookie,
+    };
+    proto::ListListenersResponse {
+        listeners: listeners.into_iter().map(listener).collect(),
+    }
 }
 
 fn rtt_distribution(rtt: RttDistribution) -> proto::RttDistribution {

@@ -16,13 +16,14 @@ pub(in crate::api) enum Need {
 const SERVICE: &str = "/tcpviewer.v1.TcpViewerService/";
 
 /// The calls of the service.
-const METHODS: [(&str, Role); 7] = [
+const METHODS: [(&str, Role); 8] = [
     ("WatchConnections", Role::Connections),
     ("ListConnections", Role::Connections),
     ("GetConnection", Role::Connections),
     ("WatchPackets", Role::Packets),
     ("CapturePcap", Role::Packets),
     ("WatchStats", Role::Connections),
+    ("ListListeners", Role::Connections),
     ("GetStatus", Role::Connections),
 ];
 
