@@ -23,8 +23,7 @@ use crate::{
     capture::{self, Outlets, Request},
     config::Config,
     model::{
-        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, SampleBatch,
-        Status, boot_ns,
+        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, Status, boot_ns,
     },
     publish::{Board, PacketBoard},
     sockets::{self, Sockets},
@@ -73,9 +72,14 @@ pub async fn run(
         Instant::now,
     );
     let (mut degradations, mut socket_requests) = (Vec::new(), None);
-    match Sockets::open(clock) {
+    let (news, news_in) = mpsc::channel(QUEUE);
+    match Sockets::open(Arc::clone(&names), clock) {
         Ok(sockets) => {
-            let (activities, requests) = follow_sockets(&mut stages, sockets, outlets.samples.clone());
+            let to = sockets::Outlets {
+                samples: outlets.samples.clone(),
+                news,
+            };
+            let (activities, requests) = follow_sockets(&mut stages, sockets, to);
             outlets.activities = Some(activities);
             socket_requests = Some(requests);
         }
@@ -94,9 +98,17 @@ pub async fn run(
     });
     let interval = config.update_interval;
     stages.spawn(async move {
-        capture::run(maps, names, clock, interval, capture_requests_in, outlets)
-            .await
-            .map_err(Into::into)
+        capture::run(
+            maps,
+            names,
+            clock,
+            interval,
+            capture_requests_in,
+            news_in,
+            outlets,
+        )
+        .await
+        .map_err(Into::into)
     });
     let ways = Ways {
         attach: Some(attach_requests),
@@ -113,13 +125,13 @@ pub async fn run(
 fn follow_sockets(
     stages: &mut JoinSet<anyhow::Result<()>>,
     sockets: Sockets,
-    samples: mpsc::Sender<SampleBatch>,
+    outlets: sockets::Outlets,
 ) -> (mpsc::Sender<Vec<Activity>>, mpsc::Sender<sockets::Request>) {
     let (activities, activities_in) = mpsc::channel(QUEUE);
     let (requests, requests_in) = mpsc::channel(QUEUE);
     let runtime = Handle::current();
     stages.spawn_blocking(move || {
-        runtime.block_on(sockets.run(activities_in, requests_in, samples));
+        runtime.block_on(sockets.run(activities_in, requests_in, outlets));
         Ok(())
     });
     (activities, requests)

@@ -113,7 +113,7 @@ impl Table {
         for sample in batch {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
-                Sample::Gone(key) => self.take_gone(&key, now),
+                Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
             }
         }
@@ -209,12 +209,12 @@ impl Table {
         }
     }
 
-    fn take_gone(&mut self, key: &ConnectionKey, now: Instant) {
+    fn take_gone(&mut self, key: &ConnectionKey, reason: CloseReason, now: Instant) {
         if let Some(id) = self.ids.remove(key)
             && let Some(row) = self.rows.get(&id)
         {
             let at = self.clock.at(row.record.last_seen_ns());
-            self.end(id, CloseReason::GivenUp, at, now);
+            self.end(id, reason, at, now);
         }
     }
 
@@ -249,7 +249,8 @@ impl Table {
                 CloseReason::Fin
                 | CloseReason::IdleTimeout
                 | CloseReason::Replaced
-                | CloseReason::GivenUp => {}
+                | CloseReason::GivenUp
+                | CloseReason::SocketGone => {}
             }
             self.ended.push_back((now, id));
             self.changed.insert(id);

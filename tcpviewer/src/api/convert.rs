@@ -119,6 +119,7 @@ fn orientation(orientation: model::Orientation) -> proto::Orientation {
     match orientation {
         model::Orientation::Handshake => proto::Orientation::Handshake,
         model::Orientation::Ports => proto::Orientation::Ports,
+        model::Orientation::Listener => proto::Orientation::Listener,
     }
 }
 
@@ -146,6 +147,7 @@ fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
         model::CloseReason::HandshakeTimeout => proto::CloseReason::HandshakeTimeout,
         model::CloseReason::Replaced => proto::CloseReason::Replaced,
         model::CloseReason::GivenUp => proto::CloseReason::GivenUp,
+        model::CloseReason::SocketGone => proto::CloseReason::SocketGone,
     }
 }
 
