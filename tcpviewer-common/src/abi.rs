@@ -12,6 +12,7 @@ use crate::{
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
+    owner::{ARGUMENT_BYTES, FoundSocket, OwnerEvent, SocketEnds, SocketOwner, TaskLayout},
     packet_filter::{Clause, PacketFilter},
 };
 
@@ -43,9 +44,14 @@ const _: () = {
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
     assert!(size_of::<PacketHeaders>() == 80 + 4 * 4 + 192);
     assert!(size_of::<Settings>() == 24);
-    assert!(size_of::<LedgerCounters>() == 19 * 8);
+    assert!(size_of::<LedgerCounters>() == 22 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
     assert!(size_of::<HalfOpenCursor>() == 16);
+    assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);
+    assert!(size_of::<OwnerEvent>() == 8 + size_of::<SocketOwner>() + 16 + 2 + 2 + 4 + ARGUMENT_BYTES);
+    assert!(size_of::<SocketEnds>() == 36 && align_of::<SocketEnds>() == 4);
+    assert!(size_of::<FoundSocket>() == 4 * 8);
+    assert!(size_of::<TaskLayout>() == 6 * 4);
 };
 
 /// A type of which every bit pattern is a value and no byte is padding.
@@ -85,4 +91,9 @@ plain!(
     LedgerCounters,
     HalfOpen,
     HalfOpenCursor,
+    SocketOwner,
+    OwnerEvent,
+    SocketEnds,
+    FoundSocket,
+    TaskLayout,
 );

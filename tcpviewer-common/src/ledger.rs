@@ -39,10 +39,16 @@ pub struct LedgerCounters {
     pub packet_events: u64,
     /// Packet events for which the ring buffer had no room.
     pub packet_events_lost: u64,
+    /// Processes of which user space was told.
+    pub owner_events: u64,
+    /// Processes of which it was not told, as the ring buffer had no room.
+    pub owner_events_lost: u64,
     /// Connections that began on this CPU; the next id is made of it.
     pub opened: u64,
     /// When this CPU last woke the reader of the connection ring, boot time.
     pub woke_ns: u64,
+    /// When this CPU last woke the reader of the ring of processes, boot time.
+    pub owner_woke_ns: u64,
     /// Memory of which the verifier knows nothing, see [`crate::parse::PacketBytes::joined`].
     pub scratch: u64,
 }

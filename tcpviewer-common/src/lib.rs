@@ -25,6 +25,8 @@ pub mod packet_filter;
 
 pub mod event;
 
+pub mod owner;
+
 pub mod ledger;
 
 pub mod limits;

@@ -1,4 +1,4 @@
-//! The hooks. Each is one line, and the packet always passes.
+//! The hooks. Each is one line, and the packet always passes, as does every call of a process.
 #![no_std]
 #![no_main]
 
@@ -6,17 +6,25 @@ mod clock;
 mod half_open;
 mod maps;
 mod observe;
+mod owner;
 mod packet;
 mod report;
 mod socket;
+mod socket_events;
 
-use aya_ebpf::{macros::classifier, programs::TcContext};
+use aya_ebpf::{
+    macros::{cgroup_sock, cgroup_sock_addr, classifier, sock_ops},
+    programs::{SockAddrContext, SockContext, SockOpsContext, TcContext},
+};
 use tcpviewer_common::parse::Link;
 
 use crate::observe::observe;
 
 /// `TCX_NEXT`, which to a clsact filter is `TC_ACT_UNSPEC`: whatever comes next decides.
 const PASS: i32 = -1;
+
+/// What a process does is allowed.
+const ALLOW: i32 = 1;
 
 /// Packets that come in through a device with Ethernet headers.
 #[classifier]
@@ -44,6 +52,55 @@ fn bare_in(context: TcContext) -> i32 {
 fn bare_out(context: TcContext) -> i32 {
     observe(&context, Link::None, true);
     PASS
+}
+
+/// A process connects a socket to an IPv4 address.
+#[cgroup_sock_addr(connect4)]
+fn connect4(context: SockAddrContext) -> i32 {
+    owner::connects(&context);
+    ALLOW
+}
+
+/// A process connects a socket to an IPv6 address.
+#[cgroup_sock_addr(connect6)]
+fn connect6(context: SockAddrContext) -> i32 {
+    owner::connects(&context);
+    ALLOW
+}
+
+/// A process accepts a connection, or asks for the other end of one, over IPv4.
+#[cgroup_sock_addr(getpeername4)]
+fn getpeername4(context: SockAddrContext) -> i32 {
+    owner::asks_for_peer(&context);
+    ALLOW
+}
+
+/// The same over IPv6.
+#[cgroup_sock_addr(getpeername6)]
+fn getpeername6(context: SockAddrContext) -> i32 {
+    owner::asks_for_peer(&context);
+    ALLOW
+}
+
+/// A process has bound a socket to an IPv4 address.
+#[cgroup_sock(post_bind4)]
+fn post_bind4(context: SockContext) -> i32 {
+    owner::has_bound(&context);
+    ALLOW
+}
+
+/// A process has bound a socket to an IPv6 address.
+#[cgroup_sock(post_bind6)]
+fn post_bind6(context: SockContext) -> i32 {
+    owner::has_bound(&context);
+    ALLOW
+}
+
+/// A socket is connected, accepted, or begins to listen.
+#[sock_ops]
+fn socket_event(context: SockOpsContext) -> u32 {
+    socket_events::take(&context);
+    1
 }
 
 /// The kernel hands some helpers only to programs under a licence compatible with its own.

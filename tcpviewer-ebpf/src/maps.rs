@@ -1,7 +1,7 @@
 //! Every map and its size. Capacities that the configuration decides are set by the loader.
 
 use aya_ebpf::{
-    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use tcpviewer_common::{
@@ -10,6 +10,7 @@ use tcpviewer_common::{
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
+    owner::{FoundSocket, OWNER_RING_BYTES, OwnerEvent, SOCKETS, SocketEnds, SocketOwner, TOLD_PROCESSES},
     packet_filter::PacketFilter,
     segment::Segment,
 };
@@ -63,3 +64,31 @@ pub(crate) static SEGMENT: PerCpuArray<Segment, 1> = PerCpuArray::new();
 /// What user space tells the programs.
 #[btf_map]
 pub(crate) static SETTINGS: Array<Settings, 1> = Array::new();
+
+/// Whose each socket is, by its cookie.
+#[btf_map]
+pub(crate) static OWNERS: LruHashMap<u64, SocketOwner, SOCKETS> = LruHashMap::new();
+
+/// Which socket is on which endpoints, in every network namespace.
+#[btf_map]
+pub(crate) static SOCKET_ENDS: LruHashMap<SocketEnds, FoundSocket, SOCKETS> = LruHashMap::new();
+
+/// Processes at work on sockets, and sockets that listen.
+#[btf_map]
+pub(crate) static OWNER_EVENTS: RingBuf<OwnerEvent, { OWNER_RING_BYTES as usize }> = RingBuf::new();
+
+/// Processes of which user space has been told, by their number.
+#[btf_map]
+pub(crate) static TOLD: LruHashMap<u32, Told, TOLD_PROCESSES> = LruHashMap::new();
+
+/// What user space was told of a process.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    /// When it started, boot time.
+    pub(crate) started_ns: u64,
+    /// When user space was told, boot time.
+    pub(crate) time_ns: u64,
+    /// Its name then.
+    pub(crate) command: [u8; 16],
+}

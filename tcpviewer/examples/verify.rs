@@ -16,7 +16,11 @@ use aya::{
     EbpfLoader,
     maps::{Map, MapData},
 };
-use aya_obj::{Object, generated::bpf_insn};
+use aya_obj::{
+    Object, ProgramSection,
+    generated::{bpf_attach_type, bpf_insn, bpf_prog_type},
+};
+use tcpviewer::attach::layout;
 
 /// BPF_COMPLEXITY_LIMIT_INSNS of the kernel (Linux 5.2 and newer).
 const LIMIT: u64 = 1_000_000;
@@ -27,7 +31,11 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tc
 
 fn main() -> Result<()> {
     // Creates the maps that the programs refer to.
-    let loaded = EbpfLoader::new().load(OBJECT).context("create the maps")?;
+    let layout = layout::of_kernel().map_err(anyhow::Error::msg)?;
+    let loaded = EbpfLoader::new()
+        .override_global("TASK_LAYOUT", &layout, true)
+        .load(OBJECT)
+        .context("create the maps")?;
     let mut object = Object::parse(OBJECT).context("read the object")?;
     let maps = std::mem::take(&mut object.maps);
     let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
@@ -53,7 +61,7 @@ fn main() -> Result<()> {
             .functions
             .get(&program.function_key())
             .context("the program's code")?;
-        let statistics = verify(&function.instructions, &object.license)
+        let statistics = verify(kind(&program.section)?, &function.instructions, &object.license)
             .with_context(|| format!("load {name} into the kernel"))?;
         let left = 100 - statistics.instructions * 100 / LIMIT;
         println!(
@@ -72,10 +80,32 @@ fn main() -> Result<()> {
 
 /// What is behind the kinds of maps that the object has.
 fn data(map: &Map) -> Result<&MapData> {
-    if let Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::RingBuf(data) = map {
+    if let Map::Array(data)
+    | Map::HashMap(data)
+    | Map::LruHashMap(data)
+    | Map::PerCpuArray(data)
+    | Map::RingBuf(data) = map
+    {
         Ok(data)
     } else {
         bail!("the object has a map of a kind that is not expected")
+    }
+}
+
+/// How the kernel calls a program of this section, and what it is attached to where that decides.
+fn kind(section: &ProgramSection) -> Result<(bpf_prog_type, u32)> {
+    if let ProgramSection::SchedClassifier = section {
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0))
+    } else if let ProgramSection::CgroupSockAddr { attach_type } = section {
+        let attach_type = bpf_attach_type::from(*attach_type);
+        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK_ADDR, attach_type as u32))
+    } else if let ProgramSection::CgroupSock { attach_type } = section {
+        let attach_type = bpf_attach_type::from(*attach_type);
+        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK, attach_type as u32))
+    } else if let ProgramSection::SockOps = section {
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SOCK_OPS, 0))
+    } else {
+        bail!("the object has a program of a kind that is not expected")
     }
 }
 
@@ -96,10 +126,14 @@ struct LoadAttributes {
     log_level: u32,
     log_bytes: u32,
     log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    expected_attach_type: u32,
 }
 
 const BPF_PROG_LOAD: libc::c_int = 5;
-const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 /// BPF_LOG_STATS.
 const STATISTICS_ONLY: u32 = 4;
 
@@ -107,16 +141,22 @@ const STATISTICS_ONLY: u32 = 4;
     unsafe_code,
     reason = "no library call returns the verifier's statistics of a program it accepts"
 )]
-fn verify(instructions: &[bpf_insn], license: &CString) -> Result<Statistics> {
+fn verify(
+    (kind, expected_attach_type): (bpf_prog_type, u32),
+    instructions: &[bpf_insn],
+    license: &CString,
+) -> Result<Statistics> {
     let mut log = vec![0_u8; 64 * 1024];
     let attributes = LoadAttributes {
-        kind: BPF_PROG_TYPE_SCHED_CLS,
+        kind: kind as u32,
         instruction_count: u32::try_from(instructions.len())?,
         instructions: instructions.as_ptr() as u64,
         license: license.as_ptr() as u64,
         log_level: STATISTICS_ONLY,
         log_bytes: u32::try_from(log.len())?,
         log: log.as_mut_ptr() as u64,
+        expected_attach_type,
+        ..LoadAttributes::default()
     };
     // SAFETY: the attributes point to memory that lives until the call returns, with its true sizes.
     let descriptor = unsafe {

@@ -2,9 +2,13 @@
 //! go, and keeps the links. In: the loaded object and the kernel's link messages. Out: names of interfaces,
 //! and the state of each for the status. All links end with the process.
 
+pub mod layout;
+
 pub mod load;
 
 pub mod links;
+
+mod cgroups;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,7 +26,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use self::links::{Attachment, Framing};
-pub use self::load::{KernelMaps, LoadError};
+pub use self::load::{KernelMaps, LoadError, OwnerMaps};
 use crate::{
     config::{AttachConfig, HookChoice, InterfaceSelector},
     model::{Degradation, Interface, InterfaceNames},
@@ -80,6 +84,8 @@ pub struct Attach {
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     /// Why clsact had to stand in for TCX.
     fallback: Option<String>,
+    /// What of the programs in the processes' way does not work.
+    cgroups: Vec<Degradation>,
 }
 
 struct Attached {
@@ -94,7 +100,7 @@ impl Attach {
     ///
     /// When interfaces cannot be followed, one that was named does not exist, or none took the programs.
     pub async fn start(
-        ebpf: Ebpf,
+        mut ebpf: Ebpf,
         config: &AttachConfig,
         names: Arc<InterfaceNames>,
     ) -> Result<Self, AttachError> {
@@ -103,6 +109,7 @@ impl Attach {
         tokio::spawn(connection);
         let present: Vec<LinkMessage> = handle.link().get().execute().try_collect().await?;
         check_names(&config.interfaces, &present)?;
+        let cgroups = cgroups::attach(&mut ebpf);
         let mut attach = Self {
             ebpf,
             selectors: config.interfaces.clone(),
@@ -111,6 +118,7 @@ impl Attach {
             attached: BTreeMap::new(),
             messages: messages.map(|(message, _sender)| message).boxed(),
             fallback: None,
+            cgroups,
         };
         for link in &present {
             attach.link_present(link);
@@ -235,7 +243,11 @@ impl Attach {
         });
         AttachStatus {
             interfaces: interfaces.collect(),
-            degradations: refused.chain(fallback).chain(forced).collect(),
+            degradations: refused
+                .chain(fallback)
+                .chain(forced)
+                .chain(self.cgroups.iter().cloned())
+                .collect(),
         }
     }
 }

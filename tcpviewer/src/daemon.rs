@@ -19,12 +19,14 @@ use tokio::{
 
 use crate::{
     api::{self, ApiContext, Entrances},
-    attach::{Attach, AttachStatus, StatusRequest, load},
+    attach::{Attach, AttachStatus, OwnerMaps, StatusRequest, load},
     capture::{self, Outlets, Request},
     config::Config,
     model::{
-        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, Status, boot_ns,
+        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, SampleBatch,
+        Status, boot_ns,
     },
+    owners::{self, Owners},
     publish::{Board, PacketBoard},
     sockets::{self, Sockets},
     table::{self, Table},
@@ -50,7 +52,7 @@ pub async fn run(
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
     let capacity = u64::from(config.attach.max_connections);
-    let (ebpf, maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
+    let (ebpf, maps, owner_maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
     let attach = Attach::start(ebpf, &config.attach, Arc::clone(&names)).await?;
 
     let identity = Identity {
@@ -71,7 +73,9 @@ pub async fn run(
         config.update_interval,
         Instant::now,
     );
-    let (mut degradations, mut socket_requests) = (Vec::new(), None);
+    let mut degradations = owners::degradations(&owner_maps);
+    outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
+    let mut socket_requests = None;
     let (news, news_in) = mpsc::channel(QUEUE);
     match Sockets::open(Arc::clone(&names), clock) {
         Ok(sockets) => {
@@ -118,6 +122,30 @@ pub async fn run(
     stages.spawn(carry_back(commands_in, ways, capacity, degradations));
     ready(&entrances.urls());
     serve(entrances, identity, boards, commands, stages, stop).await
+}
+
+/// Starts the stage that names the owners of sockets, and its threads. Returns where it takes samples.
+fn name_owners(
+    stages: &mut JoinSet<anyhow::Result<()>>,
+    maps: OwnerMaps,
+    clock: Clock,
+    samples: mpsc::Sender<SampleBatch>,
+) -> anyhow::Result<mpsc::Sender<SampleBatch>> {
+    let (owners, threads) = Owners::new(maps, clock).context("wait for ring buffer")?;
+    let (samples_to, samples_in) = mpsc::channel(QUEUE);
+    for body in threads.bodies() {
+        stages.spawn_blocking(move || {
+            body();
+            Ok(())
+        });
+    }
+    stages.spawn(async move {
+        owners
+            .run(samples_in, samples)
+            .await
+            .context("wait for ring buffer")
+    });
+    Ok(samples_to)
 }
 
 /// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections and of

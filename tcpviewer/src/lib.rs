@@ -13,6 +13,8 @@ pub mod capture;
 
 pub mod sockets;
 
+pub mod owners;
+
 pub mod filter;
 
 pub mod table;

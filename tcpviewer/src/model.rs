@@ -2,6 +2,8 @@
 //! the daemon, and the commands that travel the other way. No aya and no prost here: kernel records become
 //! these types in `capture` and `table`, these become messages in `api/convert`.
 
+mod process;
+
 mod socket;
 
 mod listener;
@@ -23,6 +25,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 pub use self::{
     listener::{HostCounter, Listener},
+    process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
 };
 
@@ -61,6 +64,10 @@ pub struct Connection {
     pub closed: Option<Closed>,
     /// Whether both ends agreed to explicit congestion notification; `None` until both SYNs were seen.
     pub ecn: Option<bool>,
+    /// The process at the source's end; `None` where that is not a socket of this host, or nobody was found.
+    pub source_owner: Option<Owner>,
+    /// The process at the destination's end; `None` likewise.
+    pub destination_owner: Option<Owner>,
 }
 
 impl Connection {
@@ -311,6 +318,8 @@ pub enum Sample {
     Gone(ConnectionKey, CloseReason),
     /// What the kernel says of one of its sockets.
     Socket(Box<SocketLook>),
+    /// Who owns one of its sockets.
+    Owner(Box<OwnerLook>),
 }
 
 /// A connection as its packets tell it: its record and the words that go with it.
@@ -673,6 +682,10 @@ pub struct Ledger {
     pub packet_events: u64,
     /// Connection events that left the kernel.
     pub connection_events: u64,
+    /// Processes of which the kernel told.
+    pub process_events: u64,
+    /// Processes of which the ring buffer had no room to tell.
+    pub process_events_lost: u64,
 }
 
 /// What the daemon's stages report of themselves when asked.

@@ -20,7 +20,8 @@ use tokio::{
 
 use self::rates::Rates;
 use crate::model::{
-    Clock, CloseReason, Closed, Delta, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
+    Clock, CloseReason, Closed, Delta, Owner, OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook,
+    Totals, Tracked,
 };
 
 /// The table.
@@ -50,12 +51,16 @@ pub struct Table {
 /// Boxed, as most connections have one at most.
 type Sockets = [Option<Box<Socket>>; 2];
 
+/// Of the lower and the higher end.
+type Owners = [Option<Owner>; 2];
+
 struct Row {
     key: ConnectionKey,
     record: ConnectionRecord,
     interface: Arc<str>,
     /// What was said of the sockets at the lower and the higher end when the kernel was asked.
     sockets: Sockets,
+    owners: Owners,
     rates: Rates,
     closed: Option<Closed>,
     sampled: Instant,
@@ -115,6 +120,7 @@ impl Table {
                 Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
                 Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
+                Sample::Owner(look) => self.take_owner(*look),
             }
         }
         self.make_room();
@@ -184,6 +190,7 @@ impl Table {
                 record: ConnectionRecord::VACANT,
                 interface: Arc::clone(&tracked.interface),
                 sockets: Sockets::default(),
+                owners: Owners::default(),
                 rates: Rates::default(),
                 closed: None,
                 sampled: now,
@@ -232,6 +239,19 @@ impl Table {
             };
             *place = Some(Box::new(look.socket));
             self.changed.insert(id);
+        }
+    }
+
+    /// Takes who owns a socket, if its connection is listed; ended ones have owners as well.
+    fn take_owner(&mut self, look: OwnerLook) {
+        if let Some(row) = self.rows.get_mut(&look.id) {
+            let [low, high] = &mut row.owners;
+            let place = match look.side {
+                Side::Low => low,
+                Side::High => high,
+            };
+            *place = Some(look.owner);
+            self.changed.insert(look.id);
         }
     }
 

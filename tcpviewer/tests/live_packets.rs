@@ -15,7 +15,7 @@ mod support;
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 use pcap_file::{
@@ -143,6 +143,9 @@ fn a_capture_has_the_headers_that_tcpdump_has_and_wireshark_reads_it() {
         let found = left.iter().position(same);
         left.remove(found.unwrap_or_else(|| panic!("not in tcpdump's: {packet:?}")));
         assert!(packet.comment.starts_with("connection "), "{packet:?}");
+        // Both ends are of this process.
+        let this = format!(" ({})", process::id());
+        assert_eq!(packet.comment.matches(&this).count(), 2, "{packet:?}");
     }
     assert!(
         left.iter().all(|(number, _)| *number < earlier),

@@ -5,7 +5,8 @@ import './app/tokens.css';
 import './app/base.css';
 import { browserAddressBar } from './app/address-bar';
 import { App } from './app/app';
-import { SharedFeeds } from './rpc/shared-feeds';
+import { openFeeds } from './rpc/browser-feeds';
+import { clientRecorder } from './rpc/recorder';
 import { createBrowserTransport, createTcpViewerClient } from './rpc/transport';
 import { createStores } from './store/stores';
 import { TokenStore } from './store/token';
@@ -13,10 +14,11 @@ import { TokenStore } from './store/token';
 const root = document.getElementById('root');
 if (root !== null) {
   const token = new TokenStore(window.sessionStorage);
+  const feeds = openFeeds(token);
   const transport = createBrowserTransport(window.location.origin, token.current);
-  const feeds = new SharedFeeds(createTcpViewerClient(transport));
   const stores = createStores({
     feeds,
+    recorder: clientRecorder(createTcpViewerClient(transport)),
     token,
     storage: window.localStorage,
     bar: browserAddressBar(window),

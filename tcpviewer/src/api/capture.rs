@@ -1,11 +1,14 @@
 //! The stream of a capture file. In: a request with its limits, and the packet ring. Out: parts of a pcapng file,
 //! until a limit is reached.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::stream::BoxStream;
 use pcap_file::PcapError;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tonic::Status;
 
 use super::{
@@ -24,6 +27,9 @@ use crate::{
 const BATCH: usize = 500;
 /// Time between two messages, unless one did not hold all packets.
 const GAP: Duration = Duration::from_millis(50);
+/// A packet is written no earlier than this after it passed, so that its connection and the processes at its ends are
+/// known by then.
+const HELD_BACK: Duration = Duration::from_millis(100);
 /// A quiet stream shows this often that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// As long as a capture may last.
@@ -32,7 +38,7 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 3_600);
 /// `CapturePcap`.
 pub(super) fn capture(
     identity: &Identity,
-    board: &Board,
+    board: &Arc<Board>,
     packets: &Arc<PacketBoard>,
     streams: &Streams,
     request: &CapturePcapRequest,
@@ -60,6 +66,7 @@ pub(super) fn capture(
         Pcapng::new(&format!("Linux {}", identity.kernel_release)).map_err(|error| internal(&error))?;
     let open = streams.open()?;
     Ok(open.run(Parts {
+        board: Arc::clone(board),
         cursor: packets.cursor(0, selection),
         file,
         packets_left: request.max_packets.unwrap_or(u64::MAX),
@@ -90,6 +97,7 @@ fn internal(error: &PcapError) -> Status {
 
 /// The messages of one `CapturePcap`.
 struct Parts {
+    board: Arc<Board>,
     cursor: PacketCursor,
     file: Pcapng,
     packets_left: u64,
@@ -117,6 +125,13 @@ impl Source for Parts {
         sleep_until(self.not_before.min(patience)).await;
         loop {
             let batch = self.cursor.next(BATCH);
+            if let Some(newest) = batch.packets.last() {
+                // A wall clock that was set meanwhile gives no age, and nothing to wait for.
+                let age = SystemTime::now()
+                    .duration_since(newest.timestamp)
+                    .unwrap_or(HELD_BACK);
+                sleep(HELD_BACK.saturating_sub(age)).await;
+            }
             for packet in &batch.packets {
                 if self.over {
                     break;
@@ -151,7 +166,8 @@ impl Parts {
             self.over = true;
             return;
         }
-        match self.file.write(packet) {
+        let connection = self.board.get(packet.connection_id);
+        match self.file.write(packet, connection.as_deref()) {
             Ok(true) => {
                 self.packets += 1;
                 self.packets_left -= 1;

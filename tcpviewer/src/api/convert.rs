@@ -1,6 +1,8 @@
 //! From the model to the messages of the contract. The only file that sees both. What was not measured is
 //! absent in either.
 
+mod process;
+
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
@@ -42,6 +44,8 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
             })
             .into(),
         ecn: connection.ecn,
+        source_process: connection.source_owner.as_ref().map(process::process),
+        destination_process: connection.destination_owner.as_ref().map(process::process),
     }
 }
 
@@ -416,6 +420,9 @@ fn group_by(by: GroupBy) -> proto::GroupBy {
         GroupBy::Port => proto::GroupBy::Port,
         GroupBy::Interface => proto::GroupBy::Interface,
         GroupBy::State => proto::GroupBy::State,
+        GroupBy::Process => proto::GroupBy::Process,
+        GroupBy::Container => proto::GroupBy::Container,
+        GroupBy::Unit => proto::GroupBy::Unit,
     }
 }
 
@@ -458,6 +465,8 @@ pub(super) fn ledger(ledger: model::Ledger) -> proto::Ledger {
         packets_seen_elsewhere: ledger.packets_seen_elsewhere,
         packets_table_full: ledger.packets_table_full,
         connection_events_lost: ledger.connection_events_lost,
+        process_events: ledger.process_events,
+        process_events_lost: ledger.process_events_lost,
         packet_events_lost: ledger.packet_events_lost,
         packet_events: ledger.packet_events,
         connection_events: ledger.connection_events,

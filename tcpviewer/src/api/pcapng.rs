@@ -1,5 +1,6 @@
 //! Packets as a pcapng file: the headers byte for byte, times in nanoseconds, the names of interfaces, and the
-//! connection as a comment. In: packets one by one. Out: the bytes of the file, as they come about.
+//! connection and its processes as a comment. In: packets one by one, with their connections. Out: the bytes of the
+//! file, as they come about.
 
 use std::{
     borrow::Cow,
@@ -22,7 +23,7 @@ use pcap_file::{
 };
 use tcpviewer_common::limits::HEADER_BYTES;
 
-use crate::model::{Direction, Packet};
+use crate::model::{Connection, Direction, Owner, Packet};
 
 /// Times are in units of 10⁻⁹ seconds.
 const NANOSECONDS: u8 = 9;
@@ -33,7 +34,7 @@ const OUTBOUND: u32 = 2;
 const SNAP_BYTES: u32 = HEADER_BYTES as u32 + 4;
 
 /// More than a packet and the description of its interface take in the file.
-pub(super) const MOST_BYTES: u64 = 512;
+pub(super) const MOST_BYTES: u64 = 640;
 
 /// Writes the file, part by part.
 pub(super) struct Pcapng {
@@ -64,8 +65,13 @@ impl Pcapng {
         })
     }
 
-    /// Appends a packet, if its headers are known. Returns whether they are.
-    pub(super) fn write(&mut self, packet: &Packet) -> Result<bool, PcapError> {
+    /// Appends a packet, if its headers are known. Returns whether they are. `connection` is the one it belongs to, if it
+    /// is listed.
+    pub(super) fn write(
+        &mut self,
+        packet: &Packet,
+        connection: Option<&Connection>,
+    ) -> Result<bool, PcapError> {
         let Some(headers) = &packet.headers else {
             return Ok(false);
         };
@@ -73,11 +79,6 @@ impl Pcapng {
         let direction = match packet.direction {
             Direction::Ingress => INBOUND,
             Direction::Egress => OUTBOUND,
-        };
-        let again = if packet.retransmission {
-            ", retransmission"
-        } else {
-            ""
         };
         self.writer.write_pcapng_block(EnhancedPacketBlock {
             interface_id,
@@ -88,10 +89,7 @@ impl Pcapng {
             original_len: headers.length,
             data: Cow::Borrowed(&headers.bytes),
             options: vec![
-                EnhancedPacketOption::Comment(Cow::Owned(format!(
-                    "connection {}{again}",
-                    packet.connection_id
-                ))),
+                EnhancedPacketOption::Comment(Cow::Owned(comment(packet, connection))),
                 EnhancedPacketOption::Flags(direction),
             ],
         })?;
@@ -130,4 +128,34 @@ impl Pcapng {
         self.interfaces.insert(key, next);
         Ok(next)
     }
+}
+
+/// What the file says of a packet beside its headers: its connection, the processes that opened and accepted that, as
+/// far as they are known, and whether it was sent before.
+fn comment(packet: &Packet, connection: Option<&Connection>) -> String {
+    let mut text = format!("connection {}", packet.connection_id);
+    let source = connection.and_then(|connection| connection.source_owner.as_ref());
+    let destination = connection.and_then(|connection| connection.destination_owner.as_ref());
+    if let Some(owner) = source {
+        text.push_str(&format!(", {}", named(owner)));
+    }
+    if let Some(owner) = destination {
+        let before = if source.is_some() { " " } else { ", " };
+        text.push_str(&format!("{before}→ {}", named(owner)));
+    }
+    if packet.retransmission {
+        text.push_str(", retransmission");
+    }
+    text
+}
+
+/// A process by name and number; control characters of the name are replaced.
+fn named(owner: &Owner) -> String {
+    let command: String = owner
+        .process
+        .command
+        .chars()
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect();
+    format!("{command} ({})", owner.process.pid)
 }

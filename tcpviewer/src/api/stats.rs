@@ -72,6 +72,9 @@ fn kinds(asked: &[i32]) -> Result<Vec<GroupBy>, Status> {
             Ok(proto::GroupBy::Port) => GroupBy::Port,
             Ok(proto::GroupBy::Interface) => GroupBy::Interface,
             Ok(proto::GroupBy::State) => GroupBy::State,
+            Ok(proto::GroupBy::Process) => GroupBy::Process,
+            Ok(proto::GroupBy::Container) => GroupBy::Container,
+            Ok(proto::GroupBy::Unit) => GroupBy::Unit,
             Ok(proto::GroupBy::Unspecified) | Err(_) => {
                 let problem = format!("group_by {number} is no kind of group");
                 return Err(Status::invalid_argument(problem));

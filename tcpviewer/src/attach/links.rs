@@ -107,7 +107,7 @@ impl LinkError {
 }
 
 /// The innermost reason: what the system call said.
-fn cause(error: &ProgramError) -> String {
+pub(super) fn cause(error: &ProgramError) -> String {
     if let ProgramError::SyscallError(SyscallError { call, io_error }) = error {
         format!("{call}: {io_error}")
     } else {

@@ -16,10 +16,12 @@ use tcpviewer_common::{
     event::Settings,
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
+    owner::{FoundSocket, SocketEnds, SocketOwner, TaskLayout},
     packet_filter::PacketFilter,
 };
 use thiserror::Error;
 
+use super::layout;
 use crate::config::AttachConfig;
 
 /// The object that the build carried in.
@@ -51,6 +53,18 @@ pub struct KernelMaps {
     pub log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// CPUs this kernel can have.
     pub possible_cpus: u32,
+}
+
+/// What `owners` reads from.
+pub struct OwnerMaps {
+    /// Whose each socket is, by its cookie.
+    pub owners: HashMap<MapData, u64, SocketOwner>,
+    /// Which socket is on which endpoints.
+    pub ends: HashMap<MapData, SocketEnds, FoundSocket>,
+    /// Processes at work on sockets, and sockets that listen.
+    pub events: RingBuf<MapData>,
+    /// Why the programs cannot tell all that they could of a process; `None` where they can.
+    pub unknown_layout: Option<String>,
 }
 
 /// Why the programs are not in the kernel.
@@ -101,7 +115,10 @@ impl From<TryFromIntError> for LoadError {
 /// # Errors
 ///
 /// When the process may not, or the kernel will not.
-pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, KernelMaps), LoadError> {
+pub fn load(
+    config: &AttachConfig,
+    update_interval_ns: u64,
+) -> Result<(Ebpf, KernelMaps, OwnerMaps), LoadError> {
     check_capabilities()?;
     // Before Linux 5.11 maps count against this limit. Where it cannot be raised the load tells.
     let unlimited = Rlimit {
@@ -112,7 +129,10 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
         tracing::debug!(%error, "cannot raise the limit of locked memory");
     }
     let half_open_places = half_open::places(config.max_connections);
+    let layout = layout::of_kernel();
+    let known_layout = *layout.as_ref().unwrap_or(&TaskLayout::default());
     let mut ebpf = EbpfLoader::new()
+        .override_global("TASK_LAYOUT", &known_layout, true)
         .map_max_entries("CONNECTIONS", config.max_connections)
         .map_max_entries("HALF_OPEN", half_open_places)
         .load(OBJECT)?;
@@ -144,7 +164,13 @@ pub fn load(config: &AttachConfig, update_interval_ns: u64) -> Result<(Ebpf, Ker
         },
         0,
     )?;
-    Ok((ebpf, maps))
+    let owners = OwnerMaps {
+        owners: HashMap::try_from(take(&mut ebpf, "OWNERS")?)?,
+        ends: HashMap::try_from(take(&mut ebpf, "SOCKET_ENDS")?)?,
+        events: RingBuf::try_from(take(&mut ebpf, "OWNER_EVENTS")?)?,
+        unknown_layout: layout.err(),
+    };
+    Ok((ebpf, maps, owners))
 }
 
 /// A program, loaded when it is first asked for: few hosts have devices of every kind.

@@ -137,6 +137,8 @@ pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {
         sum.connections_given_up += cpu.connections_given_up;
         sum.connections_withheld += cpu.connections_withheld;
         sum.connection_events_lost += cpu.connection_events_lost;
+        sum.process_events += cpu.owner_events;
+        sum.process_events_lost += cpu.owner_events_lost;
         sum.packet_events_lost += cpu.packet_events_lost;
         sum.packet_events += cpu.packet_events;
         sum.connection_events += cpu.connection_events;

@@ -44,12 +44,37 @@ fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
     shared
         .map(|(name, value)| (name.to_owned(), value))
         .into_iter()
+        .chain(process_columns("source", connection.source_process.as_ref()))
+        .chain(process_columns(
+            "destination",
+            connection.destination_process.as_ref(),
+        ))
         .chain(half_columns("sent", &connection.sent.clone().unwrap_or_default()))
         .chain(half_columns(
             "received",
             &connection.received.clone().unwrap_or_default(),
         ))
         .collect()
+}
+
+/// The columns of the process at one end; their names begin with that end's.
+fn process_columns(end: &str, process: Option<&proto::Process>) -> [(String, String); 9] {
+    let of = |value: fn(&proto::Process) -> Option<String>| text(process.and_then(value));
+    [
+        ("process", of(|process| Some(process.command.clone()))),
+        ("pid", of(|process| Some(process.pid.to_string()))),
+        ("command", of(|process| process.command_line.clone())),
+        ("user_id", of(|process| Some(process.user_id.to_string()))),
+        ("user", of(|process| process.user.clone())),
+        ("unit", of(|process| process.unit.clone())),
+        ("container", of(|process| process.container.clone())),
+        ("pod", of(|process| process.pod.clone())),
+        (
+            "process_source",
+            of(|process| Some(process.source().as_str_name().to_owned())),
+        ),
+    ]
+    .map(|(name, value)| (format!("{end}_{name}"), value))
 }
 
 /// The columns of one direction; their names begin with its own.
@@ -162,7 +187,9 @@ mod tests {
         let (head, line) = written.trim_end().split_once("\r\n").unwrap();
         assert!(head.starts_with("id,source_address,source_port,"), "{head}");
         assert!(line.starts_with("7,,,,,ORIENTATION_UNSPECIFIED,"), "{line}");
-        assert!(line.contains(",\"a,b\",,,,0,,0,"), "{line}");
+        // The times, the RTTs, and two processes of which nothing is known.
+        let absent = ",".repeat(18);
+        assert!(line.contains(&format!(",\"a,b\",,,,0,,{absent}0,")), "{line}");
         assert_eq!(head.matches(',').count() + 1, line.matches(',').count());
     }
 }

@@ -63,6 +63,19 @@ pub(super) fn endpoint(endpoint: Option<&proto::Endpoint>) -> String {
     }
 }
 
+/// The processes at the ends that have one: `curl/71` opened it, `→ nginx/812` was connected to.
+pub(super) fn processes(connection: &proto::Connection) -> String {
+    let name = |process: &proto::Process| format!("{}/{}", process.command, process.pid);
+    let source = connection.source_process.as_ref().map(name);
+    let destination = connection.destination_process.as_ref().map(name);
+    match (source, destination) {
+        (None, None) => "-".to_owned(),
+        (Some(source), None) => source,
+        (None, Some(destination)) => format!("→ {destination}"),
+        (Some(source), Some(destination)) => format!("{source} → {destination}"),
+    }
+}
+
 /// The name of a connection's state as RFC 9293 writes it; the numbers are the same on both sides.
 pub(super) fn state(connection: &proto::Connection) -> &'static str {
     let state = TcpState::from_u8(connection.state.try_into().unwrap_or_default());

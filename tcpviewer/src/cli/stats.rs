@@ -45,6 +45,12 @@ pub enum Kind {
     Interface,
     /// State of this host's end.
     State,
+    /// Name of the process at this host's end.
+    Process,
+    /// Container of that process.
+    Container,
+    /// Systemd unit of that process.
+    Unit,
 }
 
 /// Runs `tcpviewer stats`.
@@ -90,6 +96,9 @@ fn group_by(kind: Kind) -> GroupBy {
         Kind::Port => GroupBy::Port,
         Kind::Interface => GroupBy::Interface,
         Kind::State => GroupBy::State,
+        Kind::Process => GroupBy::Process,
+        Kind::Container => GroupBy::Container,
+        Kind::Unit => GroupBy::Unit,
     }
 }
 
@@ -161,6 +170,9 @@ fn write_groups(output: &mut impl Write, list: &GroupList) -> io::Result<()> {
         GroupBy::Port => "PORT",
         GroupBy::Interface => "INTERFACE",
         GroupBy::State => "STATE",
+        GroupBy::Process => "PROCESS",
+        GroupBy::Container => "CONTAINER",
+        GroupBy::Unit => "UNIT",
         GroupBy::Unspecified => "GROUP",
     };
     let width = list

@@ -152,10 +152,12 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
     }
     writeln!(
         output,
-        "events        {} of connections ({} lost), {} of packets ({} lost)",
+        "events        {} of connections ({} lost), {} of packets ({} lost),\n              {} of processes ({} lost)",
         ledger.connection_events,
         ledger.connection_events_lost,
         ledger.packet_events,
-        ledger.packet_events_lost
+        ledger.packet_events_lost,
+        ledger.process_events,
+        ledger.process_events_lost
     )
 }

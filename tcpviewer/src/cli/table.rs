@@ -5,15 +5,16 @@ use std::io::{self, IsTerminal as _, Write, stdout};
 
 use terminal_size::{Width, terminal_size};
 
-use super::output::{between, bytes, endpoint, microseconds, printable, state};
+use super::output::{between, bytes, endpoint, microseconds, printable, processes, state};
 use crate::proto;
 
 /// Columns of the table; `true` where numbers stand to the right.
-const COLUMNS: [(&str, bool); 9] = [
+const COLUMNS: [(&str, bool); 10] = [
     ("STATE", false),
     ("SOURCE", false),
     ("DESTINATION", false),
     ("INTERFACE", false),
+    ("PROCESS", false),
     ("RTT", true),
     ("SENT", true),
     ("RECEIVED", true),
@@ -38,6 +39,7 @@ pub(super) fn row(connection: &proto::Connection, now: prost_types::Timestamp) -
         printable(&endpoint(connection.source.as_ref())),
         printable(&endpoint(connection.destination.as_ref())),
         printable(&connection.interface),
+        printable(&processes(connection)),
         connection
             .rtt
             .map_or("-".to_owned(), |rtt| microseconds(rtt.srtt_us.into())),
@@ -143,6 +145,7 @@ mod tests {
             source,
             destination,
             "eth0",
+            "curl/7",
             "1.20 ms",
             "1.0 KiB",
             "0 B",
@@ -163,11 +166,11 @@ mod tests {
 
         assert_eq!(
             lines[0],
-            "STATE        SOURCE          DESTINATION        INTERFACE      RTT     SENT  RECEIVED  RETRANS  AGE"
+            "STATE        SOURCE          DESTINATION        INTERFACE  PROCESS      RTT     SENT  RECEIVED  RETRANS  AGE"
         );
         assert_eq!(
             lines[1],
-            "ESTABLISHED  10.0.0.1:40000  [2001:db8::1]:443  eth0       1.20 ms  1.0 KiB       0 B        0  3 s"
+            "ESTABLISHED  10.0.0.1:40000  [2001:db8::1]:443  eth0       curl/7   1.20 ms  1.0 KiB       0 B        0  3 s"
         );
         assert!(
             lines

@@ -91,6 +91,7 @@ impl View for LineView {
                 source,
                 destination,
                 interface,
+                processes,
                 rtt,
                 sent,
                 received,
@@ -99,7 +100,7 @@ impl View for LineView {
             ] = row(connection, now);
             writeln!(
                 self.output,
-                "{:>8}  {state:<12} {source} -> {destination} {interface} rtt {rtt} sent {sent} received {received} \
+                "{:>8}  {state:<12} {source} -> {destination} {interface} {processes} rtt {rtt} sent {sent} received {received} \
                  retransmissions {retransmissions} age {age}",
                 connection.id
             )?;

@@ -165,7 +165,7 @@ fn measured<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
 /// A field that is a name.
 fn named<T: Subject>(name: &Word, operator: &str) -> Result<&'static Field<T>, Wrong> {
     let field = measured(name)?;
-    if matches!(field.read, Read::Name(_)) {
+    if matches!(field.read, Read::Name(_) | Read::Names(_)) {
         return Ok(field);
     }
     let problem = format!(
@@ -182,13 +182,13 @@ fn example<T: Subject>(field: &Field<T>) -> String {
         Read::Flag(_) => format!("`{name}`"),
         Read::Addresses(_) => format!("`{name} in 10.0.0.0/8`"),
         Read::Ports(_) => format!("`{name} == 443`"),
-        Read::Number(Unit::Count, _) => format!("`{name} > 10`"),
+        Read::Number(Unit::Count, _) | Read::Numbers(_) => format!("`{name} > 10`"),
         Read::Number(Unit::Bytes, _) => format!("`{name} > 10MB`"),
         Read::Number(Unit::BytesPerSecond, _) => format!("`{name} > 10MB/s`"),
         Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => format!("`{name} > 50ms`"),
         Read::Share(_) => format!("`{name} > 1%`"),
         Read::Choice(words, _) => format!("`{name} == {}`", words.first().unwrap_or(&"")),
-        Read::Name(_) => format!("`{name} == \"eth0\"`"),
+        Read::Name(_) | Read::Names(_) => format!("`{name} == \"eth0\"`"),
     }
 }
 
@@ -201,7 +201,7 @@ fn compare<T: Subject>(
     let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
     let is_ordered = matches!(
         field.read,
-        Read::Ports(_) | Read::Number(..) | Read::Elapsed(_) | Read::Share(_)
+        Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Elapsed(_) | Read::Share(_)
     );
     if !is_equality && !is_ordered {
         let problem = format!(
@@ -218,13 +218,18 @@ fn compare<T: Subject>(
 fn item<T: Subject>(field: &Field<T>, word: &Word) -> Result<Item, Wrong> {
     match &field.read {
         Read::Addresses(_) if word.text.contains('/') => network(word).map(Item::Network),
-        Read::Ports(_) | Read::Number(..) | Read::Elapsed(_) => match word.text.split_once('-') {
-            Some((first, last)) => range(field, word, first, last),
-            None => value(field, word).map(Item::One),
-        },
-        Read::Addresses(_) | Read::Flag(_) | Read::Share(_) | Read::Choice(..) | Read::Name(_) => {
-            value(field, word).map(Item::One)
+        Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Elapsed(_) => {
+            match word.text.split_once('-') {
+                Some((first, last)) => range(field, word, first, last),
+                None => value(field, word).map(Item::One),
+            }
         }
+        Read::Addresses(_)
+        | Read::Flag(_)
+        | Read::Share(_)
+        | Read::Choice(..)
+        | Read::Name(_)
+        | Read::Names(_) => value(field, word).map(Item::One),
     }
 }
 
@@ -273,7 +278,9 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
             port.map(|port| Value::Number(port.into()))
                 .ok_or_else(|| wrong_value(word, expected))
         }
-        Read::Number(Unit::Count, _) => in_units(COUNTS, "a number, such as `10` or `10k`"),
+        Read::Number(Unit::Count, _) | Read::Numbers(_) => {
+            in_units(COUNTS, "a number, such as `10` or `10k`")
+        }
         Read::Number(Unit::Bytes, _) => in_units(BYTES, "bytes, such as `10MB` or `64KiB`"),
         Read::Number(Unit::BytesPerSecond, _) => {
             in_units(RATES, "bytes per second, such as `10MB/s` or `80Mbit/s`")
@@ -285,7 +292,7 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
             .map(Value::Share)
             .ok_or_else(|| wrong_value(word, "a share, such as `1%` or `0.01`")),
         Read::Choice(words, _) => choice(word, words).map(|word| Value::Text(word.into())),
-        Read::Name(_) => Ok(Value::Text(word.text.as_str().into())),
+        Read::Name(_) | Read::Names(_) => Ok(Value::Text(word.text.as_str().into())),
     }
 }
 

@@ -6,11 +6,13 @@ use tcpviewer_common::state::TcpState;
 
 use super::field::{
     Field,
-    Read::{Addresses, Choice, Elapsed, Flag, Name, Number, Ports, Share},
+    Read::{Addresses, Choice, Elapsed, Flag, Name, Names, Number, Numbers, Ports, Share},
     Subject,
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
-use crate::model::{CloseReason, Connection, Half, LocalEnd, Orientation, SocketDetails};
+use crate::model::{
+    CloseReason, Connection, ControlGroup, Half, LocalEnd, Orientation, Process, SocketDetails,
+};
 
 const STATES: &[&str] = &[
     "closed",
@@ -41,7 +43,7 @@ const LOCAL_ENDS: &[&str] = &["source", "destination", "both", "neither"];
 
 impl Subject for Connection {
     const NOUN: &'static str = "connections";
-    const FIELDS: &'static [&'static [Field<Self>]] = &[SHARED, COUNTERS, HALVES, RTTS];
+    const FIELDS: &'static [&'static [Field<Self>]] = &[SHARED, PROCESSES, COUNTERS, HALVES, RTTS];
 }
 
 /// A table of fields, one to a line: name, how it is read, meaning.
@@ -115,6 +117,29 @@ macro_rules! rtts {
     };
 }
 
+/// A table of what is known of the process at an end and may be absent, one to a line: of either end, and of each.
+macro_rules! processes {
+    ($($name:literal, $read:ident, $value:expr, $about:literal;)*) => {
+        &[$(
+            Field {
+                name: $name,
+                about: concat!($about, ", at either end"),
+                read: $read(|c| [source(c).and_then($value), destination(c).and_then($value)]),
+            },
+            Field {
+                name: concat!("source.", $name),
+                about: concat!($about, ", at the source's end"),
+                read: $read(|c| [source(c).and_then($value), None]),
+            },
+            Field {
+                name: concat!("destination.", $name),
+                about: concat!($about, ", at the destination's end"),
+                read: $read(|c| [destination(c).and_then($value), None]),
+            },
+        )*]
+    };
+}
+
 const SHARED: &[Field<Connection>] = fields! {
     "id", Number(Count, |c| Some(c.id)), "number of the connection within one run of the daemon";
     "host", Addresses(|c| [Some(c.source.ip()), Some(c.destination.ip())]), "address of either end";
@@ -148,6 +173,17 @@ const SHARED: &[Field<Connection>] = fields! {
     "handshake.rtt", Number(Microseconds, |c| c.handshake.rtt_us), "the newest SYN to the first ACK after it; absent when not seen";
     "handshake.syn_to_syn_ack", Number(Microseconds, |c| c.handshake.syn_to_syn_ack_us), "SYN to SYN-ACK; absent when not seen";
     "handshake.syn_ack_to_ack", Number(Microseconds, |c| c.handshake.syn_ack_to_ack_us), "SYN-ACK to ACK; absent when not seen";
+};
+
+const PROCESSES: &[Field<Connection>] = processes! {
+    "process", Names, |process| Some(&*process.command), "name of the process; absent where it is not known";
+    "pid", Numbers, |process| Some(process.pid.into()), "number of the process";
+    "command", Names, |process| process.command_line.as_deref(), "command line of the process";
+    "user", Names, |process| process.user.as_deref(), "name of the process's user";
+    "uid", Numbers, |process| Some(process.user_id.into()), "number of the process's user";
+    "unit", Names, |process| group(process)?.unit.as_deref(), "systemd unit of the process";
+    "container", Names, |process| group(process)?.container.as_deref(), "id of the process's container";
+    "pod", Names, |process| group(process)?.pod.as_deref(), "uid of the process's Kubernetes pod";
 };
 
 const COUNTERS: &[Field<Connection>] = counters! {
@@ -209,6 +245,18 @@ const RTTS: &[Field<Connection>] = rtts! {
 /// For the tables above: tells the compiler what the value is taken from.
 fn of_half(half: &Half, value: fn(&Half) -> Option<u64>) -> Option<u64> {
     value(half)
+}
+
+fn source(connection: &Connection) -> Option<&Process> {
+    Some(&*connection.source_owner.as_ref()?.process)
+}
+
+fn destination(connection: &Connection) -> Option<&Process> {
+    Some(&*connection.destination_owner.as_ref()?.process)
+}
+
+fn group(process: &Process) -> Option<&ControlGroup> {
+    process.group.as_deref()
 }
 
 fn of_details(half: &Half, value: fn(&SocketDetails) -> Option<u64>) -> Option<u64> {

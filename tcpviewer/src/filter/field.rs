@@ -44,6 +44,10 @@ pub(super) enum Read<T> {
     Choice(&'static [&'static str], fn(&T) -> Option<&'static str>),
     /// A name.
     Name(fn(&T) -> &str),
+    /// A name that one or two ends may have.
+    Names(fn(&T) -> [Option<&str>; 2]),
+    /// A number that one or two ends may have.
+    Numbers(fn(&T) -> [Option<u64>; 2]),
 }
 
 /// What a number counts.
@@ -95,13 +99,13 @@ impl<T: Subject> Field<T> {
             Read::Flag(_) => "yes or no",
             Read::Addresses(_) => "address",
             Read::Ports(_) => "port",
-            Read::Number(Unit::Count, _) => "number",
+            Read::Number(Unit::Count, _) | Read::Numbers(_) => "number",
             Read::Number(Unit::Bytes, _) => "bytes",
             Read::Number(Unit::BytesPerSecond, _) => "bytes per second",
             Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => "time",
             Read::Share(_) => "share",
             Read::Choice(..) => "word",
-            Read::Name(_) => "name",
+            Read::Name(_) | Read::Names(_) => "name",
         }
     }
 
@@ -114,6 +118,8 @@ impl<T: Subject> Field<T> {
             Read::Ports(read) => {
                 return read(subject).map(|port| port.map(|port| Value::Number(port.into())));
             }
+            Read::Names(read) => return read(subject).map(|name| name.map(Value::Text)),
+            Read::Numbers(read) => return read(subject).map(|number| number.map(Value::Number)),
             Read::Number(Unit::Microseconds, read) => {
                 read(subject).map(|time| Value::Number(time.saturating_mul(1_000)))
             }

@@ -44,8 +44,12 @@ impl<T: Subject> Order<T> {
             return Err(one_field(&word).in_text(text));
         }
         let field = field::<T>(&name).map_err(|wrong| wrong.in_text(text))?;
-        if matches!(field.read, Read::Ports(_) | Read::Addresses(_)) && ["host", "port"].contains(&field.name)
-        {
+        let may_have_two = matches!(
+            field.read,
+            Read::Ports(_) | Read::Addresses(_) | Read::Names(_) | Read::Numbers(_)
+        );
+        // Fields of one end have its name before theirs.
+        if may_have_two && !field.name.contains('.') {
             let problem = format!(
                 "`{0}` is of two ends: order by `source.{0}` or `destination.{0}`",
                 field.name

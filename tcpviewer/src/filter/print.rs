@@ -103,7 +103,9 @@ fn write_value<T: Subject>(
         | Read::Addresses(_)
         | Read::Share(_)
         | Read::Choice(..)
-        | Read::Name(_) => ONES,
+        | Read::Name(_)
+        | Read::Names(_)
+        | Read::Numbers(_) => ONES,
     };
     match value {
         Value::Number(number) => write!(formatter, "{}", InUnits(*number, units)),

@@ -66,6 +66,8 @@ fn connection() -> Connection {
         last_seen: now() - Duration::from_secs(60),
         closed: None,
         ecn: None,
+        source_owner: None,
+        destination_owner: None,
     }
 }
 

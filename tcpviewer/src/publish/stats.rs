@@ -5,10 +5,15 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tcpviewer_common::state::TcpState;
 
-use crate::model::{Connection, LocalEnd};
+use crate::model::{Connection, ControlGroup, LocalEnd, Process};
 
 /// The upper bound of the first range of RTTs, microseconds; each further range ends at twice the bound before.
 const FIRST_BUCKET_US: u64 = 64;
+
+/// The group of connections whose process, or what it belongs to, is not known.
+const UNKNOWN: &str = "(unknown)";
+/// The group of connections whose process belongs to none.
+const NONE: &str = "(none)";
 
 /// What connections are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,12 @@ pub enum GroupBy {
     Interface,
     /// The state of this host's end.
     State,
+    /// The name of the process at this host's end.
+    Process,
+    /// The container of that process.
+    Container,
+    /// The systemd unit of that process.
+    Unit,
 }
 
 /// Sums over open connections.
@@ -173,7 +184,28 @@ fn name(connection: &Connection, by: GroupBy) -> String {
         GroupBy::Port => connection.destination.port().to_string(),
         GroupBy::Interface => connection.interface.to_string(),
         GroupBy::State => connection.state().name().to_owned(),
+        GroupBy::Process => process(connection)
+            .map_or(UNKNOWN, |process| &process.command)
+            .to_owned(),
+        GroupBy::Container => of_group(connection, |group| group.container.as_deref()),
+        GroupBy::Unit => of_group(connection, |group| group.unit.as_deref()),
     }
+}
+
+/// The process at this host's end: of the source where both are, and of whichever is known.
+fn process(connection: &Connection) -> Option<&Process> {
+    let (source, destination) = (&connection.source_owner, &connection.destination_owner);
+    let (first, second) = match connection.local_end {
+        Some(LocalEnd::Destination) => (destination, source),
+        Some(LocalEnd::Source | LocalEnd::Both | LocalEnd::Neither) | None => (source, destination),
+    };
+    Some(&*first.as_ref().or(second.as_ref())?.process)
+}
+
+fn of_group(connection: &Connection, part: fn(&ControlGroup) -> Option<&str>) -> String {
+    let group = process(connection).and_then(|process| process.group.as_deref());
+    let name = group.map_or(UNKNOWN, |group| part(group).unwrap_or(NONE));
+    name.to_owned()
 }
 
 /// The far end; the destination where that is not known.
@@ -220,7 +252,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::model::{CloseReason, Closed, Half, Handshake, Orientation, Rtt, RttSource};
+    use crate::model::{
+        CloseReason, Closed, Half, Handshake, Orientation, Owner, OwnerSource, Rtt, RttSource,
+    };
 
     fn connection(peer: u8, port: u16, rate: u64, srtt_us: Option<u32>) -> Connection {
         let rtt = srtt_us.map(|srtt_us| Rtt {
@@ -258,6 +292,8 @@ mod tests {
             last_seen: SystemTime::UNIX_EPOCH,
             closed: None,
             ecn: None,
+            source_owner: None,
+            destination_owner: None,
         }
     }
 
@@ -324,6 +360,49 @@ mod tests {
         };
         let stats = stats(vec![accepted], &[GroupBy::Peer], 1);
         assert_eq!(stats.groups[0].1[0].name, "10.0.0.1");
+    }
+
+    #[test]
+    fn connections_are_grouped_by_the_process_at_this_host_s_end() {
+        let owner = |command: &str, group: Option<ControlGroup>| {
+            let process = Process {
+                pid: 7,
+                started_at: None,
+                command: command.into(),
+                command_line: None,
+                user_id: 0,
+                user: None,
+                group: group.map(Arc::new),
+                network_namespace: None,
+            };
+            Some(Owner {
+                process: process.into(),
+                source: OwnerSource::Connect,
+            })
+        };
+        let in_container = ControlGroup {
+            container: Some("abc".into()),
+            ..ControlGroup::default()
+        };
+        let accepted = Connection {
+            local_end: Some(LocalEnd::Destination),
+            source_owner: owner("curl", None),
+            destination_owner: owner("nginx", Some(in_container)),
+            ..connection(9, 443, 3, None)
+        };
+        let opened = Connection {
+            source_owner: owner("curl", Some(ControlGroup::default())),
+            ..connection(9, 443, 2, None)
+        };
+        let by = [GroupBy::Process, GroupBy::Container, GroupBy::Unit];
+        let stats = stats(vec![accepted, opened, connection(9, 443, 1, None)], &by, 10);
+        let names = |index: usize| -> Vec<&str> {
+            let (_, groups, _more) = &stats.groups[index];
+            groups.iter().map(|group| group.name.as_str()).collect()
+        };
+        assert_eq!(names(0), ["nginx", "curl", "(unknown)"]);
+        assert_eq!(names(1), ["abc", "(none)", "(unknown)"]);
+        assert_eq!(names(2), ["(none)", "(unknown)"]);
     }
 
     #[test]

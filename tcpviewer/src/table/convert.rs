@@ -18,10 +18,14 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
     let [low_socket, high_socket] = row.sockets.each_ref().map(Option::as_deref);
-    let ((source, source_socket), (destination, destination_socket)) = match record.source_side() {
-        connection::Side::Low => ((low, low_socket), (high, high_socket)),
-        connection::Side::High => ((high, high_socket), (low, low_socket)),
-    };
+    let [low_owner, high_owner] = &row.owners;
+    let low = (low, low_socket, low_owner);
+    let high = (high, high_socket, high_owner);
+    let ((source, source_socket, source_owner), (destination, destination_socket, destination_owner)) =
+        match record.source_side() {
+            connection::Side::Low => (low, high),
+            connection::Side::High => (high, low),
+        };
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
     Connection {
         id: record.id,
@@ -52,6 +56,8 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         last_seen: clock.at(record.last_seen_ns()),
         closed: row.closed,
         ecn: ecn(sent, received),
+        source_owner: source_owner.clone(),
+        destination_owner: destination_owner.clone(),
     }
 }
 

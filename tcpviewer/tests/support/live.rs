@@ -18,6 +18,8 @@ pub(crate) mod watch;
 
 pub(crate) mod traffic;
 
+pub(crate) mod processes;
+
 pub(crate) mod iperf;
 
 pub(crate) mod flood;

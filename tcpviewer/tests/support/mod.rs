@@ -384,6 +384,8 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         last_seen: SystemTime::now(),
         closed: None,
         ecn: Some(true),
+        source_owner: None,
+        destination_owner: None,
     }
 }
 

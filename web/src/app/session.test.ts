@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CONNECTIONS, PACKETS } from '../domain/place';
 import type { Stores } from '../store/stores';
 import { TestFeeds, testStores } from '../test/feeds';
-import { status } from '../test/fixtures';
+import { connection, status } from '../test/fixtures';
 import { startSession, UNHEALTHY, type Visibility } from './session';
 
 class TestPage implements Visibility {
@@ -52,13 +52,35 @@ describe('session', () => {
     stores.place.go({
       ...CONNECTIONS,
       filter: 'port 443',
-      showClosed: false,
       sort: { column: 'rtt', direction: 'descending' },
     });
     vi.advanceTimersByTime(10);
     expect(feeds.topics('connections')).toMatchObject([
-      { filter: 'open and (port 443)', orderBy: 'rtt desc', limit: 500 },
+      { filter: '(open or idle < 10s) and (port 443)', orderBy: 'rtt desc', offset: 0, limit: 200 },
     ]);
+  });
+
+  it('asks for the part of the table that is on the screen, and from the top with another filter', () => {
+    stores.place.go(CONNECTIONS);
+    vi.advanceTimersByTime(10);
+    stores.viewport.show(5000, 5040);
+    vi.advanceTimersByTime(100);
+    expect(feeds.topics('connections')).toMatchObject([{ offset: 4900, limit: 200 }]);
+    stores.place.replace({ ...CONNECTIONS, filter: 'port 443' });
+    vi.advanceTimersByTime(300);
+    expect(feeds.topics('connections')).toMatchObject([
+      { filter: '(open or idle < 10s) and (port 443)', offset: 0 },
+    ]);
+  });
+
+  it('asks for exactly the rows at hand while their order is frozen', () => {
+    stores.place.go(CONNECTIONS);
+    vi.advanceTimersByTime(10);
+    feeds.snapshot([7, 9].map((id) => connection(id)));
+    stores.order.setFrozen(true);
+    expect(feeds.topics('connections')).toMatchObject([{ filter: 'id in {7, 9}', orderBy: '', limit: 0 }]);
+    stores.order.setFrozen(false);
+    expect(filters()).toEqual(['open or idle < 10s']);
   });
 
   it('asks once the typing pauses, not for each letter', () => {
@@ -68,19 +90,19 @@ describe('session', () => {
       stores.place.replace({ ...CONNECTIONS, filter });
       vi.advanceTimersByTime(50);
     }
-    expect(filters()).toEqual(['']);
+    expect(filters()).toEqual(['open or idle < 10s']);
     vi.advanceTimersByTime(300);
-    expect(filters()).toEqual(['port 443']);
+    expect(filters()).toEqual(['(open or idle < 10s) and (port 443)']);
   });
 
   it('follows the selected connection and its packets', () => {
     stores.place.go({ ...CONNECTIONS, selected: { instance: 5n, id: 2n } });
     vi.advanceTimersByTime(10);
-    expect(filters()).toEqual(['', 'id == 2']);
+    expect(filters()).toEqual(['open or idle < 10s', 'id == 2']);
     expect(feeds.topics('packets')).toMatchObject([{ connectionId: 2n, filter: '' }]);
     stores.place.replace({ ...CONNECTIONS, selected: { instance: 5n, id: 3n } });
     vi.advanceTimersByTime(300);
-    expect(filters()).toEqual(['', 'id == 3']);
+    expect(filters()).toEqual(['open or idle < 10s', 'id == 3']);
     expect(feeds.topics('packets')).toMatchObject([{ connectionId: 3n }]);
   });
 

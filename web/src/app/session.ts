@@ -1,14 +1,18 @@
 // Turns what is on the screen into what the daemon is asked for: each view its topics, and none of them but
 // the sums while the page is hidden.
 import { filterOf } from '../domain/filter';
-import { selectedIn, type Place } from '../domain/place';
+import { selectedIn, type ConnectionsPlace, type Place } from '../domain/place';
 import { orderByOf } from '../domain/sort';
 import type { ConnectionsTopic, Feeds, PacketsTopic } from '../domain/topic';
 import { startStores, type Stores } from '../store/stores';
+import { WINDOW_ROWS } from '../store/viewport';
 
 /** Typing a filter, or moving quickly through the rows, must not ask for each step. */
 const SETTLE_MS = 200;
-const ROWS = 500;
+/** Scrolling waits less than typing. */
+const SCROLL_SETTLE_MS = 60;
+/** A filter has at most 4,096 bytes. */
+const LONGEST_FILTER = 4000;
 const PACKETS_OF_ALL = 1000;
 const PACKETS_OF_ONE = 200;
 
@@ -17,6 +21,7 @@ export const UNHEALTHY: ConnectionsTopic = {
   kind: 'connections',
   filter: 'open and retransmissions > 0 and packets >= 20',
   orderBy: 'retransmission_rate desc',
+  offset: 0,
   limit: 8,
 };
 
@@ -50,11 +55,14 @@ export function startSession(stores: Stores, feeds: Feeds, page: Visibility): ()
     follow();
   };
   let view = stores.place.current.view;
+  let question = questionOf(stores.place.current);
   const moved = (): void => {
     // The place itself is known at once; only asking waits.
     const { current } = stores.place;
-    if (current.view === 'connections') {
-      stores.order.setSort(current.sort);
+    if (questionOf(current) !== question) {
+      question = questionOf(current);
+      stores.viewport.reset();
+      stores.order.setFrozen(false);
     }
     stores.selection.select(selectedIn(current));
     clearTimeout(timer);
@@ -68,12 +76,25 @@ export function startSession(stores: Stores, feeds: Feeds, page: Visibility): ()
       followNow();
     }
   };
+  const scrolled = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(follow, SCROLL_SETTLE_MS);
+  };
+  let { frozen } = stores.order;
+  const ordered = (): void => {
+    if (stores.order.frozen !== frozen) {
+      ({ frozen } = stores.order);
+      follow();
+    }
+  };
   const retry = (): void => {
     feeds.retryNow();
   };
   const stops = [
     stores.place.notifier.subscribe(moved),
     stores.status.notifier.subscribe(heardStatus),
+    stores.viewport.notifier.subscribe(scrolled),
+    stores.order.notifier.subscribe(ordered),
     stores.token.notifier.subscribe(retry),
     (): void => {
       page.removeEventListener('visibilitychange', followNow);
@@ -97,20 +118,35 @@ export function startSession(stores: Stores, feeds: Feeds, page: Visibility): ()
 function ask(stores: Stores, seen: boolean): void {
   const { current } = stores.place;
   stores.unhealthy.watch(seen && current.view === 'overview' ? UNHEALTHY : undefined);
-  stores.table.watch(seen ? tableTopic(current) : undefined);
+  stores.table.watch(seen && current.view === 'connections' ? tableTopic(stores, current) : undefined);
   stores.selection.watch(seen);
   stores.packets.watch(seen ? packetsTopic(current, stores.status.status?.instance) : undefined);
 }
 
-function tableTopic(place: Place): ConnectionsTopic | undefined {
+/** What the rows of the table depend on. */
+function questionOf(place: Place): string {
   return place.view === 'connections'
-    ? {
-        kind: 'connections',
-        filter: filterOf(place.filter, place.showClosed),
-        orderBy: orderByOf(place.sort),
-        limit: ROWS,
-      }
-    : undefined;
+    ? JSON.stringify([filterOf(place.filter, place.showClosed), orderByOf(place.sort)])
+    : '';
+}
+
+/** The part of the table that is on the screen; while the order is frozen, exactly the rows at hand. */
+function tableTopic({ order, viewport }: Stores, place: ConnectionsPlace): ConnectionsTopic {
+  if (order.frozen && order.rows.length > 0) {
+    let ids = '';
+    for (const id of order.rows) {
+      const longer = ids === '' ? String(id) : `${ids}, ${id}`;
+      ids = longer.length <= LONGEST_FILTER ? longer : ids;
+    }
+    return { kind: 'connections', filter: `id in {${ids}}`, orderBy: '', offset: 0, limit: 0 };
+  }
+  return {
+    kind: 'connections',
+    filter: filterOf(place.filter, place.showClosed),
+    orderBy: orderByOf(place.sort),
+    offset: viewport.offset,
+    limit: WINDOW_ROWS,
+  };
 }
 
 /** Ids are those of one run of the daemon, so packets of a connection of another run are not asked for. */

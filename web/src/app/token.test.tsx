@@ -10,6 +10,7 @@ import { SharedFeeds } from '../rpc/shared-feeds';
 import { createTcpViewerClient, withToken } from '../rpc/transport';
 import { createStores, type Stores } from '../store/stores';
 import { TokenStore } from '../store/token';
+import { NO_RECORDER } from '../test/feeds';
 import { watchMessage, wireConnection } from '../test/fixtures';
 import { render } from '../test/render';
 import { startSession } from './session';
@@ -82,7 +83,7 @@ describe('a daemon that wants a token', () => {
       { transport: { interceptors: [withToken(token.current)] } },
     );
     const feeds = new SharedFeeds(createTcpViewerClient(transport));
-    stores = createStores({ feeds, token });
+    stores = createStores({ feeds, recorder: NO_RECORDER, token });
     stores.place.go(CONNECTIONS);
     const stopSession = startSession(stores, feeds, document);
     stop = (): void => {

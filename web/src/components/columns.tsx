@@ -1,173 +1,292 @@
-// The columns of the connection table: what they are called, how wide they are, what they show,
-// and how wide the table must be for them.
+// The columns of the connection table: what they are called, how wide they are made, what they show, and
+// which filter a value in them stands for.
 import type { ReactElement, ReactNode } from 'react';
-import { totalRetransmissions, type Connection } from '../domain/connection';
+import type { ColumnName, ShownColumn } from '../domain/column';
+import {
+  CLOSE_REASON_WORDS,
+  retransmissionShare,
+  totalBytesPerSecond,
+  totalRetransmissions,
+  type Connection,
+} from '../domain/connection';
 import {
   formatByteRate,
   formatBytes,
   formatCount,
   formatDuration,
   formatMicroseconds,
+  formatRate,
+  formatShare,
+  NOT_MEASURED,
 } from '../domain/format';
-import type { SortColumn } from '../domain/sort';
+import { isSortColumn, type SortColumn } from '../domain/sort';
+import { stateWord } from '../domain/tcp-state';
+import type { Trail } from '../store/trails';
 import styles from './connection-row.module.css';
 import { EndpointText } from './endpoint-text';
+import { RowTrail } from './row-trail';
 import { StateBadge } from './state-badge';
 
-export interface Column {
-  readonly sort: SortColumn;
+interface ColumnMake {
   readonly label: string;
   readonly title: string;
-  /** Text columns marked as wide share the room that is left. */
   readonly widthPx: number;
+  /** Shares the room that is left. */
   readonly wide?: boolean;
-  readonly numeric: boolean;
-  /** Where there is no room, the column with the highest number is left out first; 0 never is. */
-  readonly dropFirst: number;
-  readonly cell: (connection: Connection, daemonNowMs: number) => ReactNode;
+  readonly numeric?: boolean;
+  /** Where there is no room and nothing was chosen, the column with the highest number is left out first. */
+  readonly dropFirst?: number;
+  readonly cell: (connection: Connection, nowMs: number, trail: Trail) => ReactNode;
+  /** The filter by what this cell says. */
+  readonly filter?: (connection: Connection) => string | undefined;
+}
+
+export interface Column extends ColumnMake {
+  readonly name: ColumnName;
+  /** Undefined where it cannot be sorted by. */
+  readonly sort: SortColumn | undefined;
 }
 
 // The gap between columns and the inset of a row, as in connection-row.module.css.
 const COLUMN_GAP_PX = 12;
-const TABLE_INSET_PX = 16;
+const TABLE_INSET_PX = 12;
 
-export const COLUMNS: readonly Column[] = [
-  {
-    sort: 'state',
+const MAKES: Record<ColumnName, ColumnMake> = {
+  state: {
     label: 'State',
     title: 'State of the end that is this host (RFC 9293)',
-    widthPx: 96,
-    numeric: false,
-    dropFirst: 0,
+    widthPx: 104,
     cell: ({ state }) => <StateBadge state={state} />,
+    filter: ({ state }) => (state === 'UNKNOWN' ? undefined : `state == ${stateWord(state)}`),
   },
-  {
-    sort: 'source',
+  source: {
     label: 'Source',
     title: 'The end that opened the connection',
-    widthPx: 156,
+    widthPx: 158,
     wide: true,
-    numeric: false,
-    dropFirst: 0,
     cell: ({ source }) => <EndpointText address={source.address} port={source.port} />,
+    filter: ({ source }) => `source.host == ${source.address}`,
   },
-  {
-    sort: 'destination',
+  destination: {
     label: 'Destination',
     title: 'The end that was connected to',
-    widthPx: 156,
+    widthPx: 158,
     wide: true,
-    numeric: false,
-    dropFirst: 0,
     cell: ({ destination }) => <EndpointText address={destination.address} port={destination.port} />,
+    filter: ({ destination }) =>
+      `destination.host == ${destination.address} and destination.port == ${destination.port}`,
   },
-  {
-    sort: 'interface',
+  port: {
+    label: 'Port',
+    title: 'Port of the destination: the service',
+    widthPx: 52,
+    numeric: true,
+    cell: ({ destination }) => destination.port,
+    filter: ({ destination }) => `destination.port == ${destination.port}`,
+  },
+  interface: {
     label: 'Interface',
     title: 'Where the connection is counted',
     widthPx: 72,
-    numeric: false,
-    dropFirst: 3,
-    cell: (connection) => <span title={connection.interface}>{connection.interface}</span>,
+    cell: (connection) => connection.interface,
+    filter: (connection) => `interface == "${connection.interface}"`,
   },
-  {
-    sort: 'rtt',
-    label: 'RTT',
-    title: 'Smoothed round-trip time to the far end',
-    widthPx: 66,
+  rateTrail: {
+    label: 'Last 30 s',
+    title: 'How the payload rate moved over the last half minute, each row in a scale of its own',
+    widthPx: 72,
+    dropFirst: 4,
+    cell: (_connection, _nowMs, { bytesPerSecond }) => <RowTrail values={bytesPerSecond} tone="sent" />,
+  },
+  rate: {
+    label: 'Rate',
+    title: 'Payload per second, both ways',
+    widthPx: 80,
     numeric: true,
-    dropFirst: 0,
-    cell: ({ rtt }) => <Quiet when={rtt === undefined}>{formatMicroseconds(rtt?.srttUs)}</Quiet>,
+    cell: (connection) => <Rate bytesPerSecond={totalBytesPerSecond(connection)} direction="sent" />,
   },
-  {
-    sort: 'sentRate',
+  sentRate: {
     label: 'Sent/s',
     title: 'Payload from source to destination, per second',
     widthPx: 80,
     numeric: true,
-    dropFirst: 0,
     cell: ({ sent }) => <Rate direction="sent" bytesPerSecond={sent.payloadBytesPerSecond} />,
   },
-  {
-    sort: 'receivedRate',
+  receivedRate: {
     label: 'Received/s',
     title: 'Payload from destination to source, per second',
     widthPx: 80,
     numeric: true,
-    dropFirst: 0,
     cell: ({ received }) => <Rate direction="received" bytesPerSecond={received.payloadBytesPerSecond} />,
   },
-  {
-    sort: 'sentBytes',
+  packetRate: {
+    label: 'Packets/s',
+    title: 'Packets on the wire per second, both ways',
+    widthPx: 68,
+    numeric: true,
+    cell: ({ sent, received }) => quiet(sent.packetsPerSecond + received.packetsPerSecond, formatRate),
+  },
+  bytes: {
+    label: 'Payload',
+    title: 'Payload since the connection was first seen, both ways',
+    widthPx: 72,
+    numeric: true,
+    cell: ({ sent, received }) => quiet(sent.payloadBytes + received.payloadBytes, formatBytes),
+  },
+  sentBytes: {
     label: 'Sent',
     title: 'Payload from source to destination since the connection was first seen',
     widthPx: 70,
     numeric: true,
-    dropFirst: 1,
-    cell: ({ sent }) => <Quiet when={sent.payloadBytes === 0}>{formatBytes(sent.payloadBytes)}</Quiet>,
+    dropFirst: 2,
+    cell: ({ sent }) => quiet(sent.payloadBytes, formatBytes),
   },
-  {
-    sort: 'receivedBytes',
+  receivedBytes: {
     label: 'Received',
     title: 'Payload from destination to source since the connection was first seen',
     widthPx: 70,
     numeric: true,
-    dropFirst: 1,
-    cell: ({ received }) => (
-      <Quiet when={received.payloadBytes === 0}>{formatBytes(received.payloadBytes)}</Quiet>
-    ),
+    dropFirst: 2,
+    cell: ({ received }) => quiet(received.payloadBytes, formatBytes),
   },
-  {
-    sort: 'retransmissions',
+  packets: {
+    label: 'Packets',
+    title: 'Packets on the wire since the connection was first seen, both ways',
+    widthPx: 72,
+    numeric: true,
+    cell: ({ sent, received }) => quiet(sent.packets + received.packets, formatCount),
+  },
+  rtt: {
+    label: 'RTT',
+    title: 'Smoothed round-trip time to the far end',
+    widthPx: 66,
+    numeric: true,
+    cell: ({ rtt }) => quiet(rtt?.srttUs, formatMicroseconds),
+    filter: ({ rtt }) => (rtt === undefined ? undefined : `rtt >= ${rtt.srttUs}us`),
+  },
+  rttTrail: {
+    label: 'RTT, 30 s',
+    title: 'How the round-trip time moved over the last half minute, each row in a scale of its own',
+    widthPx: 72,
+    cell: (_connection, _nowMs, { srttUs }) => <RowTrail values={srttUs} tone="round-trip" />,
+  },
+  response: {
+    label: 'Response',
+    title: 'Mean time until the destination answers',
+    widthPx: 70,
+    numeric: true,
+    cell: ({ received }) => quiet(received.response?.meanUs, formatMicroseconds),
+  },
+  retransmissions: {
     label: 'Retrans.',
     title: 'Retransmissions in both directions',
     widthPx: 64,
     numeric: true,
-    dropFirst: 0,
-    cell: (connection) => <Retransmissions count={totalRetransmissions(connection)} />,
+    cell: (connection) => warned(totalRetransmissions(connection), formatCount),
+    filter: () => 'retransmissions > 0',
   },
-  {
-    sort: 'age',
+  retransmissionShare: {
+    label: 'Sent again',
+    title: 'Share of the packets of both directions that were sent again',
+    widthPx: 72,
+    numeric: true,
+    cell: (connection) => warned(retransmissionShare(connection), formatShare),
+    filter: () => 'retransmissions > 0',
+  },
+  outOfOrder: {
+    label: 'Reordered',
+    title: 'Packets that were overtaken on the way, both directions',
+    widthPx: 72,
+    numeric: true,
+    cell: ({ sent, received }) => quiet(sent.outOfOrder + received.outOfOrder, formatCount),
+  },
+  zeroWindows: {
+    label: 'Zero win.',
+    title: 'Packets that offer no receive window, both directions',
+    widthPx: 66,
+    numeric: true,
+    cell: ({ sent, received }) => warned(sent.zeroWindows + received.zeroWindows, formatCount),
+    filter: () => 'zero_windows > 0',
+  },
+  age: {
     label: 'Age',
     title: 'Since the first packet, until it ended',
-    widthPx: 74,
+    widthPx: 76,
     numeric: true,
-    dropFirst: 4,
+    dropFirst: 3,
     cell: ({ firstSeenMs, closedAtMs }, nowMs) => formatDuration((closedAtMs ?? nowMs) - firstSeenMs),
   },
-  {
-    sort: 'lastSeen',
+  lastSeen: {
     label: 'Last seen',
     title: 'Since the newest packet',
-    widthPx: 74,
+    widthPx: 76,
     numeric: true,
-    dropFirst: 5,
     cell: ({ lastSeenMs }, nowMs) => formatDuration(nowMs - lastSeenMs),
   },
-];
+  ended: {
+    label: 'Ended',
+    title: 'How the connection ended',
+    widthPx: 190,
+    cell: ({ closeReason }) => (closeReason === 'none' ? '' : CLOSE_REASON_WORDS[closeReason]),
+    filter: ({ closeReason }) => (closeReason === 'none' ? undefined : `close_reason == ${closeReason}`),
+  },
+};
 
-/** The columns that fit into a table of this width, the dispensable ones left out first. */
-export function columnsFor(tableWidthPx: number): readonly Column[] {
-  const mostDispensable = Math.max(...COLUMNS.map(({ dropFirst }) => dropFirst));
-  let columns = COLUMNS;
-  for (let drop = mostDispensable; drop > 0 && neededPx(columns) > tableWidthPx; drop -= 1) {
-    columns = COLUMNS.filter(({ dropFirst }) => dropFirst < drop);
+/** Every column there is, in the order in which they are offered. */
+export const ALL_COLUMNS: readonly Column[] = (Object.keys(MAKES) as ColumnName[]).map((name) =>
+  makeOf(name),
+);
+
+/** The columns of a table of this width: those that were chosen, or of the usual ones those that fit. */
+export function columnsFor(
+  shown: readonly ShownColumn[],
+  isUsual: boolean,
+  tableWidthPx: number,
+): readonly Column[] {
+  const chosen = shown.map(({ name, widthPx }) => {
+    const column = makeOf(name);
+    return widthPx === undefined ? column : { ...column, widthPx, wide: false };
+  });
+  if (!isUsual) {
+    return chosen;
+  }
+  let columns: readonly Column[] = chosen;
+  for (let drop = 5; drop > 1 && neededPx(columns) > tableWidthPx; drop -= 1) {
+    columns = chosen.filter(({ dropFirst }) => (dropFirst ?? 0) < drop);
   }
   return columns;
 }
 
 /** The CSS grid tracks of these columns. */
 export function tracks(columns: readonly Column[]): string {
-  return columns.map(({ widthPx, wide }) => (wide === true ? `minmax(0, 1fr)` : `${widthPx}px`)).join(' ');
+  return columns
+    .map(({ widthPx, wide }) => (wide === true ? `minmax(${widthPx}px, 1fr)` : `${widthPx}px`))
+    .join(' ');
 }
 
-function neededPx(columns: readonly Column[]): number {
+/** The least width of a row with these columns. */
+export function neededPx(columns: readonly Column[]): number {
   const cellsPx = columns.reduce((sum, { widthPx }) => sum + widthPx, 0);
   return cellsPx + (columns.length - 1) * COLUMN_GAP_PX + 2 * TABLE_INSET_PX;
 }
 
-function Quiet({ when, children }: { when: boolean; children: ReactNode }): ReactElement {
-  return <span className={when ? styles.quiet : undefined}>{children}</span>;
+function makeOf(name: ColumnName): Column {
+  return { ...MAKES[name], name, sort: isSortColumn(name) ? name : undefined };
+}
+
+/** Faint while there is nothing to see. */
+function quiet(value: number | undefined, format: (value: number | undefined) => string): ReactElement {
+  return (
+    <span className={value === undefined || value === 0 ? styles.quiet : undefined}>{format(value)}</span>
+  );
+}
+
+function warned(value: number | undefined, format: (value: number | undefined) => string): ReactElement {
+  return (
+    <span className={(value ?? 0) === 0 ? styles.quiet : styles.warned}>
+      {value === undefined ? NOT_MEASURED : format(value)}
+    </span>
+  );
 }
 
 function Rate({
@@ -182,8 +301,4 @@ function Rate({
       {formatByteRate(bytesPerSecond)}
     </span>
   );
-}
-
-function Retransmissions({ count }: { count: number }): ReactElement {
-  return <span className={count === 0 ? styles.quiet : styles.retransmissions}>{formatCount(count)}</span>;
 }

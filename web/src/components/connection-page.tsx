@@ -15,6 +15,7 @@ import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
 import { RecentPackets } from './recent-packets';
+import { RecordButton } from './record-button';
 import { RoundTripTable } from './round-trip-table';
 import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
@@ -40,6 +41,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
         <h2>Connection {String(here.ref.id)}</h2>
         {connection !== undefined && <Ends connection={connection} />}
         <span className={styles.tools}>
+          <RecordButton wish={{ filter: '', connectionId: here.ref.id }} />
           <CopyLink />
         </span>
       </div>

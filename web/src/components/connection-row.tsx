@@ -1,9 +1,11 @@
-// One row of the connection table. It renders again only when its connection or the clock changes.
-import { memo, type ReactElement } from 'react';
+// One row of the connection table. It renders again only when its connection, its trail or the clock changes.
+import { memo, type ReactElement, type ReactNode } from 'react';
 import { isClosed, type Connection } from '../domain/connection';
 import { formatEndpoint } from '../domain/format';
+import type { Trail } from '../store/trails';
 import type { Column } from './columns';
 import styles from './connection-row.module.css';
+import { Icon } from './icon';
 
 interface ConnectionRowProps {
   readonly connection: Connection;
@@ -12,6 +14,7 @@ interface ConnectionRowProps {
   readonly selected: boolean;
   readonly atCursor: boolean;
   readonly columns: readonly Column[];
+  readonly trail: Trail;
   readonly daemonNowMs: number;
   /** Counted from 1, below the header row. */
   readonly position: number;
@@ -23,7 +26,7 @@ export function rowElementId(id: bigint): string {
 }
 
 export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowProps): ReactElement {
-  const { connection, columns, daemonNowMs } = props;
+  const { connection, columns, trail, daemonNowMs } = props;
   return (
     <div
       role="row"
@@ -40,15 +43,56 @@ export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowPro
       style={{ transform: `translateY(${props.topPx}px)` }}
     >
       {columns.map((column) => (
-        <div
-          key={column.sort}
-          role="gridcell"
-          className={column.numeric ? styles.number : styles.cell}
-          data-column={column.sort}
-        >
-          {column.cell(connection, daemonNowMs)}
-        </div>
+        <Cell key={column.name} column={column} filter={column.filter?.(connection)}>
+          {column.cell(connection, daemonNowMs, trail)}
+        </Cell>
       ))}
     </div>
   );
 });
+
+function Cell({
+  column,
+  filter,
+  children,
+}: {
+  column: Column;
+  filter: string | undefined;
+  children: ReactNode;
+}): ReactElement {
+  return (
+    <div
+      role="gridcell"
+      className={column.numeric === true ? styles.number : styles.cell}
+      data-column={column.name}
+    >
+      {children}
+      {filter !== undefined && (
+        <button
+          type="button"
+          className={styles.filter}
+          data-filter={filter}
+          tabIndex={-1}
+          aria-label={`Filter by ${filter}`}
+          title={`Filter: ${filter}`}
+        >
+          <Icon name="search" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** A place in the table whose row is not at hand. */
+export function EmptyRow({ topPx }: { topPx: number }): ReactElement {
+  return (
+    <div
+      className={styles.row}
+      data-testid="empty-row"
+      aria-hidden="true"
+      style={{ transform: `translateY(${topPx}px)` }}
+    >
+      <span className={styles.blank} />
+    </div>
+  );
+}

@@ -1,13 +1,23 @@
-// The connections that pass the filter, as a grid of which only the visible rows exist. The order comes
-// from the order store; arrow keys move a cursor, Enter or a click selects, Enter on the selected one opens
-// its page.
+// The connections that pass the filter, as a grid as long as they are many, of which only the rows on the
+// screen exist and only those around them are asked for. Arrow keys or j and k move a cursor, Enter or a click
+// selects, Enter on the selected row opens its page.
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, useState, type KeyboardEvent, type MouseEvent, type ReactElement } from 'react';
+import {
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactElement,
+} from 'react';
+import { areUsual, resizeColumn } from '../domain/column';
+import { narrowed } from '../domain/filter';
 import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
-import { columnsFor, tracks } from './columns';
-import { ConnectionRow, rowElementId } from './connection-row';
+import { columnsFor, neededPx, tracks } from './columns';
+import { ConnectionRow, EmptyRow, rowElementId } from './connection-row';
 import styles from './connection-table.module.css';
 import { EmptyTable } from './empty-table';
 import { SortHeader } from './sort-header';
@@ -17,28 +27,34 @@ import { useKeys } from './use-keys';
 const ROW_HEIGHT_PX = 28;
 const HEADER_HEIGHT_PX = 30;
 
-interface ConnectionTableProps {
-  readonly here: ConnectionsPlace;
-}
-
-export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
-  const { link, table, place, order, selection, clock, status } = useStores();
+export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElement {
+  const { link, table, place, order, viewport, trails, selection, clock, status, settings } = useStores();
   useChanges(table);
   useChanges(order);
+  useChanges(trails);
   useChanges(selection);
   useChanges(clock);
+  useChanges(settings);
   const scroller = useRef<HTMLDivElement>(null);
-  const columns = columnsFor(useElementWidth(scroller));
+  const chosen = settings.settings.columns;
+  const columns = columnsFor(chosen, areUsual(chosen), useElementWidth(scroller));
   const [cursor, setCursor] = useState<bigint>();
-  const { rows } = order;
+  const count = Math.max(order.total, order.offset + order.rows.length);
   const virtualizer = useVirtualizer({
-    count: rows.length,
+    count,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT_PX,
     scrollMargin: HEADER_HEIGHT_PX,
     scrollPaddingStart: HEADER_HEIGHT_PX,
     overscan: 8,
   });
+  const items = virtualizer.getVirtualItems();
+  const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
+  useEffect(() => {
+    viewport.show(first, last);
+  }, [viewport, first, last]);
+  useStayInSight(scroller, selection.ref && order.placeOf(selection.ref.id), order.rows);
+  useFromTheTop(scroller, here);
 
   const select = (id: bigint): void => {
     const { instance } = table;
@@ -54,10 +70,10 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
     }
   };
   const moveTo = (position: number): void => {
-    const index = Math.max(0, Math.min(rows.length - 1, position));
-    const id = rows[index];
+    const to = Math.max(0, Math.min(count - 1, position));
+    virtualizer.scrollToIndex(to);
+    const id = order.at(to);
     if (id !== undefined) {
-      virtualizer.scrollToIndex(index);
       setCursor(id);
       if (selection.ref !== undefined) {
         select(id);
@@ -76,7 +92,7 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
       select(cursor);
     }
   };
-  const at = cursor === undefined ? -1 : rows.indexOf(cursor);
+  const at = order.placeOf(cursor ?? selection.ref?.id) ?? first - 1;
   useKeys({
     j: () => {
       moveTo(at + 1);
@@ -97,7 +113,7 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
       PageDown: at + page,
       PageUp: at - page,
       Home: 0,
-      End: rows.length - 1,
+      End: count - 1,
     };
     const position = moves[event.key];
     if (position !== undefined) {
@@ -106,16 +122,20 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
     }
   };
   const clickRow = (event: MouseEvent): void => {
-    const row = event.target instanceof Element ? event.target.closest('[data-connection-id]') : null;
-    const id = row?.getAttribute('data-connection-id');
-    if (id !== null && id !== undefined) {
+    if (!(event.target instanceof Element)) {
+      return;
+    }
+    const filter = event.target.closest('[data-filter]')?.getAttribute('data-filter');
+    const id = event.target.closest('[data-connection-id]')?.getAttribute('data-connection-id');
+    if (filter !== null && filter !== undefined) {
+      place.go({ ...here, filter: narrowed(here.filter, filter) });
+    } else if (id !== null && id !== undefined) {
       select(BigInt(id));
     }
   };
 
   const daemonNowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
-  const items = virtualizer.getVirtualItems();
-  const cursorShown = cursor !== undefined && items.some(({ index }) => rows[index] === cursor);
+  const cursorShown = cursor !== undefined && items.some(({ index }) => order.at(index) === cursor);
   return (
     <div
       ref={scroller}
@@ -123,19 +143,22 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
       role="grid"
       tabIndex={0}
       aria-label="Connections"
-      aria-rowcount={rows.length + 1}
+      aria-rowcount={count + 1}
       aria-activedescendant={cursorShown ? rowElementId(cursor) : undefined}
-      style={{ '--columns': tracks(columns) }}
+      style={{ '--columns': tracks(columns), '--least-width': `${neededPx(columns)}px` }}
       onKeyDown={pressKey}
     >
       <SortHeader
         columns={columns}
-        sort={order.sort}
+        sort={here.sort}
         onSort={(sort) => {
           place.replace({ ...here, sort });
         }}
+        onResize={(name, widthPx) => {
+          settings.change({ columns: resizeColumn(chosen, name, widthPx) });
+        }}
       />
-      {rows.length === 0 ? (
+      {count === 0 ? (
         <EmptyTable />
       ) : (
         <div
@@ -152,9 +175,12 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
           }}
         >
           {items.map(({ index, start }) => {
-            const id = rows[index];
+            const id = order.at(index);
             const row = id === undefined ? undefined : order.row(id);
-            return row === undefined ? null : (
+            const topPx = start - HEADER_HEIGHT_PX;
+            return row === undefined ? (
+              <EmptyRow key={`place ${index}`} topPx={topPx} />
+            ) : (
               <ConnectionRow
                 key={String(row.connection.id)}
                 connection={row.connection}
@@ -162,9 +188,10 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
                 selected={selection.isSelected(row.connection.id)}
                 atCursor={row.connection.id === cursor}
                 columns={columns}
+                trail={trails.of(row.connection.id)}
                 daemonNowMs={daemonNowMs}
                 position={index + 1}
-                topPx={start - HEADER_HEIGHT_PX}
+                topPx={topPx}
               />
             );
           })}
@@ -172,4 +199,37 @@ export function ConnectionTable({ here }: ConnectionTableProps): ReactElement {
       )}
     </div>
   );
+}
+
+/** Where the order settles and the selected row moves, the table moves with it. */
+function useStayInSight(
+  scroller: { readonly current: HTMLDivElement | null },
+  placeOfSelected: number | undefined,
+  rows: readonly bigint[],
+): void {
+  const before = useRef(placeOfSelected);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    const [from, to] = [before.current, placeOfSelected];
+    before.current = placeOfSelected;
+    if (element === null || from === undefined || to === undefined || from === to) {
+      return;
+    }
+    const topPx = from * ROW_HEIGHT_PX - element.scrollTop;
+    const wasSeen = topPx > -ROW_HEIGHT_PX && topPx < element.clientHeight - HEADER_HEIGHT_PX;
+    // At its top a table shows what comes first, and follows nothing.
+    if (wasSeen && (element.scrollTop > 0 || to * ROW_HEIGHT_PX > element.clientHeight)) {
+      element.scrollBy({ top: (to - from) * ROW_HEIGHT_PX });
+    }
+  }, [scroller, placeOfSelected, rows]);
+}
+
+/** Another filter or order begins at the top. */
+function useFromTheTop(
+  scroller: { readonly current: HTMLDivElement | null },
+  { filter, showClosed, sort }: ConnectionsPlace,
+): void {
+  useEffect(() => {
+    scroller.current?.scrollTo({ top: 0 });
+  }, [scroller, filter, showClosed, sort.column, sort.direction]);
 }

@@ -2,14 +2,19 @@
 // rows moves.
 import { useId, type ReactElement, type RefObject } from 'react';
 import { problemOf, type FilterProblem } from '../domain/filter';
-import { formatCount } from '../domain/format';
+import { formatPlural } from '../domain/format';
 import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
+import { withRecent } from '../store/settings';
 import { useStores, type Stores } from '../store/stores';
 import { Button } from './button';
+import { ColumnsMenu } from './columns-menu';
 import styles from './filter-bar.module.css';
 import { FilterField } from './filter-field';
+import { CONNECTION_FIELDS } from './filter-page';
 
+/** Filters used lately that are offered. */
+const RECENT_SHOWN = 8;
 const HELD_WORDS = {
   freeze: { text: 'order frozen', title: 'Rows keep their places until the order is let go' },
   pointer: { text: 'order paused', title: 'Rows keep their places while you point at them' },
@@ -22,12 +27,14 @@ interface FilterBarProps {
 
 export function FilterBar({ input, here }: FilterBarProps): ReactElement {
   const stores = useStores();
-  const { table, order, place, status } = stores;
+  const { table, order, place, settings } = stores;
   useChanges(table);
   useChanges(order);
-  useChanges(status);
+  useChanges(settings);
   const closedId = useId();
   const { heldBy } = order;
+  const { savedFilters, recentFilters } = settings.settings;
+  const text = here.filter.trim();
   return (
     <div className={styles.bar} role="search">
       <FilterField
@@ -36,12 +43,30 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
         placeholder="Filter: port 443 and rtt > 50ms"
         value={here.filter}
         problem={problem(stores, here)}
+        fields={CONNECTION_FIELDS}
+        known={[
+          ...savedFilters.map((text) => ({ text, hint: 'kept' })),
+          ...recentFilters
+            .filter((text) => !savedFilters.includes(text))
+            .slice(0, RECENT_SHOWN)
+            .map((text) => ({ text, hint: 'used lately' })),
+        ]}
+        kept={savedFilters.includes(text)}
+        onKeep={() => {
+          const others = savedFilters.filter((filter) => filter !== text);
+          settings.change({ savedFilters: others.length < savedFilters.length ? others : [text, ...others] });
+        }}
+        onUse={() => {
+          if (text !== '' && table.link.kind === 'live' && recentFilters[0] !== text) {
+            settings.change({ recentFilters: withRecent(recentFilters, text) });
+          }
+        }}
         onChange={(filter) => {
           place.replace({ ...here, filter });
         }}
       />
       <span className={styles.count} data-testid="row-count">
-        {countWords(stores, here)}
+        {countWords(stores)}
       </span>
       <label className={styles.toggle} htmlFor={closedId}>
         <input
@@ -52,7 +77,7 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
             place.replace({ ...here, showClosed: event.currentTarget.checked });
           }}
         />
-        Show closed
+        Ended ones too
       </label>
       <span
         className={styles.held}
@@ -61,6 +86,7 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
       >
         {heldBy !== undefined && HELD_WORDS[heldBy].text}
       </span>
+      <ColumnsMenu />
       <Button
         icon="snow"
         shortcut="f"
@@ -83,19 +109,9 @@ function problem({ table }: Stores, here: ConnectionsPlace): FilterProblem | und
     : undefined;
 }
 
-/** "42 connections", or the part of them that is shown. */
-function countWords({ table, order, status }: Stores, here: ConnectionsPlace): string {
-  const shown = order.rows.length;
-  const limit = table.topic?.limit ?? 0;
-  if (table.link.kind === 'refused') {
-    return 'filter not understood';
-  }
-  if (!table.settled || shown < limit) {
-    return `${formatCount(shown)} ${shown === 1 ? 'connection' : 'connections'}`;
-  }
-  const { listed, open } = status.status?.connections ?? {};
-  const all = here.filter.trim() !== '' ? undefined : here.showClosed ? listed : open;
-  return all === undefined
-    ? `the first ${formatCount(shown)}`
-    : `the first ${formatCount(shown)} of ${formatCount(all)}`;
+/** How many connections pass the filter. */
+function countWords({ table, order }: Stores): string {
+  return table.link.kind === 'refused'
+    ? 'filter not understood'
+    : formatPlural(Math.max(order.total, order.rows.length), 'connection');
 }

@@ -3,7 +3,9 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useLayoutEffect, useRef, useState, type ReactElement } from 'react';
 import { formatPlural } from '../domain/format';
+import { useChanges } from '../store/notifier';
 import type { NumberedPacket } from '../store/packets';
+import { useStores } from '../store/stores';
 import styles from './packet-list.module.css';
 import { PacketRow } from './packet-row';
 
@@ -19,6 +21,7 @@ const HEADINGS = [
   'Ack',
   'Window',
   'Payload',
+  'Connection',
   '',
 ];
 const COLUMN_NAMES: Partial<Record<string, string>> = { Seq: 'seq', Ack: 'ack', Window: 'window' };
@@ -33,6 +36,9 @@ interface PacketListProps {
 }
 
 export function PacketList({ packets, label, paused, emptyText, onFollow }: PacketListProps): ReactElement {
+  const { status } = useStores();
+  useChanges(status);
+  const run = status.status?.instance;
   const scroller = useRef<HTMLDivElement>(null);
   const [scrolledUp, setScrolledUp] = useState(false);
   const [held, setHeld] = useState(packets);
@@ -99,6 +105,7 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
                 <PacketRow
                   key={entry.number}
                   packet={entry.packet}
+                  run={run}
                   position={index + 1}
                   topPx={start - HEADER_HEIGHT_PX}
                 />

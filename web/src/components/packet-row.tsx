@@ -1,9 +1,11 @@
 // One packet as a line: when, where it crossed, who to whom, flags and numbers.
 import { memo, type ReactElement } from 'react';
 import { formatClock, formatCount, NOT_MEASURED } from '../domain/format';
-import { formatFlags, type Packet, type PacketDirection } from '../domain/packet';
+import type { Packet, PacketDirection } from '../domain/packet';
 import { EndpointText } from './endpoint-text';
+import { FlagMarks } from './flag-marks';
 import styles from './packet-row.module.css';
+import { PlaceLink } from './place-link';
 
 const ARROWS: Record<PacketDirection, { sign: string; title: string }> = {
   ingress: { sign: '↓', title: 'into this host' },
@@ -13,12 +15,19 @@ const ARROWS: Record<PacketDirection, { sign: string; title: string }> = {
 
 interface PacketRowProps {
   readonly packet: Packet;
+  /** The daemon's run, by which its connection is found; undefined until it is known. */
+  readonly run: bigint | undefined;
   /** Counted from 1. */
   readonly position: number;
   readonly topPx: number;
 }
 
-export const PacketRow = memo(function PacketRow({ packet, position, topPx }: PacketRowProps): ReactElement {
+export const PacketRow = memo(function PacketRow({
+  packet,
+  run,
+  position,
+  topPx,
+}: PacketRowProps): ReactElement {
   const arrow = ARROWS[packet.direction];
   return (
     <div
@@ -45,8 +54,8 @@ export const PacketRow = memo(function PacketRow({ packet, position, topPx }: Pa
       <span role="cell" className={styles.cell}>
         <EndpointText address={packet.destination.address} port={packet.destination.port} />
       </span>
-      <span role="cell" className={styles.mono} title={packet.flags.join(', ') || 'no flags'}>
-        {formatFlags(packet.flags)}
+      <span role="cell" className={styles.cell}>
+        <FlagMarks flags={packet.flags} />
       </span>
       <span role="cell" className={styles.number} data-column="seq">
         {packet.seq}
@@ -59,6 +68,16 @@ export const PacketRow = memo(function PacketRow({ packet, position, topPx }: Pa
       </span>
       <span role="cell" className={styles.number}>
         {formatCount(packet.payloadBytes)}
+      </span>
+      <span role="cell" className={styles.number}>
+        {run !== undefined && (
+          <PlaceLink
+            to={{ view: 'connection', ref: { instance: run, id: packet.connectionId } }}
+            title="Open its connection"
+          >
+            {String(packet.connectionId)}
+          </PlaceLink>
+        )}
       </span>
       <span role="cell" className={styles.marks}>
         {packet.wirePackets > 1 && (

@@ -7,8 +7,10 @@ import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import { Button } from './button';
 import { FilterField } from './filter-field';
+import { PACKET_FIELDS } from './filter-page';
 import { PacketList } from './packet-list';
 import styles from './packets-view.module.css';
+import { RecordButton } from './record-button';
 
 interface PacketsViewProps {
   readonly here: PacketsPlace;
@@ -35,11 +37,14 @@ export function PacketsView({ here, paused, onPause, filterInput }: PacketsViewP
           placeholder="Filter: syn and not ack, host 10.0.0.1 and retransmission"
           value={here.filter}
           problem={problem}
+          fields={PACKET_FIELDS}
+          known={[]}
           onChange={(filter) => {
             place.replace({ ...here, filter });
           }}
         />
         <Losses />
+        <RecordButton wish={{ filter: here.filter.trim(), connectionId: undefined }} />
         <Button
           icon={paused ? 'play' : 'pause'}
           shortcut="p"

@@ -3,9 +3,10 @@ import type { ReactElement } from 'react';
 import type { Connection } from '../domain/connection';
 import type { LinkState } from '../domain/link';
 import { formatClock, formatCount } from '../domain/format';
-import { formatFlags, type Packet } from '../domain/packet';
+import type { Packet } from '../domain/packet';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
+import { FlagMarks } from './flag-marks';
 import styles from './recent-packets.module.css';
 
 const SHOWN = 50;
@@ -36,7 +37,9 @@ export function RecentPackets(): ReactElement {
               <tr key={number} data-testid="recent-packet" data-retransmission={packet.retransmission}>
                 <td>{formatClock(packet.timestampMs)}</td>
                 <td>{wayOf(packet, selection.connection)}</td>
-                <td title={packet.flags.join(', ') || 'no flags'}>{formatFlags(packet.flags)}</td>
+                <td>
+                  <FlagMarks flags={packet.flags} />
+                </td>
                 <td>{packet.seq}</td>
                 <td>{packet.ack ?? ''}</td>
                 <td>{formatCount(packet.payloadBytes)}</td>

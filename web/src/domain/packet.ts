@@ -30,35 +30,5 @@ export interface PacketBatch {
   readonly lostInStream: number;
 }
 
-/** Which packets somebody wants to see, or none. */
-export type PacketWish =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'all'; readonly last: number }
-  | { readonly kind: 'connection'; readonly id: bigint; readonly last: number };
-
-export const NO_PACKETS: PacketWish = { kind: 'none' };
-
-// The order in which tcpdump prints them; ACK is the dot.
-const FLAG_LETTERS: readonly (readonly [TcpFlag, string])[] = [
-  ['FIN', 'F'],
-  ['SYN', 'S'],
-  ['RST', 'R'],
-  ['PSH', 'P'],
-  ['ACK', '.'],
-  ['URG', 'U'],
-  ['ECE', 'E'],
-  ['CWR', 'W'],
-];
-
-/** "[S.]" for SYN and ACK, "[none]" for a packet without flags. */
-export function formatFlags(flags: readonly TcpFlag[]): string {
-  const letters = FLAG_LETTERS.filter(([flag]) => flags.includes(flag)).map(([, letter]) => letter);
-  return `[${letters.join('') || 'none'}]`;
-}
-
-export function sameWish(left: PacketWish, right: PacketWish): boolean {
-  if (left.kind === 'connection' && right.kind === 'connection') {
-    return left.id === right.id && left.last === right.last;
-  }
-  return left.kind === right.kind;
-}
+/** The order in which tcpdump prints them. */
+export const FLAG_ORDER: readonly TcpFlag[] = ['SYN', 'FIN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];

@@ -12,7 +12,7 @@ describe('place', () => {
     '/',
     '/connections',
     '/connections?filter=port+443+and+rtt+%3E+50ms',
-    '/connections?closed=hidden&sort=-rtt',
+    '/connections?closed=shown&sort=-rtt',
     '/connections?sort=source&selected=17&run=5',
     '/connections/17?run=5',
     '/packets',

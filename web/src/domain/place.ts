@@ -6,6 +6,7 @@ export interface ConnectionsPlace {
   readonly view: 'connections';
   /** In the daemon's filter language. */
   readonly filter: string;
+  /** Also those that ended long ago and are still listed. */
   readonly showClosed: boolean;
   readonly sort: Sort;
   readonly selected: ConnectionRef | undefined;
@@ -36,7 +37,7 @@ export const OVERVIEW: Place = { view: 'overview' };
 export const CONNECTIONS: ConnectionsPlace = {
   view: 'connections',
   filter: '',
-  showClosed: true,
+  showClosed: false,
   sort: DEFAULT_SORT,
   selected: undefined,
 };
@@ -56,7 +57,7 @@ export function parsePlace(path: string, search: string): Place {
         return {
           view: 'connections',
           filter: query.get('filter') ?? '',
-          showClosed: query.get('closed') !== 'hidden',
+          showClosed: query.get('closed') === 'shown',
           sort: parseSort(query.get('sort')),
           selected: parseRef(query.get('selected') ?? undefined, query.get('run')),
         };
@@ -80,8 +81,8 @@ export function formatPlace(place: Place): string {
       if (place.filter !== '') {
         query.set('filter', place.filter);
       }
-      if (!place.showClosed) {
-        query.set('closed', 'hidden');
+      if (place.showClosed) {
+        query.set('closed', 'shown');
       }
       if (place.sort.column !== DEFAULT_SORT.column || place.sort.direction !== DEFAULT_SORT.direction) {
         query.set('sort', `${place.sort.direction === 'descending' ? '-' : ''}${place.sort.column}`);

@@ -17,7 +17,7 @@ export interface RttDistribution {
   readonly buckets: readonly RttBucket[];
 }
 
-export type GroupKind = 'peer' | 'port' | 'interface' | 'state';
+export type GroupKind = 'peer' | 'port' | 'interface' | 'state' | 'process' | 'container' | 'unit';
 
 /** Open connections with something in common. */
 export interface Group {

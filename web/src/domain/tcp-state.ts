@@ -88,3 +88,8 @@ export const STATES: Record<TcpState, StateWords> = {
     order: 12,
   },
 };
+
+/** The state as the filter language writes it: "fin-wait-1". */
+export function stateWord(state: TcpState): string {
+  return state.toLowerCase().replaceAll('_', '-');
+}

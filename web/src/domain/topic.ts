@@ -12,8 +12,9 @@ export interface ConnectionsTopic {
   readonly filter: string;
   /** A field of that language, with " desc" behind it where the largest comes first. */
   readonly orderBy: string;
-  /** How many connections to hold, the first ones in this order. */
+  /** How many connections to hold, those behind the first `offset` in this order; 0 for all, without order. */
   readonly limit: number;
+  readonly offset: number;
 }
 
 export interface PacketsTopic {
@@ -37,12 +38,20 @@ export type FeedBody =
       readonly first: boolean;
       readonly connections: readonly Connection[];
     }
-  | { readonly kind: 'snapshot-end'; readonly at: ResumePoint }
+  | {
+      readonly kind: 'snapshot-end';
+      readonly at: ResumePoint;
+      /** How many connections pass the filter, limit and offset aside. */
+      readonly total: number;
+    }
   | {
       readonly kind: 'changes';
       readonly at: ResumePoint;
       readonly connections: readonly Connection[];
       readonly removed: readonly bigint[];
+      readonly total: number;
+      /** Ids of all that is held now, in order; undefined where that did not change. */
+      readonly order: readonly bigint[] | undefined;
     }
   /** Nothing changed up to here. */
   | { readonly kind: 'heartbeat'; readonly at: ResumePoint }
@@ -74,7 +83,7 @@ export function topicKey(topic: Topic): string {
     case 'stats':
       return topic.kind;
     case 'connections':
-      return JSON.stringify([topic.kind, topic.filter, topic.orderBy, topic.limit]);
+      return JSON.stringify([topic.kind, topic.filter, topic.orderBy, topic.offset, topic.limit]);
     case 'packets':
       return JSON.stringify([topic.kind, topic.filter, String(topic.connectionId), topic.last]);
   }

@@ -1,8 +1,7 @@
-// What is said in words: flags, states, the ledger and the link to the daemon.
+// What is said in words: states, the ledger and the link to the daemon.
 import { describe, expect, it } from 'vitest';
 import { status } from '../test/fixtures';
 import { linkLabel, linkStory, type LinkState } from './link';
-import { formatFlags, sameWish, type TcpFlag } from './packet';
 import { ledgerLines, ledgerSummary } from './status';
 import { STATES } from './tcp-state';
 
@@ -14,17 +13,6 @@ const gone: LinkState = {
 };
 
 describe('words', () => {
-  it.each<[TcpFlag[], string]>([
-    [['SYN'], '[S]'],
-    [['SYN', 'ACK'], '[S.]'],
-    [['PSH', 'ACK'], '[P.]'],
-    [['ACK', 'FIN'], '[F.]'],
-    [['RST'], '[R]'],
-    [[], '[none]'],
-  ])('writes the flags %j as %s', (flags, text) => {
-    expect(formatFlags(flags)).toBe(text);
-  });
-
   it('names every state in one group each', () => {
     expect(STATES.SYN_RECEIVED).toMatchObject({ name: 'syn received', group: 'opening' });
     expect(STATES.ESTABLISHED.group).toBe('established');
@@ -64,12 +52,5 @@ describe('words', () => {
     expect(linkStory(failing, 'http://127.0.0.1', undefined, 0)).toBe(
       'The daemon answers with an error: no permission, no data yet, trying again (attempt 4).',
     );
-  });
-
-  it('knows a packet wish again', () => {
-    const one = { kind: 'connection', id: 1n, last: 50 } as const;
-    expect(sameWish(one, { ...one })).toBe(true);
-    expect(sameWish(one, { ...one, id: 2n })).toBe(false);
-    expect(sameWish(one, { kind: 'none' })).toBe(false);
   });
 });

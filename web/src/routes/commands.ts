@@ -17,7 +17,7 @@ export function commandsOf(stores: Stores): Command[] {
     name,
     hint,
     run: () => {
-      place.go({ ...CONNECTIONS, filter, sort });
+      place.go({ ...CONNECTIONS, filter, sort, showClosed: filter.startsWith('close') });
     },
   });
   return [

@@ -9,6 +9,9 @@ const KINDS: Record<wire.GroupBy, GroupKind | undefined> = {
   [wire.GroupBy.PORT]: 'port',
   [wire.GroupBy.INTERFACE]: 'interface',
   [wire.GroupBy.STATE]: 'state',
+  [wire.GroupBy.PROCESS]: 'process',
+  [wire.GroupBy.CONTAINER]: 'container',
+  [wire.GroupBy.UNIT]: 'unit',
 };
 
 export function toStats(message: wire.Stats): Stats {

@@ -45,7 +45,7 @@ async function* openUntilAborted(context: HandlerContext): AsyncGenerator<never>
   yield* [];
 }
 
-const ALL: ConnectionsTopic = { kind: 'connections', filter: '', orderBy: '', limit: 0 };
+const ALL: ConnectionsTopic = { kind: 'connections', filter: '', orderBy: '', offset: 0, limit: 0 };
 
 /** Serves one script per stream, the last one for all that follow. */
 function startFeed(
@@ -307,12 +307,12 @@ describe('Feed', () => {
           yield* openUntilAborted(context);
         },
       ],
-      { ...ALL, filter: 'port 443', orderBy: 'rtt desc', limit: 50 },
+      { ...ALL, filter: 'port 443', orderBy: 'rtt desc', offset: 0, limit: 50 },
     );
     running = feed;
     await settle();
     await settle(300);
-    expect(feed.requests[1]).toMatchObject({ filter: 'port 443', orderBy: 'rtt desc', limit: 50 });
+    expect(feed.requests[1]).toMatchObject({ filter: 'port 443', orderBy: 'rtt desc', offset: 0, limit: 50 });
     expect(feed.requests[1]?.resume).toBeUndefined();
   });
 

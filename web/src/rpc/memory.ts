@@ -14,6 +14,8 @@ export class FeedMemory {
   #sums: FeedMessage[] = [];
   #connections = new Map<bigint, Connection>();
   #incoming: Map<bigint, Connection> | undefined;
+  #order: readonly bigint[] | undefined;
+  #total = 0;
   #at: ResumePoint | undefined;
   #batch: PacketBatch | undefined;
 
@@ -40,6 +42,8 @@ export class FeedMemory {
       case 'snapshot-end':
         this.#connections = this.#incoming ?? this.#connections;
         this.#incoming = undefined;
+        this.#order = undefined;
+        this.#total = message.total;
         this.#at = message.at;
         return;
       case 'changes':
@@ -49,6 +53,8 @@ export class FeedMemory {
         for (const id of message.removed) {
           this.#connections.delete(id);
         }
+        this.#order = message.order ?? this.#order;
+        this.#total = message.total;
         this.#at = message.at;
         return;
       case 'heartbeat':
@@ -70,9 +76,10 @@ export class FeedMemory {
     const message = (body: FeedBody): FeedMessage => ({ ...body, atMs, sentAtMs: undefined });
     const told: FeedMessage[] = [...this.#sums];
     if (this.#at !== undefined) {
-      const connections = [...this.#connections.values()];
+      const ids = this.#order ?? [...this.#connections.keys()];
+      const connections = ids.flatMap((id) => this.#connections.get(id) ?? []);
       told.push(message({ kind: 'snapshot', first: true, connections }));
-      told.push(message({ kind: 'snapshot-end', at: this.#at }));
+      told.push(message({ kind: 'snapshot-end', at: this.#at, total: this.#total }));
     }
     if (this.#batch !== undefined) {
       told.push(message({ kind: 'packets-begin' }), message({ kind: 'packets', batch: this.#batch }));

@@ -7,7 +7,7 @@ import { watchMessage, wireConnection } from '../test/fixtures';
 import { SharedFeeds } from './shared-feeds';
 import { createTcpViewerClient } from './transport';
 
-const TABLE: Topic = { kind: 'connections', filter: '', orderBy: 'rate desc', limit: 10 };
+const TABLE: Topic = { kind: 'connections', filter: '', orderBy: 'rate desc', offset: 0, limit: 10 };
 const PACKETS: Topic = { kind: 'packets', filter: 'syn', connectionId: undefined, last: 10 };
 
 describe('SharedFeeds', () => {

@@ -64,8 +64,14 @@ async function* askStats({ client, signal }: Call): AsyncIterable<Told> {
 }
 
 async function* askConnections(topic: ConnectionsTopic, call: Call): AsyncIterable<Told> {
-  const { filter, orderBy, limit } = topic;
-  const request = { filter, orderBy, limit, ...(call.resume === undefined ? {} : { resume: call.resume }) };
+  const { filter, orderBy, offset, limit } = topic;
+  const request = {
+    filter,
+    orderBy,
+    offset,
+    limit,
+    ...(call.resume === undefined ? {} : { resume: call.resume }),
+  };
   for await (const { event } of call.client.watchConnections(request, { signal: call.signal })) {
     switch (event.case) {
       case 'snapshot': {
@@ -78,18 +84,24 @@ async function* askConnections(topic: ConnectionsTopic, call: Call): AsyncIterab
         break;
       }
       case 'snapshotEnd': {
-        const { instance, revision } = event.value;
-        yield { body: { kind: 'snapshot-end', at: { instance, revision } }, sentAtMs: undefined, live: true };
+        const { instance, revision, total } = event.value;
+        yield {
+          body: { kind: 'snapshot-end', at: { instance, revision }, total: Number(total) },
+          sentAtMs: undefined,
+          live: true,
+        };
         break;
       }
       case 'changes': {
-        const { instance, revision, connections, removed, sentAt } = event.value;
+        const { instance, revision, connections, removed, sentAt, total, order } = event.value;
         yield {
           body: {
             kind: 'changes',
             at: { instance, revision },
             connections: connections.map(toConnection),
             removed,
+            total: Number(total),
+            order: order.length > 0 ? order : undefined,
           },
           sentAtMs: toMilliseconds(sentAt),
           live: true,

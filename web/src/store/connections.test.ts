@@ -5,7 +5,13 @@ import { TestFeeds } from '../test/feeds';
 import { connection } from '../test/fixtures';
 import { ConnectionStore } from './connections';
 
-const ALL: ConnectionsTopic = { kind: 'connections', filter: '', orderBy: 'rate desc', limit: 500 };
+const ALL: ConnectionsTopic = {
+  kind: 'connections',
+  filter: '',
+  orderBy: 'rate desc',
+  offset: 0,
+  limit: 500,
+};
 
 describe('ConnectionStore', () => {
   let feeds: TestFeeds;
@@ -23,7 +29,7 @@ describe('ConnectionStore', () => {
     feeds.tell('connections', { kind: 'snapshot', first, connections: of.map((id) => connection(id)) });
   };
   const end = (instance: bigint): void => {
-    feeds.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n } });
+    feeds.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n }, total: 2 });
   };
 
   it('keeps the old rows until a new snapshot is complete', () => {

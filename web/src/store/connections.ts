@@ -21,6 +21,9 @@ export class ConnectionStore {
   #close: (() => void) | undefined;
   #connections = new Map<bigint, Connection>();
   #incoming: Map<bigint, Connection> | undefined;
+  #order: readonly bigint[] = [];
+  #offset = 0;
+  #total = 0;
   #instance: bigint | undefined;
   #link: LinkState = CONNECTING;
   #settled = false;
@@ -52,9 +55,7 @@ export class ConnectionStore {
   /** Forgets what is held, and asks for nothing. */
   clear(): void {
     this.watch(undefined);
-    const previous = this.#connections;
-    this.#connections = new Map();
-    this.#tellReplaced(previous, false);
+    this.#drop();
   }
 
   get topic(): ConnectionsTopic | undefined {
@@ -63,6 +64,21 @@ export class ConnectionStore {
 
   get connections(): ReadonlyMap<bigint, Connection> {
     return this.#connections;
+  }
+
+  /** The ids of those that are held, in the order that was asked for. */
+  get order(): readonly bigint[] {
+    return this.#order;
+  }
+
+  /** How many stand before them in this order. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** How many there are in all that pass the filter. */
+  get total(): number {
+    return this.#total;
   }
 
   /** The daemon's run; undefined until the first snapshot is complete. */
@@ -105,10 +121,10 @@ export class ConnectionStore {
         this.#snapshotPart(message.first, message.connections);
         return;
       case 'snapshot-end':
-        this.#snapshotEnd(message.at.instance);
+        this.#snapshotEnd(message.at.instance, message.total);
         return;
       case 'changes':
-        this.#changes(message.connections, message.removed);
+        this.#changes(message);
         return;
       case 'heartbeat':
       case 'status':
@@ -125,10 +141,8 @@ export class ConnectionStore {
     }
     // While a filter is being typed and is wrong, the rows of the last good one stay.
     if (link.kind === 'refused' && link.failure.kind !== 'invalid') {
-      const previous = this.#connections;
-      this.#connections = new Map();
       this.#settled = true;
-      this.#tellReplaced(previous, false);
+      this.#drop();
     }
     this.#link = link;
     this.notifier.changed();
@@ -144,20 +158,23 @@ export class ConnectionStore {
     this.notifier.changed();
   }
 
-  #snapshotEnd(instance: bigint): void {
+  #snapshotEnd(instance: bigint, total: number): void {
     const continues = instance === this.#instance && this.#settled;
     this.#instance = instance;
     this.#settled = true;
+    this.#total = total;
     if (this.#incoming !== undefined) {
       const previous = this.#connections;
       this.#connections = this.#incoming;
+      this.#order = [...this.#incoming.keys()];
+      this.#offset = this.#topic?.offset ?? 0;
       this.#incoming = undefined;
       this.#tellReplaced(previous, continues);
     }
     this.notifier.changed();
   }
 
-  #changes(connections: readonly Connection[], removed: readonly bigint[]): void {
+  #changes({ connections, removed, total, order }: Extract<FeedMessage, { kind: 'changes' }>): void {
     for (const connection of connections) {
       this.#connections.set(connection.id, connection);
     }
@@ -165,8 +182,10 @@ export class ConnectionStore {
     for (const { id } of gone) {
       this.#connections.delete(id);
     }
+    this.#total = total;
+    this.#order = order ?? this.#order;
     for (const listener of this.#listeners) {
-      if (connections.length > 0) {
+      if (connections.length > 0 || order !== undefined) {
         listener.upserted(connections);
       }
       if (gone.length > 0) {
@@ -174,6 +193,14 @@ export class ConnectionStore {
       }
     }
     this.notifier.changed();
+  }
+
+  #drop(): void {
+    const previous = this.#connections;
+    this.#connections = new Map();
+    this.#order = [];
+    this.#total = 0;
+    this.#tellReplaced(previous, false);
   }
 
   #tellReplaced(previous: ReadonlyMap<bigint, Connection>, continues: boolean): void {

@@ -18,7 +18,7 @@ describe('OrderStore', () => {
     vi.useFakeTimers({ now: START_MS });
     feeds = new TestFeeds();
     const source = new ConnectionStore(feeds);
-    source.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', limit: 500 });
+    source.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', offset: 0, limit: 500 });
     order = new OrderStore(source);
     stop = order.start();
     feeds.snapshot([busy(1, 30), busy(2, 20), busy(3, 10)]);
@@ -32,7 +32,7 @@ describe('OrderStore', () => {
   const rows = (): number[] => order.rows.map(Number);
 
   it('settles when a second has passed, and not before', () => {
-    feeds.changes([busy(3, 99), busy(4, 1)], [2n]);
+    feeds.changes([busy(3, 99), busy(4, 1)], [2n], [3, 1, 4]);
     expect(rows()).toEqual([1, 2, 3]);
     expect(order.row(2n)?.listed).toBe(true);
     vi.advanceTimersByTime(1000);
@@ -42,16 +42,16 @@ describe('OrderStore', () => {
 
   it('puts a new row in its place at once when nothing moved lately', () => {
     vi.advanceTimersByTime(1500);
-    feeds.changes([busy(4, 25)]);
+    feeds.changes([busy(4, 25)], [], [1, 4, 2, 3]);
     expect(rows()).toEqual([1, 4, 2, 3]);
   });
 
-  it('stands still while it is frozen: new rows at the end, removed ones in place', () => {
+  it('stands still while it is frozen, with what left in its place', () => {
     order.setFrozen(true);
-    feeds.changes([busy(3, 99), busy(4, 200)], [2n]);
+    feeds.changes([busy(3, 99), busy(4, 200)], [2n], [4, 3, 1]);
     vi.advanceTimersByTime(5000);
     expect(order.heldBy).toBe('freeze');
-    expect(rows()).toEqual([1, 2, 3, 4]);
+    expect(rows()).toEqual([1, 2, 3]);
     expect(order.row(2n)?.listed).toBe(false);
     order.setFrozen(false);
     expect(rows()).toEqual([4, 3, 1]);
@@ -59,14 +59,14 @@ describe('OrderStore', () => {
 
   it('stands still under the pointer, until it has rested for a while or left', () => {
     order.pointer(true);
-    feeds.changes([busy(3, 99)]);
+    feeds.changes([busy(3, 99)], [], [3, 1, 2]);
     vi.advanceTimersByTime(3000);
     expect(order.heldBy).toBe('pointer');
     expect(rows()).toEqual([1, 2, 3]);
     order.pointer(false);
     expect(rows()).toEqual([3, 1, 2]);
     order.pointer(true);
-    feeds.changes([busy(2, 200)]);
+    feeds.changes([busy(2, 200)], [], [2, 3, 1]);
     vi.advanceTimersByTime(16_000);
     expect(order.heldBy).toBeUndefined();
     expect(rows()).toEqual([2, 3, 1]);
@@ -75,18 +75,15 @@ describe('OrderStore', () => {
   it('keeps its order through a snapshot of the same rows while it is held', () => {
     order.setFrozen(true);
     feeds.snapshot([busy(3, 99), busy(1, 1), busy(9, 1)]);
-    expect(rows()).toEqual([1, 2, 3, 9]);
+    expect(rows()).toEqual([1, 2, 3]);
     expect(order.row(2n)?.listed).toBe(false);
   });
 
-  it('starts over with another run of the daemon', () => {
-    order.setFrozen(true);
-    feeds.snapshot([busy(5, 1)], 2n);
-    expect(rows()).toEqual([5]);
-  });
-
-  it('takes another order at once', () => {
-    order.setSort({ column: 'sentRate', direction: 'ascending' });
-    expect(rows()).toEqual([3, 2, 1]);
+  it('knows where its rows stand in the whole table', () => {
+    feeds.tell('connections', { kind: 'snapshot', first: true, connections: [busy(8, 2), busy(9, 1)] });
+    feeds.tell('connections', { kind: 'snapshot-end', at: { instance: 2n, revision: 1n }, total: 1000 });
+    expect([order.offset, order.total]).toEqual([0, 1000]);
+    expect([order.at(1), order.at(2)]).toEqual([9n, undefined]);
+    expect([order.placeOf(9n), order.placeOf(1n)]).toEqual([1, undefined]);
   });
 });

@@ -1,7 +1,7 @@
-// The order of the table's rows. It settles at most once per second, and not at all while the user points
-// at a row or has frozen the table: rows never jump in between. On a quiet host what is new shows at once.
+// The order of the table's rows, as the daemon has it. It settles at most once per second, and not at all
+// while the user points at a row or has frozen the table: rows never jump in between. On a quiet host what is
+// new shows at once.
 import type { Connection } from '../domain/connection';
-import { DEFAULT_SORT, sortConnections, type Sort } from '../domain/sort';
 import type { ConnectionStore } from './connections';
 import { Notifier } from './notifier';
 
@@ -13,8 +13,9 @@ export class OrderStore {
   readonly notifier = new Notifier();
   readonly #source: ConnectionStore;
   readonly #now: () => number;
-  #sort: Sort = DEFAULT_SORT;
   #ids: readonly bigint[] = [];
+  #offset = 0;
+  #total = 0;
   #shown = new Set<bigint>();
   /** Rows that are no longer held: they keep their place until the order settles. */
   #departed = new Map<bigint, Connection>();
@@ -52,10 +53,6 @@ export class OrderStore {
     };
   }
 
-  get sort(): Sort {
-    return this.#sort;
-  }
-
   get frozen(): boolean {
     return this.#frozen;
   }
@@ -68,9 +65,30 @@ export class OrderStore {
     return this.#pointerHolds() ? 'pointer' : undefined;
   }
 
-  /** The rows from top to bottom. */
+  /** The rows at hand, from top to bottom. */
   get rows(): readonly bigint[] {
     return this.#ids;
+  }
+
+  /** How many rows stand before those at hand. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** How many rows there are in all. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** The row at a place of the whole table, if it is at hand. */
+  at(place: number): bigint | undefined {
+    return this.#ids[place - this.#offset];
+  }
+
+  /** The place of a row in the whole table, if it is at hand. */
+  placeOf(id: bigint | undefined): number | undefined {
+    const index = id === undefined ? -1 : this.#ids.indexOf(id);
+    return index < 0 ? undefined : this.#offset + index;
   }
 
   /** `listed` is false for a row that only stays because the order is held. */
@@ -80,14 +98,6 @@ export class OrderStore {
     return connection === undefined
       ? undefined
       : { connection, listed: listed !== undefined || this.heldBy === undefined };
-  }
-
-  setSort(sort: Sort): void {
-    if (sort.column !== this.#sort.column || sort.direction !== this.#sort.direction) {
-      this.#sort = sort;
-      this.#settle();
-      this.notifier.changedNow();
-    }
   }
 
   setFrozen(frozen: boolean): void {
@@ -111,8 +121,9 @@ export class OrderStore {
 
   #tick(): void {
     const held = this.heldBy !== undefined;
-    if (this.#outdated) {
-      this.#takeUp();
+    if (this.#outdated && !held) {
+      this.#settle();
+      this.notifier.changed();
     }
     if (held !== this.#held) {
       this.#held = held;
@@ -122,9 +133,10 @@ export class OrderStore {
 
   #changed(): void {
     this.#outdated = true;
-    if (this.#now() - this.#settledAtMs >= SETTLE_MS) {
-      this.#takeUp();
+    if (this.heldBy === undefined && this.#now() - this.#settledAtMs >= SETTLE_MS) {
+      this.#settle();
     }
+    this.notifier.changed();
   }
 
   #keep(connections: readonly Connection[]): void {
@@ -135,40 +147,24 @@ export class OrderStore {
     }
   }
 
+  /** Another part of the table or another order is shown at once; a reconnect is not a reason to move. */
   #replaced(previous: ReadonlyMap<bigint, Connection>, continues: boolean): void {
-    if (!continues || this.heldBy === undefined) {
-      this.#settle();
-    } else {
+    if (this.#frozen || (continues && this.heldBy !== undefined)) {
       this.#keep([...previous.values()].filter(({ id }) => !this.#source.connections.has(id)));
-      this.#append();
-    }
-    this.notifier.changed();
-  }
-
-  #takeUp(): void {
-    if (this.heldBy === undefined) {
-      this.#settle();
+      this.#outdated = true;
     } else {
-      this.#append();
+      this.#settle();
     }
     this.notifier.changed();
   }
 
   #settle(): void {
-    this.#ids = sortConnections([...this.#source.connections.values()], this.#sort).map(({ id }) => id);
+    this.#ids = this.#source.order;
+    this.#offset = this.#source.offset;
+    this.#total = this.#source.total;
     this.#shown = new Set(this.#ids);
     this.#departed.clear();
     this.#outdated = false;
-    this.#settledAtMs = this.#now();
-  }
-
-  /** What is new goes to the end while the order is held. */
-  #append(): void {
-    const added = [...this.#source.connections.keys()].filter((id) => !this.#shown.has(id));
-    if (added.length > 0) {
-      this.#ids = [...this.#ids, ...added];
-      this.#shown = new Set(this.#ids);
-    }
     this.#settledAtMs = this.#now();
   }
 }

@@ -16,7 +16,7 @@ describe('SelectionStore', () => {
     const table = new ConnectionStore(feeds);
     selection = new SelectionStore(feeds, table);
     stop = selection.start();
-    table.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', limit: 500 });
+    table.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', offset: 0, limit: 500 });
     feeds.snapshot([connection(1), connection(2)]);
     selection.select({ instance: 1n, id: 1n });
     selection.watch(true);

@@ -84,7 +84,7 @@ export class SelectionStore {
   watch(seen: boolean): void {
     this.#held.watch(
       this.#ref !== undefined && seen
-        ? { kind: 'connections', filter: `id == ${this.#ref.id}`, orderBy: '', limit: 0 }
+        ? { kind: 'connections', filter: `id == ${this.#ref.id}`, orderBy: '', offset: 0, limit: 0 }
         : undefined,
     );
   }

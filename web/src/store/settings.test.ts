@@ -1,6 +1,6 @@
 // Settings survive a reload, and nonsense in the storage does no harm.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SettingsStore } from './settings';
+import { SettingsStore, withRecent } from './settings';
 
 describe('SettingsStore', () => {
   beforeEach(() => {
@@ -9,7 +9,7 @@ describe('SettingsStore', () => {
 
   it('finds again what was changed', () => {
     new SettingsStore(localStorage).change({ theme: 'dark', spanMinutes: 10 });
-    expect(new SettingsStore(localStorage).settings).toEqual({ theme: 'dark', spanMinutes: 10 });
+    expect(new SettingsStore(localStorage).settings).toMatchObject({ theme: 'dark', spanMinutes: 10 });
   });
 
   it.each(['', 'null', '[]', '{"theme":"pink","spanMinutes":3}', '{'])(
@@ -19,4 +19,9 @@ describe('SettingsStore', () => {
       expect(new SettingsStore(localStorage).settings).toEqual(new SettingsStore(undefined).settings);
     },
   );
+
+  it('keeps the filters used lately, each once and the newest first', () => {
+    expect(withRecent(['a', 'b'], 'b')).toEqual(['b', 'a']);
+    expect(withRecent(Array.from({ length: 30 }, String), 'new')).toHaveLength(20);
+  });
 });

@@ -1,5 +1,6 @@
 // What the user has arranged and wants to find again. Kept in the browser's local storage; without it the
 // settings last as long as the page.
+import { DEFAULT_COLUMNS, readColumns, type ShownColumn } from '../domain/column';
 import { Notifier } from './notifier';
 
 export type Theme = 'system' | 'dark' | 'light';
@@ -9,10 +10,22 @@ export type Span = 2 | 5 | 10;
 export interface Settings {
   readonly theme: Theme;
   readonly spanMinutes: Span;
+  readonly columns: readonly ShownColumn[];
+  /** Filters of connections that were used, the newest first. */
+  readonly recentFilters: readonly string[];
+  /** Filters of connections that are kept. */
+  readonly savedFilters: readonly string[];
 }
 
 const STORAGE_KEY = 'tcpviewer.settings';
-const DEFAULTS: Settings = { theme: 'system', spanMinutes: 5 };
+const DEFAULTS: Settings = {
+  theme: 'system',
+  spanMinutes: 5,
+  columns: DEFAULT_COLUMNS,
+  recentFilters: [],
+  savedFilters: [],
+};
+const RECENT_KEPT = 20;
 
 export class SettingsStore {
   readonly notifier = new Notifier();
@@ -39,6 +52,11 @@ export class SettingsStore {
   }
 }
 
+/** The filters used lately, with this one as the newest. */
+export function withRecent(recent: readonly string[], filter: string): readonly string[] {
+  return [filter, ...recent.filter((other) => other !== filter)].slice(0, RECENT_KEPT);
+}
+
 function read(storage: Storage | undefined): Settings {
   let stored: unknown;
   try {
@@ -49,9 +67,16 @@ function read(storage: Storage | undefined): Settings {
   if (typeof stored !== 'object' || stored === null) {
     return DEFAULTS;
   }
-  const { theme, spanMinutes } = stored as Record<string, unknown>;
+  const { theme, spanMinutes, columns, recentFilters, savedFilters } = stored as Record<string, unknown>;
   return {
     theme: theme === 'dark' || theme === 'light' ? theme : DEFAULTS.theme,
     spanMinutes: spanMinutes === 2 || spanMinutes === 10 ? spanMinutes : DEFAULTS.spanMinutes,
+    columns: readColumns(columns) ?? DEFAULTS.columns,
+    recentFilters: readTexts(recentFilters),
+    savedFilters: readTexts(savedFilters),
   };
+}
+
+function readTexts(stored: unknown): readonly string[] {
+  return Array.isArray(stored) ? stored.filter((entry) => typeof entry === 'string') : [];
 }

@@ -1,5 +1,6 @@
 // All stores of one page, made together, and the hook by which components reach them.
 import { createContext, useContext } from 'react';
+import type { Recorder } from '../domain/recording';
 import type { Feeds } from '../domain/topic';
 import { ClockStore } from './clock';
 import { ConnectionStore } from './connections';
@@ -9,10 +10,13 @@ import { OverlayStore } from './overlay';
 import { OverviewStore } from './overview';
 import { PacketStore } from './packets';
 import { PlaceStore, type AddressBar } from './place';
+import { RecordingStore } from './recording';
 import { SelectionStore } from './selection';
 import { SettingsStore } from './settings';
 import { StatusStore } from './status';
 import { TokenStore } from './token';
+import { TrailStore } from './trails';
+import { ViewportStore } from './viewport';
 
 export interface Stores {
   readonly link: LinkStore;
@@ -24,8 +28,11 @@ export interface Stores {
   /** The connections of the table. */
   readonly table: ConnectionStore;
   readonly order: OrderStore;
+  readonly viewport: ViewportStore;
+  readonly trails: TrailStore;
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
+  readonly recording: RecordingStore;
   readonly settings: SettingsStore;
   readonly token: TokenStore;
   readonly clock: ClockStore;
@@ -34,13 +41,14 @@ export interface Stores {
 
 export interface Surroundings {
   readonly feeds: Feeds;
+  readonly recorder: Recorder;
   /** Lasts. */
   readonly storage?: Storage;
   readonly token: TokenStore;
   readonly bar?: AddressBar;
 }
 
-export function createStores({ feeds, storage, token, bar }: Surroundings): Stores {
+export function createStores({ feeds, recorder, storage, token, bar }: Surroundings): Stores {
   const table = new ConnectionStore(feeds);
   return {
     link: new LinkStore(),
@@ -50,8 +58,11 @@ export function createStores({ feeds, storage, token, bar }: Surroundings): Stor
     unhealthy: new ConnectionStore(feeds),
     table,
     order: new OrderStore(table),
+    viewport: new ViewportStore(),
+    trails: new TrailStore(table),
     selection: new SelectionStore(feeds, table),
     packets: new PacketStore(feeds),
+    recording: new RecordingStore(recorder),
     settings: new SettingsStore(storage),
     token,
     clock: new ClockStore(),
@@ -61,7 +72,13 @@ export function createStores({ feeds, storage, token, bar }: Surroundings): Stor
 
 /** Starts what runs by itself; the returned function stops it. */
 export function startStores(stores: Stores): () => void {
-  const stops = [stores.place.start(), stores.order.start(), stores.selection.start(), stores.clock.start()];
+  const stops = [
+    stores.place.start(),
+    stores.order.start(),
+    stores.trails.start(),
+    stores.selection.start(),
+    stores.clock.start(),
+  ];
   return () => {
     for (const stop of stops) {
       stop();

@@ -1,5 +1,6 @@
 // Feeds for tests: they tell what the test says, and remember who listens to what.
 import type { Connection } from '../domain/connection';
+import type { Recorder } from '../domain/recording';
 import type { FeedBody, FeedListener, Feeds, Topic } from '../domain/topic';
 import { createStores, type Stores } from '../store/stores';
 import { TokenStore } from '../store/token';
@@ -43,15 +44,30 @@ export class TestFeeds implements Feeds {
   /** Tells a whole list of connections, of that run of the daemon. */
   snapshot(connections: readonly Connection[], instance = 1n): void {
     this.tell('connections', { kind: 'snapshot', first: true, connections });
-    this.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n } });
+    const total = connections.length;
+    this.tell('connections', { kind: 'snapshot-end', at: { instance, revision: 1n }, total });
   }
 
-  changes(connections: readonly Connection[], removed: readonly bigint[] = []): void {
-    const at = { instance: 1n, revision: 2n };
-    this.tell('connections', { kind: 'changes', at, connections, removed });
+  /** `order` has the ids of all that is held after it; without, it did not change. */
+  changes(
+    connections: readonly Connection[],
+    removed: readonly bigint[] = [],
+    order?: readonly number[],
+  ): void {
+    this.tell('connections', {
+      kind: 'changes',
+      at: { instance: 1n, revision: 2n },
+      connections,
+      removed,
+      total: order?.length ?? 0,
+      order: order?.map(BigInt),
+    });
   }
 }
 
+/** Ends at once, without a packet. */
+export const NO_RECORDER: Recorder = { record: () => Promise.resolve() };
+
 export function testStores(feeds: Feeds = new TestFeeds()): Stores {
-  return createStores({ feeds, token: new TokenStore(undefined) });
+  return createStores({ feeds, recorder: NO_RECORDER, token: new TokenStore(undefined) });
 }

@@ -21,6 +21,7 @@ const ORDER: &[&[&str]] = &[
     &["attach"],
     &["capture"],
     &["sockets"],
+    &["owners"],
     &["verdict", "filter"],
     &["table"],
     &["publish"],
@@ -39,7 +40,7 @@ const GENERATED: &str = "proto";
 
 /// Crates, by the start of their names, and generated code, with the stages that may see them.
 const RESTRICTED: &[(&str, &[&str])] = &[
-    ("aya", &["attach", "capture", "sockets"]),
+    ("aya", &["attach", "capture", "owners"]),
     ("prost", &["api", "cli", GENERATED]),
     (GENERATED, &["api", "cli"]),
 ];

@@ -134,8 +134,8 @@ fn a_wrong_filter_is_refused_with_the_place_and_what_was_expected() {
             "column 1: connections have no field `prot`; did you mean `port`?",
         ),
         (
-            "process == \"nginx\"",
-            "column 1: connections have no field `process`",
+            "namespace == \"web\"",
+            "column 1: connections have no field `namespace`",
         ),
         ("has tor", "column 5: connections have no field `tor`"),
         (

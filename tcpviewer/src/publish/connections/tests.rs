@@ -30,6 +30,8 @@ fn connection(id: u64, revision: u64) -> Arc<Connection> {
         last_seen: SystemTime::UNIX_EPOCH,
         closed: None,
         ecn: None,
+        source_owner: None,
+        destination_owner: None,
     })
 }
 

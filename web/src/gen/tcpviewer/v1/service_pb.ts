@@ -1021,8 +1021,8 @@ export const TcpViewerService: GenService<{
   },
   /**
    * Sends a capture file (pcapng) part by part until a limit is reached: the headers of packets byte for byte
-   * and no payload, times in nanoseconds, the names of interfaces, and the connection as a comment of each
-   * packet. FAILED_PRECONDITION where the daemon plays a capture file itself.
+   * and no payload, times in nanoseconds, the names of interfaces, and the connection with the processes at its
+   * ends as a comment of each packet. FAILED_PRECONDITION where the daemon plays a capture file itself.
    *
    * @generated from rpc tcpviewer.v1.TcpViewerService.CapturePcap
    */
@@ -1033,7 +1033,7 @@ export const TcpViewerService: GenService<{
   },
   /**
    * Sends sums over the open connections, at once and then once per interval: totals, states, the
-   * distribution of RTTs, and the busiest peers, ports, interfaces or states.
+   * distribution of RTTs, and the busiest peers, ports, interfaces, states, processes, containers or units.
    *
    * @generated from rpc tcpviewer.v1.TcpViewerService.WatchStats
    */

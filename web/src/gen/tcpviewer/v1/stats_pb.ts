@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/stats.proto.
  */
 export const file_tcpviewer_v1_stats: GenFile = /*@__PURE__*/
-  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQiYwoLSG9zdENvdW50ZXISDAoEbmFtZRgBIAEoCRIPCgdtZWFuaW5nGAIgASgJEg0KBXRvdGFsGAMgASgEEhcKCnBlcl9zZWNvbmQYBCABKAFIAIgBAUINCgtfcGVyX3NlY29uZCLZAgoFU3RhdHMSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2Nvbm5lY3Rpb25zGAIgASgEEigKBnN0YXRlcxgDIAMoCzIYLnRjcHZpZXdlci52MS5TdGF0ZUNvdW50EiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYBSABKAQSKgoDcnR0GAYgASgLMh0udGNwdmlld2VyLnYxLlJ0dERpc3RyaWJ1dGlvbhInCgZncm91cHMYByADKAsyFy50Y3B2aWV3ZXIudjEuR3JvdXBMaXN0EiQKBmxlZGdlchgIIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMAoNaG9zdF9jb3VudGVycxgJIAMoCzIZLnRjcHZpZXdlci52MS5Ib3N0Q291bnRlcip1CgdHcm91cEJ5EhgKFEdST1VQX0JZX1VOU1BFQ0lGSUVEEAASEQoNR1JPVVBfQllfUEVFUhABEhEKDUdST1VQX0JZX1BPUlQQAhIWChJHUk9VUF9CWV9JTlRFUkZBQ0UQAxISCg5HUk9VUF9CWV9TVEFURRAEYgZwcm90bzM", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
+  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQiYwoLSG9zdENvdW50ZXISDAoEbmFtZRgBIAEoCRIPCgdtZWFuaW5nGAIgASgJEg0KBXRvdGFsGAMgASgEEhcKCnBlcl9zZWNvbmQYBCABKAFIAIgBAUINCgtfcGVyX3NlY29uZCLZAgoFU3RhdHMSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2Nvbm5lY3Rpb25zGAIgASgEEigKBnN0YXRlcxgDIAMoCzIYLnRjcHZpZXdlci52MS5TdGF0ZUNvdW50EiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYBSABKAQSKgoDcnR0GAYgASgLMh0udGNwdmlld2VyLnYxLlJ0dERpc3RyaWJ1dGlvbhInCgZncm91cHMYByADKAsyFy50Y3B2aWV3ZXIudjEuR3JvdXBMaXN0EiQKBmxlZGdlchgIIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMAoNaG9zdF9jb3VudGVycxgJIAMoCzIZLnRjcHZpZXdlci52MS5Ib3N0Q291bnRlciq2AQoHR3JvdXBCeRIYChRHUk9VUF9CWV9VTlNQRUNJRklFRBAAEhEKDUdST1VQX0JZX1BFRVIQARIRCg1HUk9VUF9CWV9QT1JUEAISFgoSR1JPVVBfQllfSU5URVJGQUNFEAMSEgoOR1JPVVBfQllfU1RBVEUQBBIUChBHUk9VUF9CWV9QUk9DRVNTEAUSFgoSR1JPVVBfQllfQ09OVEFJTkVSEAYSEQoNR1JPVVBfQllfVU5JVBAHYgZwcm90bzM", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
 
 /**
  * Open connections with something in common.
@@ -27,7 +27,8 @@ export const file_tcpviewer_v1_stats: GenFile = /*@__PURE__*/
  */
 export type Group = Message<"tcpviewer.v1.Group"> & {
   /**
-   * What they have in common: an address, a port, the name of an interface or of a state.
+   * What they have in common: an address, a port, the name of an interface, a state, a process or a
+   * unit, or the id of a container.
    *
    * @generated from field: string name = 1;
    */
@@ -398,6 +399,28 @@ export enum GroupBy {
    * @generated from enum value: GROUP_BY_STATE = 4;
    */
   STATE = 4,
+
+  /**
+   * The name of the process at this host's end, of the source's where both ends are this host's; `(unknown)` where none
+   * is known.
+   *
+   * @generated from enum value: GROUP_BY_PROCESS = 5;
+   */
+  PROCESS = 5,
+
+  /**
+   * The container of that process; `(none)` where it is in none.
+   *
+   * @generated from enum value: GROUP_BY_CONTAINER = 6;
+   */
+  CONTAINER = 6,
+
+  /**
+   * The systemd unit of that process; `(none)` where it is in none.
+   *
+   * @generated from enum value: GROUP_BY_UNIT = 7;
+   */
+  UNIT = 7,
 }
 
 /**

@@ -1,0 +1,138 @@
+//! What the kernel tells of sockets themselves, in every network namespace: on which endpoints a socket is, so that
+//! packets of containers find theirs, and that one begins to listen.
+#![expect(unsafe_code, reason = "contexts and map values are behind raw pointers")]
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{
+        BPF_ANY, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB,
+    },
+    helpers::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns},
+    programs::SockOpsContext,
+};
+use tcpviewer_common::{
+    owner::{FoundSocket, SocketEnds, SocketOwner},
+    segment::{Address, mapped},
+};
+
+use crate::{
+    maps::{OWNERS, SOCKET_ENDS},
+    owner::tell,
+};
+
+/// `AF_INET`.
+const IPV4: u32 = 2;
+/// `AF_INET6`.
+const IPV6: u32 = 10;
+
+/// Takes what the kernel tells of a socket.
+#[inline(always)]
+pub(crate) fn take(context: &SockOpsContext) {
+    // SAFETY: a helper that takes the context it was called with.
+    let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
+    match context.op() {
+        BPF_SOCK_OPS_TCP_CONNECT_CB | BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => found(context, cookie),
+        BPF_SOCK_OPS_TCP_LISTEN_CB => listens(context, cookie),
+        _ => {}
+    }
+}
+
+/// Notes on which endpoints the socket is.
+#[inline(always)]
+fn found(context: &SockOpsContext, cookie: u64) {
+    let Some((local, remote)) = addresses(context) else {
+        return;
+    };
+    let ends = SocketEnds {
+        local,
+        remote,
+        local_port: local_port(context),
+        // In the upper half of a number in network order.
+        remote_port: (u32::from_be(context.remote_port()) as u16).to_be_bytes(),
+        alignment: [],
+    };
+    // SAFETY: helpers that take the context they were called with, or nothing; the map entry is read at once.
+    unsafe {
+        let network_cookie = bpf_get_netns_cookie(context.as_ptr());
+        let time_ns = bpf_ktime_get_boot_ns();
+        let rival_ns = match SOCKET_ENDS.get_ptr(ends) {
+            Some(before) if (*before).network_cookie != network_cookie => time_ns,
+            Some(before) => (*before).rival_ns,
+            None => 0,
+        };
+        let socket = FoundSocket {
+            cookie,
+            network_cookie,
+            time_ns,
+            rival_ns,
+        };
+        // Where it finds no room its packets have no owner, which is what is said of them.
+        SOCKET_ENDS.insert(ends, socket, u64::from(BPF_ANY)).ok();
+    }
+}
+
+/// Tells user space that a socket listens, and whose it is.
+#[inline(always)]
+fn listens(context: &SockOpsContext, cookie: u64) {
+    let Some((address, _remote)) = addresses(context) else {
+        return;
+    };
+    let Some(owner) = OWNERS.get_ptr(cookie) else {
+        return;
+    };
+    // SAFETY: the map entry is read at once; a helper without preconditions.
+    let owner = unsafe {
+        SocketOwner {
+            act: SocketOwner::LISTENS,
+            time_ns: bpf_ktime_get_boot_ns(),
+            ..*owner
+        }
+    };
+    tell(cookie, &owner, address, local_port(context), false);
+}
+
+/// The socket's own address and the other end's. All fields are read, and only then it is looked which of them count:
+/// the verifier knows the context by fixed offsets, and reads in branches are made one at an offset that is not.
+#[inline(always)]
+fn addresses(context: &SockOpsContext) -> Option<(Address, Address)> {
+    let ops = context.ops;
+    // SAFETY: the context is valid while the program runs.
+    let (local_v4, remote_v4, local_v6, remote_v6) = unsafe {
+        (
+            (&raw const (*ops).local_ip4).read_volatile(),
+            (&raw const (*ops).remote_ip4).read_volatile(),
+            [
+                (&raw const (*ops).local_ip6[0]).read_volatile(),
+                (&raw const (*ops).local_ip6[1]).read_volatile(),
+                (&raw const (*ops).local_ip6[2]).read_volatile(),
+                (&raw const (*ops).local_ip6[3]).read_volatile(),
+            ],
+            [
+                (&raw const (*ops).remote_ip6[0]).read_volatile(),
+                (&raw const (*ops).remote_ip6[1]).read_volatile(),
+                (&raw const (*ops).remote_ip6[2]).read_volatile(),
+                (&raw const (*ops).remote_ip6[3]).read_volatile(),
+            ],
+        )
+    };
+    match context.family() {
+        IPV4 => Some((mapped(local_v4.to_ne_bytes()), mapped(remote_v4.to_ne_bytes()))),
+        IPV6 => Some((joined(local_v6), joined(remote_v6))),
+        _ => None,
+    }
+}
+
+/// An address of four words that are in network order.
+#[inline(always)]
+const fn joined([a, b, c, d]: [u32; 4]) -> Address {
+    let (a, b, c, d) = (a.to_ne_bytes(), b.to_ne_bytes(), c.to_ne_bytes(), d.to_ne_bytes());
+    [
+        a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1], d[2], d[3],
+    ]
+}
+
+/// The socket's own port.
+#[inline(always)]
+fn local_port(context: &SockOpsContext) -> [u8; 2] {
+    (context.local_port() as u16).to_be_bytes()
+}

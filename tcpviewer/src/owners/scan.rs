@@ -1,0 +1,288 @@
+//! Finds who holds a socket, for sockets of which the kernel's programs did not tell: those older than the daemon above
+//! all. The kernel says which inode a socket has (sock_diag for this network namespace, /proc/PID/net/tcp for others),
+//! and the descriptors of all processes say who holds it. That walk is made for all wanted sockets at once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use procfs::{
+    net::{TcpNetEntry, TcpState},
+    process::{FDTarget, Process as Directory, all_processes},
+};
+use tcpviewer_common::connection::{ConnectionKey, Side};
+
+use super::read::{Reader, network_namespace};
+use crate::{
+    model::{Owner, OwnerSource, endpoint},
+    sockets::diag::Diag,
+};
+
+/// Other network namespaces that are looked into.
+const NAMESPACES: usize = 1_024;
+/// A walk through all processes is followed by a pause of so many times its length, and no less than [`LEAST_PAUSE`].
+const PAUSE: u32 = 50;
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A socket whose owner is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Its connection.
+    pub(super) key: ConnectionKey,
+    /// The connection's id.
+    pub(super) id: u64,
+    /// Which end it is.
+    pub(super) side: Side,
+    /// Its cookie; 0 where it is in another network namespace.
+    pub(super) cookie: u64,
+}
+
+/// Walks through processes, not too often.
+pub(super) struct Scanner {
+    /// `None` where the kernel does not answer.
+    diag: Option<Diag>,
+    rest_until: Option<Instant>,
+}
+
+impl Scanner {
+    pub(super) fn new() -> Self {
+        let open =
+            Diag::open().inspect_err(|error| tracing::debug!(%error, "sockets are looked up in procfs"));
+        Self {
+            diag: open.ok(),
+            rest_until: None,
+        }
+    }
+
+    /// When the next walk may be made.
+    pub(super) fn free_at(&self) -> Option<Instant> {
+        self.rest_until
+    }
+
+    /// The owners of these sockets, as far as they have one that can be seen.
+    pub(super) fn scan(&mut self, wanted: &[Wanted], reader: &mut Reader) -> Vec<(Wanted, Owner)> {
+        let started = Instant::now();
+        let inodes = self.inodes(wanted);
+        let holders = holders(&inodes.values().copied().collect());
+        let mut found = Vec::new();
+        for wanted in wanted {
+            let Some(pids) = inodes.get(&place(wanted)).and_then(|inode| holders.get(inode)) else {
+                continue;
+            };
+            let inode = inodes[&place(wanted)];
+            if let Some(owner) = owner(pids, inode, reader) {
+                found.push((*wanted, owner));
+            }
+        }
+        let ended = Instant::now();
+        let took = ended - started;
+        self.rest_until = Some(ended + (took * PAUSE).max(LEAST_PAUSE));
+        tracing::debug!(
+            wanted = wanted.len(),
+            found = found.len(),
+            ?took,
+            "looked for the owners of sockets"
+        );
+        found
+    }
+
+    /// The inodes of these sockets.
+    fn inodes(&mut self, wanted: &[Wanted]) -> HashMap<(ConnectionKey, bool), u64> {
+        let mut inodes = HashMap::new();
+        let mut elsewhere = HashMap::new();
+        for wanted in wanted {
+            match self.diag.as_mut().filter(|_diag| wanted.cookie != 0) {
+                Some(diag) => match diag.ask(&wanted.key, wanted.side, wanted.cookie) {
+                    Ok(Some(answer)) if answer.header.inode != 0 => {
+                        inodes.insert(place(wanted), u64::from(answer.header.inode));
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(%error, "a socket could not be asked for"),
+                },
+                None => {
+                    elsewhere.insert(ends(wanted), place(wanted));
+                }
+            }
+        }
+        if !elsewhere.is_empty() {
+            look_elsewhere(&elsewhere, &mut inodes);
+        }
+        inodes
+    }
+}
+
+fn place(wanted: &Wanted) -> (ConnectionKey, bool) {
+    (wanted.key, wanted.side == Side::High)
+}
+
+/// Its own end and the other one.
+fn ends(wanted: &Wanted) -> (SocketAddr, SocketAddr) {
+    let key = &wanted.key;
+    let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
+    match wanted.side {
+        Side::Low => (low, high),
+        Side::High => (high, low),
+    }
+}
+
+/// Looks for sockets in all network namespaces, through a process of each. Endpoints that are taken in more than one
+/// belong to nobody: which of them was meant is not known.
+fn look_elsewhere(
+    wanted: &HashMap<(SocketAddr, SocketAddr), (ConnectionKey, bool)>,
+    inodes: &mut HashMap<(ConnectionKey, bool), u64>,
+) {
+    let mut seen = HashSet::new();
+    let mut ambiguous = HashSet::new();
+    let Ok(processes) = all_processes() else { return };
+    for process in processes.flatten() {
+        let Some(namespace) = u32::try_from(process.pid()).ok().and_then(network_namespace) else {
+            continue;
+        };
+        if seen.len() >= NAMESPACES || !seen.insert(namespace) {
+            continue;
+        }
+        let entries = [process.tcp(), process.tcp6()].into_iter().flatten().flatten();
+        for entry in entries.filter(is_connected) {
+            let ends = (canonical(entry.local_address), canonical(entry.remote_address));
+            if let Some(place) = wanted.get(&ends)
+                && inodes.insert(*place, entry.inode).is_some()
+            {
+                ambiguous.insert(*place);
+            }
+        }
+    }
+    inodes.retain(|place, _inode| !ambiguous.contains(place));
+}
+
+/// Whether somebody can hold the socket.
+fn is_connected(entry: &TcpNetEntry) -> bool {
+    entry.inode != 0 && entry.state != TcpState::Listen
+}
+
+fn canonical(end: SocketAddr) -> SocketAddr {
+    SocketAddr::new(end.ip().to_canonical(), end.port())
+}
+
+/// Which processes hold sockets of these inodes.
+fn holders(inodes: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    let mut holders: HashMap<u64, Vec<u32>> = HashMap::new();
+    let Ok(processes) = all_processes() else {
+        return holders;
+    };
+    for process in processes.flatten() {
+        let Ok(pid) = u32::try_from(process.pid()) else {
+            continue;
+        };
+        for inode in sockets(&process) {
+            if inodes.contains(&inode) {
+                let pids = holders.entry(inode).or_default();
+                // A process can hold a socket by several descriptors.
+                if pids.last() != Some(&pid) {
+                    pids.push(pid);
+                }
+            }
+        }
+    }
+    holders
+}
+
+/// Inodes of the sockets that a process holds.
+fn sockets(process: &Directory) -> impl Iterator<Item = u64> {
+    let descriptors = process.fd().into_iter().flatten().flatten();
+    descriptors.filter_map(|descriptor| {
+        if let FDTarget::Socket(inode) = descriptor.target {
+            Some(inode)
+        } else {
+            None
+        }
+    })
+}
+
+/// The oldest of the processes that hold this socket. Each is read, and must hold it still after that: else another
+/// process may have come to its number.
+fn owner(pids: &[u32], inode: u64, reader: &mut Reader) -> Option<Owner> {
+    let found: Vec<_> = pids
+        .iter()
+        .filter_map(|&pid| {
+            let found = reader.read(pid)?;
+            let directory = Directory::new(i32::try_from(pid).ok()?).ok()?;
+            let still = sockets(&directory).any(|held| held == inode)
+                && directory.stat().ok()?.starttime == found.start_ticks;
+            still.then_some(found)
+        })
+        .collect();
+    let source = if found.len() == 1 {
+        OwnerSource::Descriptor
+    } else {
+        OwnerSource::SharedDescriptor
+    };
+    let oldest = found
+        .into_iter()
+        .min_by_key(|found| (found.start_ticks, found.process.pid))?;
+    Some(Owner {
+        process: oldest.process.into(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        process,
+        time::SystemTime,
+    };
+
+    use rustix::net::sockopt::socket_cookie;
+
+    use super::*;
+    use crate::model::{Clock, key_between};
+
+    fn wanted(end: &TcpStream) -> Wanted {
+        let (key, side) = key_between(end.local_addr().unwrap(), end.peer_addr().unwrap());
+        Wanted {
+            key,
+            id: 1,
+            side,
+            cookie: socket_cookie(end).unwrap(),
+        }
+    }
+
+    #[test]
+    fn who_holds_a_socket_is_found_by_its_cookie_and_by_its_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let mut reader = Reader::new(Clock::new(SystemTime::UNIX_EPOCH));
+        let by_cookie = [wanted(&source), wanted(&accepted)];
+        let by_ends = by_cookie.map(|wanted| Wanted { cookie: 0, ..wanted });
+        let mut scanner = Scanner::new();
+        for asked in [by_cookie, by_ends] {
+            let found = scanner.scan(&asked, &mut reader);
+            assert_eq!(found.len(), 2, "{found:?}");
+            for (wanted, owner) in found {
+                assert!(asked.contains(&wanted));
+                assert_eq!(owner.process.pid, process::id());
+            }
+        }
+        assert!(scanner.free_at().unwrap() > Instant::now());
+    }
+
+    #[test]
+    fn a_socket_that_is_gone_belongs_to_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let wanted = wanted(&source);
+        drop(source);
+        let mut reader = Reader::new(Clock::new(SystemTime::UNIX_EPOCH));
+        assert!(Scanner::new().scan(&[wanted], &mut reader).is_empty());
+        // Nor does another one in its place.
+        let other = Wanted {
+            cookie: wanted.cookie + 1_000_000,
+            ..wanted
+        };
+        assert!(Scanner::new().scan(&[other], &mut reader).is_empty());
+    }
+}
