@@ -8,7 +8,9 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::{
-    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, SocketSample, TimedSegment},
+    connection::{
+        ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, Notable, SocketSample, TimedSegment,
+    },
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
@@ -31,7 +33,8 @@ const _: () = {
                 + 8 * size_of::<TimedSegment>()
     );
     assert!(size_of::<SocketSample>() == 8 + 12 * 4);
-    assert!(size_of::<ConnectionRecord>() == 9 * 8 + 8 + 2 * size_of::<Half>());
+    assert!(size_of::<Notable>() == 24);
+    assert!(size_of::<ConnectionRecord>() == 9 * 8 + 8 + 2 * size_of::<Half>() + 4 * size_of::<Notable>());
     assert!(align_of::<ConnectionRecord>() == 8);
     assert!(size_of::<ConnectionSlot>() == 8 + size_of::<ConnectionRecord>());
     assert!(offset_of!(ConnectionSlot, record) == 8);

@@ -3,7 +3,7 @@
 //! gap is spelled out (see `abi`). Only `tracker` changes a record.
 
 use crate::{
-    limits::{HOLES, TIMED_SEGMENTS},
+    limits::{HOLES, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
     segment::{Address, Segment},
     seq,
     state::TcpState,
@@ -150,10 +150,58 @@ pub struct ConnectionRecord {
     pub payload_ns: u64,
     /// Bits of [`ConnectionRecord::BY_HANDSHAKE`] and the like.
     pub flags: u32,
-    /// Room to the next multiple of eight.
-    pub padding: u32,
+    /// How many segments were worth remembering; begins anew after 2³².
+    pub notable_count: u32,
     /// What each side sent, in the order of [`Side`].
     pub halves: [Half; 2],
+    /// The newest segments that were worth remembering: a ring in which number n, counted from 0, has place n modulo
+    /// its length.
+    pub notable: [Notable; NOTABLE_SEGMENTS],
+}
+
+/// A segment that is worth remembering: of a handshake, of an end, sent again, or without a window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notable {
+    /// When it was seen, nanoseconds of boot time; 0 where there is none.
+    pub time_ns: u64,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// TCP payload, bytes.
+    pub payload_bytes: u32,
+    /// The window field, not scaled.
+    pub window: u16,
+    /// Control bits.
+    pub flags: u8,
+    /// Bits of [`Notable::ESTABLISHES`] and the like: what the header alone does not say.
+    pub kind: u8,
+}
+
+impl Notable {
+    /// It completes the handshake.
+    pub const ESTABLISHES: u8 = 1;
+    /// It carries what was sent before.
+    pub const RETRANSMISSION: u8 = 1 << 1;
+    /// The higher endpoint of the key sent it.
+    pub const FROM_HIGH: u8 = 1 << 2;
+
+    /// No segment.
+    pub const NONE: Self = Self {
+        time_ns: 0,
+        seq: 0,
+        ack: 0,
+        payload_bytes: 0,
+        window: 0,
+        flags: 0,
+        kind: 0,
+    };
+
+    /// Whether all bits of `kind` are set.
+    pub const fn is(&self, kind: u8) -> bool {
+        self.kind & kind == kind
+    }
 }
 
 impl ConnectionRecord {
@@ -186,8 +234,9 @@ impl ConnectionRecord {
         closed_ns: 0,
         payload_ns: 0,
         flags: 0,
-        padding: 0,
+        notable_count: 0,
         halves: [Half::SILENT; 2],
+        notable: [Notable::NONE; NOTABLE_SEGMENTS],
     };
 
     /// Which side opened the connection.

@@ -11,7 +11,11 @@ pub const TIMED_SEGMENTS: usize = 8;
 /// ones only the number of bytes is kept.
 pub const HOLES: usize = 4;
 
-/// Size of the ring buffer for connection events, bytes: about 10,000 events, which is a fifth of a second of
+/// Segments worth remembering that a record keeps, the newest ones: a power of two. User space gathers them with each
+/// report, so this is what may happen between two.
+pub const NOTABLE_SEGMENTS: usize = 4;
+
+/// Size of the ring buffer for connection events, bytes: about 9,000 events, which is a sixth of a second of
 /// 25,000 connections per second.
 pub const CONNECTION_RING_BYTES: u32 = 8 << 20;
 

@@ -4,8 +4,8 @@
 
 use crate::{
     analysis::{Class, analyse, close, dig, fill, repeated_packets},
-    connection::{ConnectionRecord, Half, Hole, Place, RttTicks, Side, SocketSample, TimedSegment},
-    limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
+    connection::{ConnectionRecord, Half, Hole, Notable, Place, RttTicks, Side, SocketSample, TimedSegment},
+    limits::{HOME_SILENCE_NS, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
     segment::{Ecn, Flags, Segment, SynOptions},
     seq,
 };
@@ -71,6 +71,7 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
         return Outcome::default();
     }
     let now = RttTicks::from_ns(seen.now_ns);
+    let special = special(segment);
     let first_rtt = if record.answered_ns == 0 {
         0
     } else {
@@ -122,12 +123,51 @@ pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting)
     if closed {
         record.closed_ns = seen.now_ns;
     }
+    let retransmission = class == Class::Retransmission;
+    if special + established as u32 + retransmission as u32 != 0 {
+        note(record, segment, seen, established, retransmission);
+    }
     Outcome {
         counted: true,
         opened,
         closed,
-        retransmission: class == Class::Retransmission,
+        retransmission,
     }
+}
+
+/// Above 0 where the header alone makes the segment worth remembering: a mark, or no window. Sums in place of branches,
+/// each of which would double what the kernel's verifier has to look at.
+#[inline(always)]
+fn special(segment: &Segment) -> u32 {
+    let marks = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0);
+    // A window of 0 is the only one with nothing below it.
+    marks as u32 + ((segment.window as u32).wrapping_sub(1) >> 31)
+}
+
+/// Remembers a segment, in the place of the oldest that is remembered.
+#[inline(always)]
+fn note(
+    record: &mut ConnectionRecord,
+    segment: &Segment,
+    seen: Sighting,
+    established: bool,
+    retransmission: bool,
+) {
+    let place = record.notable_count as usize % NOTABLE_SEGMENTS;
+    if let Some(place) = record.notable.get_mut(place) {
+        *place = Notable {
+            time_ns: seen.now_ns,
+            seq: segment.seq,
+            ack: segment.ack,
+            payload_bytes: segment.payload_bytes,
+            window: segment.window,
+            flags: segment.flags.0,
+            kind: established as u8 * Notable::ESTABLISHES
+                + retransmission as u8 * Notable::RETRANSMISSION
+                + seen.side as u8 * Notable::FROM_HIGH,
+        };
+    }
+    record.notable_count = record.notable_count.wrapping_add(1);
 }
 
 /// Takes what the kernel says of the socket that sends on this side.

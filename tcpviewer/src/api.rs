@@ -20,6 +20,7 @@ mod streams;
 mod selection;
 mod connections;
 mod watch;
+mod detail;
 pub(crate) mod streamed;
 mod forms;
 mod mask;
@@ -37,6 +38,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::Listen,
+    history::History,
     model::{Command, Identity},
     publish::{Board, PacketBoard},
 };
@@ -55,6 +57,8 @@ pub struct ApiContext {
     pub identity: Arc<Identity>,
     /// The published table.
     pub board: Arc<Board>,
+    /// The past of the connections.
+    pub history: Arc<History>,
     /// The last packets.
     pub packets: Arc<PacketBoard>,
     /// The way back to the daemon.

@@ -12,6 +12,8 @@ pub mod replay;
 
 pub mod playback;
 
+pub mod made_up;
+
 use std::{
     io,
     sync::Arc,

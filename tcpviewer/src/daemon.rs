@@ -3,6 +3,8 @@
 
 pub mod playback;
 
+pub mod made_up;
+
 use std::{
     fs,
     sync::Arc,
@@ -22,6 +24,7 @@ use crate::{
     attach::{Attach, AttachStatus, OwnerMaps, StatusRequest, load},
     capture::{self, Outlets, Request},
     config::Config,
+    history::History,
     model::{
         Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, SampleBatch,
         Status, boot_ns,
@@ -168,10 +171,11 @@ fn follow_sockets(
 /// What subscribers read.
 struct Boards {
     connections: Arc<Board>,
+    history: Arc<History>,
     packets: Arc<PacketBoard>,
 }
 
-/// Starts the stages behind a source: the table, which goes by the time that `now` reads, and the boards.
+/// Starts the stages behind a source: the table, which goes by the time that `now` reads, the boards and the history.
 fn publish(
     stages: &mut JoinSet<anyhow::Result<()>>,
     instance: u64,
@@ -181,6 +185,7 @@ fn publish(
 ) -> (Outlets, Boards) {
     let boards = Boards {
         connections: Arc::new(Board::new(instance)),
+        history: Arc::new(History::new(live.update_interval())),
         packets: Arc::new(PacketBoard::new()),
     };
     let (samples, samples_in) = mpsc::channel(QUEUE);
@@ -190,7 +195,11 @@ fn publish(
         table::run(live, between_ticks, now, samples_in, deltas).await;
         Ok(())
     });
-    stages.spawn(publish_deltas(deltas_in, Arc::clone(&boards.connections)));
+    stages.spawn(publish_deltas(
+        deltas_in,
+        Arc::clone(&boards.history),
+        Arc::clone(&boards.connections),
+    ));
     stages.spawn(publish_packets(packets_in, Arc::clone(&boards.packets)));
     let outlets = Outlets {
         samples,
@@ -212,6 +221,7 @@ async fn serve(
     let context = ApiContext {
         identity: Arc::new(identity),
         board: boards.connections,
+        history: boards.history,
         packets: boards.packets,
         commands,
     };
@@ -236,8 +246,14 @@ async fn serve(
     outcome
 }
 
-async fn publish_deltas(mut deltas: mpsc::Receiver<Delta>, board: Arc<Board>) -> anyhow::Result<()> {
+async fn publish_deltas(
+    mut deltas: mpsc::Receiver<Delta>,
+    history: Arc<History>,
+    board: Arc<Board>,
+) -> anyhow::Result<()> {
     while let Some(delta) = deltas.recv().await {
+        // First, as the board wakes those who wait for news.
+        history.apply(&delta);
         board.apply(delta);
     }
     Ok(())

@@ -21,6 +21,8 @@ pub mod table;
 
 pub mod publish;
 
+pub mod history;
+
 pub mod proto;
 
 pub mod api;

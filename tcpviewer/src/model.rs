@@ -521,8 +521,46 @@ pub struct Delta {
     pub changed: Vec<Arc<Connection>>,
     /// Connections no longer listed, with the revision at which they went.
     pub removed: Vec<Removal>,
+    /// Packets worth remembering of changed connections since the last delta.
+    pub notable: Vec<NotablePackets>,
     /// Totals after this delta.
     pub totals: Totals,
+}
+
+/// Packets of one connection that are worth remembering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotablePackets {
+    /// The connection.
+    pub connection_id: u64,
+    /// The packets, oldest first.
+    pub packets: Vec<NotablePacket>,
+    /// How many there were besides, of which nothing more is known: too many came between two reports.
+    pub missed: u32,
+}
+
+/// A packet that is worth remembering: of a handshake, of an end, sent again, or without a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotablePacket {
+    /// When it was seen.
+    pub timestamp: SystemTime,
+    /// Whether the connection's source sent it.
+    pub from_source: bool,
+    /// Whether it is of the handshake.
+    pub handshake: bool,
+    /// Whether it carries what was sent before.
+    pub retransmission: bool,
+    /// Whether it offers no receive window.
+    pub zero_window: bool,
+    /// The control bits as in the header: FIN is bit 0, CWR bit 7.
+    pub flags: u8,
+    /// The window field, not scaled.
+    pub window: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number; means nothing without ACK.
+    pub ack: u32,
+    /// TCP payload, bytes.
+    pub payload_bytes: u32,
 }
 
 /// A connection that is no longer listed.

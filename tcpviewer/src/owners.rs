@@ -42,17 +42,18 @@ use crate::{
     attach::OwnerMaps,
     model::{
         Clock, Degradation, Owner, OwnerLook, OwnerSource, Process, Sample, SampleBatch, Tracked, boot_ns,
+        endpoint,
     },
 };
 
 /// Processes that may wait to be read.
 const READS: usize = 4_096;
-/// Sockets that are looked for at once.
-const SCAN: usize = 8_192;
-/// Sockets that may wait to be looked for.
-const WANTED: usize = 65_536;
-/// So long is waited for more sockets before they are looked for.
+/// Sockets that may wait to be looked for, all of them at once.
+const WANTED: usize = 524_288;
+/// When no more sockets came for so long, they are looked for, ...
 const GATHER: Duration = Duration::from_millis(100);
+/// ... and also while more come, so long after the first one.
+const GATHER_AT_MOST: Duration = Duration::from_secs(2);
 /// How often the processes are searched for the holder of one socket.
 const SCANS: u8 = 2;
 /// A socket of another network namespace was connected no longer than this before its first packet was seen, or after.
@@ -65,8 +66,12 @@ pub struct Owners {
     listeners: Listeners,
     followed: Followed,
     wanted: Vec<Wanted>,
+    /// When the first of them was wanted.
+    wanted_since: Instant,
+    /// When they have gathered.
+    gathered_at: Instant,
     /// When sockets may be looked for; `None` while they are.
-    scan_at: Option<Instant>,
+    free_at: Option<Instant>,
     reads: mpsc::Sender<Read>,
     scans: mpsc::Sender<Vec<Wanted>>,
     answers: mpsc::Receiver<Answer>,
@@ -117,7 +122,9 @@ impl Owners {
             listeners: Listeners::default(),
             followed: Followed::default(),
             wanted: Vec::new(),
-            scan_at: Some(Instant::now()),
+            wanted_since: Instant::now(),
+            gathered_at: Instant::now(),
+            free_at: Some(Instant::now()),
             reads,
             scans,
             answers: answers_in,
@@ -142,8 +149,7 @@ impl Owners {
         samples: mpsc::Sender<SampleBatch>,
     ) -> io::Result<()> {
         loop {
-            let scan_at = self.scan_at.filter(|_at| !self.wanted.is_empty());
-            let next = self.followed.next().into_iter().chain(scan_at).min();
+            let next = self.followed.next().into_iter().chain(self.scan_at()).min();
             let mut looks = Vec::new();
             tokio::select! {
                 batch = samples_in.recv() => {
@@ -166,7 +172,7 @@ impl Owners {
                     for (key, ends) in self.followed.due(now) {
                         self.look(&key, ends, now, &mut looks);
                     }
-                    if self.scan_at.is_some_and(|at| at <= now) {
+                    if self.scan_at().is_some_and(|at| at <= now) {
                         self.scan();
                     }
                 }
@@ -229,7 +235,7 @@ impl Owners {
             if !end.is_open() {
                 continue;
             }
-            let Some((owner, source)) = self.find(key, &ends, index) else {
+            let Some((owner, source, cookie)) = self.find(key, &ends, index) else {
                 continue;
             };
             if end.named.is_some_and(|named| named >= source) {
@@ -244,6 +250,7 @@ impl Owners {
             };
             if let Some(process) = self.processes.get(&owner, waiting) {
                 ends.ends[index].named = Some(source);
+                ends.ends[index].named_cookie = cookie;
                 looks.push(named(waiting, process));
             }
         }
@@ -257,12 +264,21 @@ impl Owners {
         }
     }
 
-    /// Who owns one end, by what the programs saw.
-    fn find(&mut self, key: &ConnectionKey, ends: &Ends, index: usize) -> Option<(SocketOwner, OwnerSource)> {
+    /// Who owns one end, by what the programs saw, how that is known, and the socket's cookie.
+    fn find(
+        &mut self,
+        key: &ConnectionKey,
+        ends: &Ends,
+        index: usize,
+    ) -> Option<(SocketOwner, OwnerSource, u64)> {
         let (side, end) = (SIDES[index], ends.ends[index]);
         let found = self.kernel.socket(key, side);
         let cookie = match end.cookie {
-            0 => found.filter(|found| is_unmistakable(found, ends))?.cookie,
+            0 => {
+                found
+                    .filter(|found| !is_loopback(key) && is_unmistakable(found, ends))?
+                    .cookie
+            }
             cookie => cookie,
         };
         if let Some(owner) = self.kernel.owner(cookie) {
@@ -271,7 +287,7 @@ impl Owners {
             } else {
                 OwnerSource::Connect
             };
-            return Some((owner, source));
+            return Some((owner, source, cookie));
         }
         if side == ends.source || !ends.by_handshake {
             return None;
@@ -284,7 +300,7 @@ impl Owners {
         let owner = self
             .listeners
             .owner(network, address, port, boot_ns(), read::is_alive)?;
-        Some((owner, OwnerSource::Listener))
+        Some((owner, OwnerSource::Listener, cookie))
     }
 
     /// Lets the processes be searched for the holders of these sockets.
@@ -306,8 +322,9 @@ impl Owners {
                 return;
             }
             if self.wanted.is_empty() {
-                self.scan_at = self.scan_at.map(|at| at.max(now + GATHER));
+                self.wanted_since = now;
             }
+            self.gathered_at = (now + GATHER).min(self.wanted_since + GATHER_AT_MOST);
             end.is_wanted = true;
             self.wanted.push(Wanted {
                 key: *key,
@@ -318,14 +335,16 @@ impl Owners {
         }
     }
 
+    /// When the processes are to be searched; `None` while they are, and where nothing is wanted.
+    fn scan_at(&self) -> Option<Instant> {
+        let free_at = self.free_at.filter(|_at| !self.wanted.is_empty())?;
+        Some(free_at.max(self.gathered_at))
+    }
+
     fn scan(&mut self) {
-        let part = self.wanted.len().min(SCAN);
-        if part == 0 {
-            return;
-        }
-        let asked: Vec<Wanted> = self.wanted.drain(..part).collect();
-        if self.scans.try_send(asked).is_ok() {
-            self.scan_at = None;
+        // The thread waits for it: it has answered the last one.
+        if self.scans.try_send(std::mem::take(&mut self.wanted)).is_ok() {
+            self.free_at = None;
         }
     }
 
@@ -341,7 +360,7 @@ impl Owners {
                 found,
                 free_at,
             } => {
-                self.scan_at = Some(free_at.map_or_else(Instant::now, Instant::from_std));
+                self.free_at = Some(free_at.map_or_else(Instant::now, Instant::from_std));
                 for (wanted, owner) in found {
                     self.take_found(&wanted, owner, looks);
                 }
@@ -434,6 +453,13 @@ fn named(end: Waiting, process: Arc<Process>) -> Sample {
 fn line(event: &OwnerEvent) -> Line {
     let bytes = event.arguments.get(..usize::from(event.argument_bytes));
     Line::of(bytes.unwrap_or_default(), event.all_argument_bytes)
+}
+
+/// Whether the connection stays within its namespace: every one has such addresses of its own.
+fn is_loopback(key: &ConnectionKey) -> bool {
+    [(key.low, key.low_port), (key.high, key.high_port)]
+        .into_iter()
+        .any(|(address, port)| endpoint(address, port).ip().is_loopback())
 }
 
 /// Whether a socket that was found by its endpoints alone is that of the connection: it was connected when the connection

@@ -4,6 +4,8 @@
 
 mod convert;
 
+mod notable;
+
 mod rates;
 
 use std::{
@@ -20,8 +22,8 @@ use tokio::{
 
 use self::rates::Rates;
 use crate::model::{
-    Clock, CloseReason, Closed, Delta, Owner, OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook,
-    Totals, Tracked,
+    Clock, CloseReason, Closed, Delta, NotablePackets, Owner, OwnerLook, Removal, Sample, SampleBatch,
+    Socket, SocketLook, Totals, Tracked,
 };
 
 /// The table.
@@ -42,6 +44,8 @@ pub struct Table {
     ended: VecDeque<(Instant, u64)>,
     /// Connections that changed since the last delta.
     changed: BTreeSet<u64>,
+    /// Packets worth remembering since the last delta.
+    notable: Vec<NotablePackets>,
     removed: Vec<u64>,
     totals: Totals,
     /// When, and at how many, the connections opened were last counted.
@@ -107,10 +111,16 @@ impl Table {
             moving: HashSet::new(),
             ended: VecDeque::new(),
             changed: BTreeSet::new(),
+            notable: Vec::new(),
             removed: Vec::new(),
             totals: Totals::default(),
             opened_mark: (Instant::now(), 0),
         }
+    }
+
+    /// A moving connection changes once per this time.
+    pub fn update_interval(&self) -> Duration {
+        self.update_interval
     }
 
     /// Takes samples in, in the order they were made.
@@ -140,6 +150,7 @@ impl Table {
         }
         let mut delta = Delta {
             totals: self.totals,
+            notable: std::mem::take(&mut self.notable),
             ..Delta::default()
         };
         for id in std::mem::take(&mut self.changed) {
@@ -201,6 +212,8 @@ impl Table {
         row.rates
             .follow(&row.record, &tracked.record, self.update_interval);
         self.totals.add(&row.rates);
+        self.notable
+            .extend(notable::since(&row.record, &tracked.record, self.clock));
         row.record = tracked.record;
         row.interface = tracked.interface;
         row.sampled = now;

@@ -8,18 +8,18 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pcap_file::pcapng::{Block, PcapNgReader};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::{
-    model::{Headers, Packet},
+    model::{Delta, Headers, NotablePacket, NotablePackets, Packet},
     proto::{
         CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, Heartbeat,
-        ListConnectionsRequest, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, WatchConnectionsRequest,
-        WatchPacketsRequest, WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
-        watch_connections_response::Event,
+        ListConnectionsRequest, Notability, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, TcpFlag,
+        WatchConnectionRequest, WatchConnectionsRequest, WatchPacketsRequest, WatchStatsRequest,
+        tcp_viewer_service_client::TcpViewerServiceClient, watch_connections_response::Event,
     },
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet, time::timeout};
@@ -654,6 +654,68 @@ async fn one_connection_is_found_by_its_id() {
         assert_eq!(missing.code(), Code::NotFound);
         assert_eq!(missing.message(), format!("connection {id} is not listed"));
     }
+}
+
+#[tokio::test]
+async fn one_connection_is_followed_with_its_past_until_it_leaves_the_list() {
+    let mut daemon = Daemon::start().await;
+    daemon.change([1, 2]);
+    let remembered = NotablePacket {
+        timestamp: SystemTime::UNIX_EPOCH,
+        from_source: true,
+        handshake: true,
+        retransmission: false,
+        zero_window: false,
+        flags: 0b10,
+        window: 512,
+        seq: 7,
+        ack: 0,
+        payload_bytes: 0,
+    };
+    let remember = |missed| Delta {
+        notable: vec![NotablePackets {
+            connection_id: 1,
+            packets: vec![remembered],
+            missed,
+        }],
+        ..Delta::default()
+    };
+    daemon.publish(remember(0));
+    let mut client = daemon.client().await;
+    let request = |id| WatchConnectionRequest { id };
+    let mut stream = client.watch_connection(request(1)).await.unwrap().into_inner();
+    let mut next = async || timeout(PATIENCE, stream.message()).await.unwrap().unwrap();
+
+    let first = next().await.unwrap();
+    assert_eq!(first.connection.map(|connection| connection.id), Some(1));
+    assert_eq!((first.points.len(), first.packets.len()), (1, 1));
+    let packet = &first.packets[0];
+    assert_eq!(
+        (packet.flags().collect::<Vec<_>>(), packet.seq, packet.ack),
+        (vec![TcpFlag::Syn], 7, None)
+    );
+    assert_eq!(packet.notable_for().collect::<Vec<_>>(), [Notability::Handshake]);
+
+    // Of the other one nothing is told.
+    daemon.change([2]);
+    daemon.publish(remember(3));
+    daemon.change([1]);
+    let news = next().await.unwrap();
+    assert_eq!(news.connection.map(|connection| connection.revision), Some(4));
+    assert_eq!(
+        (news.points.len(), news.packets.len(), news.missed_packets),
+        (1, 1, 3)
+    );
+    daemon.remove([1]);
+    let last = next().await.unwrap();
+    assert!(last.gone && last.connection.is_none() && last.missed_packets == 3);
+    assert_eq!(next().await, None, "the stream ends");
+
+    let refused = client.watch_connection(request(1)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (Code::NotFound, "connection 1 is not listed")
+    );
 }
 
 #[tokio::test]

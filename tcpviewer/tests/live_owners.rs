@@ -15,7 +15,8 @@ mod support;
 use std::{
     collections::HashMap,
     fs,
-    net::IpAddr,
+    io::Write as _,
+    net::{IpAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{self, Command},
     sync::Mutex,
@@ -23,7 +24,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    net::{SocketFlags, accept_with},
+    process::{Pid, Signal, kill_process},
+};
 use support::{
     PATIENCE,
     daemon::Daemon,
@@ -318,6 +322,51 @@ fn a_number_that_comes_back_names_each_process_for_its_own_connection() {
     let (one, other) = (started(met_first), started(met_second));
     assert!((one.seconds, one.nanos) < (other.seconds, other.nanos));
     drop(second);
+    daemon.stop();
+}
+
+#[test]
+fn a_server_that_does_not_ask_whom_it_accepts_is_known_by_its_listener_and_then_by_its_sockets() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let listener = pair.left.enter(|| TcpListener::bind((Pair::LEFT, 7000)).unwrap());
+    let address = listener.local_addr().unwrap();
+    let idle = Process::start(&pair.right, &mut client(address, "sleep 60", "idle"));
+    let named = |source: ProcessSource| {
+        move |connection: &Connection| {
+            let owner = connection.destination_process.as_ref();
+            owner.is_some_and(|owner| owner.source() == source)
+        }
+    };
+    let port = wait_for(PATIENCE, "connection", || {
+        let connections = daemon.list();
+        let to_us = connections
+            .iter()
+            .find(|connection| connection.destination.as_ref().unwrap().port == 7000)?;
+        Some(to_us.source.as_ref().unwrap().port as u16)
+    });
+
+    // Nobody holds the socket before it is accepted, so this stays as it is until then.
+    let waiting = connection(&daemon, port, named(ProcessSource::Listener));
+    let owner = waiting.destination_process.unwrap();
+    assert_eq!(
+        (owner.pid, owner.confidence()),
+        (process::id(), Confidence::Likely)
+    );
+
+    // This call leaves no room for the other end's address. What the client writes makes the daemon look again.
+    let accepted = TcpStream::from(accept_with(&listener, SocketFlags::CLOEXEC).unwrap());
+    wait_for(PATIENCE, "better word", || {
+        (&accepted).write_all(b".").unwrap();
+        let mut all = daemon.list().into_iter();
+        let found = all.find(|connection| connection.source.as_ref().unwrap().port == u32::from(port))?;
+        named(ProcessSource::Descriptor)(&found).then_some(found)
+    });
+    drop(idle);
     daemon.stop();
 }
 

@@ -16,6 +16,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::{self, Command, Stdio},
+    thread,
 };
 
 use pcap_file::{
@@ -27,6 +28,8 @@ use support::{
     PATIENCE, daemon::Daemon, namespaces::Pair, require_root, share_machine, traffic::Open, wait_for,
     wait_for_quiet,
 };
+use tcpviewer::proto::TcpFlag;
+
 /// Questions and answers on a connection; each of them is one packet.
 const QUESTIONS: usize = 20;
 
@@ -80,6 +83,54 @@ fn packets_leave_the_kernel_only_while_they_are_wanted() {
     talk();
     assert_eq!(sent(&daemon), after, "nobody watches any more");
     assert_eq!(daemon.status().ledger.unwrap().packet_events_lost, 0);
+    daemon.stop();
+}
+
+#[test]
+fn what_is_worth_remembering_is_remembered_while_nobody_watches_packets() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0", "--keep-closed", "2s"]);
+    let open = Open::new(&pair.left, &pair.right, Pair::RIGHT);
+    for _question in 0..QUESTIONS {
+        open.exchange_in_turn(100, 100);
+    }
+    let id = wait_for(PATIENCE, "the connection", || {
+        daemon.list().first().map(|first| first.id)
+    });
+
+    let messages = thread::scope(|scope| {
+        let following = scope.spawn(|| daemon.follow(id));
+        // Both ends close, and the connection leaves the list.
+        drop(open);
+        following.join().unwrap()
+    });
+
+    let packets: Vec<_> = messages.iter().flat_map(|message| &message.packets).collect();
+    let told: Vec<(bool, Vec<_>)> = packets
+        .iter()
+        .map(|packet| (packet.from_source, packet.flags().collect()))
+        .collect();
+    println!("{told:?}");
+    let (syn, ack, fin) = (TcpFlag::Syn, TcpFlag::Ack, TcpFlag::Fin);
+    let handshake = [(true, vec![syn]), (false, vec![syn, ack]), (true, vec![ack])];
+    assert_eq!(told[..3], handshake);
+    let ends: Vec<_> = told[3..]
+        .iter()
+        .filter(|(_source, flags)| flags.contains(&fin))
+        .collect();
+    assert_eq!(ends.len(), 2, "{told:?}");
+    let times: Vec<_> = packets
+        .iter()
+        .map(|packet| packet.timestamp.map(|stamp| (stamp.seconds, stamp.nanos)))
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let last = messages.last().unwrap();
+    assert!(last.gone && last.missed_packets == 0, "{last:?}");
+    assert_eq!(sent(&daemon), 0, "packets that left the kernel");
     daemon.stop();
 }
 

@@ -16,8 +16,8 @@ use captures::{EXCHANGE, EXCHANGE_PACKETS, Form, Frame, exchange, pcap};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tcpviewer::proto::{
-    Connection, GetStatusRequest, GetStatusResponse, ListConnectionsRequest, WatchPacketsRequest,
-    tcp_viewer_service_client::TcpViewerServiceClient,
+    Connection, GetStatusRequest, GetStatusResponse, ListConnectionsRequest, TcpFlag, WatchConnectionRequest,
+    WatchPacketsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
 };
 use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
@@ -274,6 +274,47 @@ async fn packets_are_streamed_while_somebody_watches() {
     );
     assert_eq!(packet.connection_id, 1);
     assert_eq!(packet.source.unwrap().port, 40_000);
+    served.stop();
+}
+
+#[tokio::test]
+async fn a_connection_of_a_capture_has_its_past_in_the_capture_s_time() {
+    let served = Served::start(EXCHANGE, &["--speed", "max"]).await;
+    served
+        .wait_for("the end of the capture", |listed| {
+            packets(listed) == EXCHANGE_PACKETS
+        })
+        .await;
+
+    let request = WatchConnectionRequest { id: 1 };
+    let stream = served.client().await.watch_connection(request).await;
+    let message = timeout(PATIENCE, stream.unwrap().into_inner().message()).await;
+    let past = message.unwrap().unwrap().unwrap();
+
+    let flags: Vec<Vec<_>> = past
+        .packets
+        .iter()
+        .map(|packet| packet.flags().collect())
+        .collect();
+    let (syn, ack, fin) = (TcpFlag::Syn, TcpFlag::Ack, TcpFlag::Fin);
+    assert_eq!(flags[..3], [vec![syn], vec![syn, ack], vec![ack]]);
+    assert!(
+        flags[3..].iter().filter(|flags| flags.contains(&fin)).count() == 2,
+        "{flags:?}"
+    );
+    assert_eq!(past.missed_packets, 0);
+    let time = |stamp: Option<prost_types::Timestamp>| SystemTime::try_from(stamp.unwrap()).unwrap();
+    let captured = |frame: &Frame| SystemTime::UNIX_EPOCH + Duration::from_nanos(frame.time_ns);
+    assert_eq!(time(past.packets[0].timestamp), captured(&exchange()[0]));
+    let connection = past.connection.unwrap();
+    let last = past.points.last().unwrap();
+    // In microseconds, and one update interval later where it has gone quiet.
+    let since = time(last.at) + Duration::from_micros(1);
+    assert!(since >= time(connection.last_seen), "{last:?}");
+    assert!(
+        since < time(connection.last_seen) + Duration::from_secs(1),
+        "{last:?}"
+    );
     served.stop();
 }
 

@@ -17,6 +17,7 @@ mod setup;
 mod run;
 mod test;
 
+mod bench;
 mod fuzz;
 mod lint;
 mod proto;
@@ -54,6 +55,14 @@ enum Command {
         /// Runs the remaining steps after one failed
         #[arg(long)]
         keep_going: bool,
+    },
+    /// Measures what the daemon bears, and compares it with what it should
+    Bench {
+        /// fanout; all parts one after the other where none is named
+        part: Option<String>,
+        /// Prints one JSON object per figure
+        #[arg(long)]
+        json: bool,
     },
     /// Looks for input that breaks the parser, the tracker or the reader of captures
     Fuzz {
@@ -93,6 +102,7 @@ fn dispatch(command: Command) -> Result<()> {
             skip_setup,
             keep_going,
         } => test::test(skip_setup, keep_going),
+        Command::Bench { part, json } => bench::bench(part.as_deref(), json),
         Command::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Command::Lint => lint::lint(),
         Command::Proto { check } => proto::proto(check),

@@ -108,6 +108,7 @@ fn check_step(
     ] {
         assert!(time_ns == 0 || (after.first_seen_ns..=seen.now_ns).contains(&time_ns));
     }
+    check_notable(before, after, outcome, segment, seen);
     let mut growth = 0;
     for (old, new) in before.halves.iter().zip(&after.halves) {
         check_half(new);
@@ -172,6 +173,29 @@ fn check_growth(old: &Half, new: &Half) {
 }
 
 /// Seen from the other side it is the same conversation.
+/// What is worth remembering is, once; other segments only where one completes a handshake.
+fn check_notable(
+    before: &ConnectionRecord,
+    after: &ConnectionRecord,
+    outcome: Outcome,
+    segment: &Segment,
+    seen: Sighting,
+) {
+    let count = if outcome.opened { 0 } else { before.notable_count };
+    let grown = after.notable_count - count;
+    let marks = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0;
+    let worth = segment.flags.0 & marks != 0 || segment.window == 0 || outcome.retransmission;
+    let completes = grown == 1 && after.established_ns == seen.now_ns;
+    assert!(
+        grown == u32::from(worth) || completes,
+        "{grown} more than {count}"
+    );
+    if grown == 1 {
+        let newest = after.notable[count as usize % after.notable.len()];
+        assert_eq!((newest.seq, newest.flags), (segment.seq, segment.flags.0));
+    }
+}
+
 fn check_mirror(seen: &ConnectionRecord, mirrored: &ConnectionRecord) {
     let ([low, high], [mirrored_low, mirrored_high]) = (&seen.halves, &mirrored.halves);
     assert_eq!((low, high), (mirrored_high, mirrored_low));

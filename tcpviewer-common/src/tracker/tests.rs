@@ -670,3 +670,58 @@ fn what_is_in_flight_is_what_was_sent_and_not_acknowledged() {
     assert_eq!(server.in_flight_bytes(client), Some(0));
     assert_eq!(Half::SILENT.in_flight_bytes(server), None);
 }
+
+#[test]
+fn segments_worth_remembering_are_remembered_and_others_are_not() {
+    let mut talk = Conversation::established();
+    let kinds = |talk: &Conversation| talk.record.notable.map(|notable| (notable.flags, notable.kind));
+    const SYN_ACK: u8 = Flags::SYN.0 | Flags::ACK.0;
+    let handshake = [
+        (Flags::SYN.0, 0),
+        (SYN_ACK, Notable::FROM_HIGH),
+        (Flags::ACK.0, Notable::ESTABLISHES),
+        (0, 0),
+    ];
+    assert_eq!((talk.record.notable_count, kinds(&talk)), (3, handshake));
+
+    // Data and its acknowledgement are nothing special, what comes again is.
+    talk.after_ms(10).client(101, 501, 100, Flags::ACK);
+    talk.server(501, 201, 0, Flags::ACK);
+    assert_eq!(talk.record.notable_count, 3);
+    talk.after_ms(300).client(101, 501, 100, Flags::ACK);
+    let newest = talk.record.notable[3];
+    assert_eq!(
+        newest,
+        Notable {
+            time_ns: START + 310 * MILLISECOND,
+            seq: 101,
+            ack: 501,
+            payload_bytes: 100,
+            window: 1_000,
+            flags: Flags::ACK.0,
+            kind: Notable::RETRANSMISSION,
+        }
+    );
+}
+
+#[test]
+fn the_newest_segments_worth_remembering_take_the_place_of_the_oldest() {
+    let mut talk = Conversation::established();
+    talk.window = 0;
+    talk.server(501, 101, 0, Flags::ACK);
+    talk.window = 1_000;
+    talk.server(501, 101, 0, Flags(Flags::FIN.0 | Flags::ACK.0));
+    talk.client(101, 502, 0, Flags(Flags::RST.0 | Flags::ACK.0));
+
+    assert_eq!(talk.record.notable_count, 6);
+    let expected = [
+        (Flags::FIN.0 | Flags::ACK.0, Notable::FROM_HIGH),
+        (Flags::RST.0 | Flags::ACK.0, 0),
+        (Flags::ACK.0, Notable::ESTABLISHES),
+        (Flags::ACK.0, Notable::FROM_HIGH),
+    ];
+    assert_eq!(
+        talk.record.notable.map(|notable| (notable.flags, notable.kind)),
+        expected
+    );
+}

@@ -10,6 +10,7 @@ use std::{
 
 use super::status::Cost;
 use crate::{
+    history::{HalfPoint, Point},
     model, proto,
     publish::{Group, GroupBy, PacketBatch, RttDistribution, SnapshotReason, Stats},
 };
@@ -335,6 +336,53 @@ fn flags(bits: u8) -> Vec<i32> {
         .filter(|bit| bits & (1 << bit) != 0)
         .map(|bit| bit + 1)
         .collect()
+}
+
+/// A point in the past of a connection.
+pub(super) fn point(point: Point) -> proto::Point {
+    proto::Point {
+        at: Some(point.at.into()),
+        sent: Some(half_point(point.sent)),
+        received: Some(half_point(point.received)),
+    }
+}
+
+fn half_point(half: HalfPoint) -> proto::HalfPoint {
+    proto::HalfPoint {
+        payload_bytes_per_second: half.payload_bytes_per_second,
+        packets_per_second: half.packets_per_second,
+        srtt_us: half.srtt_us,
+        socket_srtt_us: half.socket_srtt_us,
+        congestion_window: half.congestion_window,
+        slow_start_threshold: half.slow_start_threshold,
+        delivery_rate_bytes_per_second: half.delivery_rate_bytes_per_second,
+        in_flight_bytes: half.in_flight_bytes,
+        retransmissions: half.retransmissions,
+    }
+}
+
+/// A packet worth remembering.
+pub(super) fn notable_packet(packet: model::NotablePacket) -> proto::NotablePacket {
+    let flags = flags(packet.flags);
+    let notable_for = [
+        (packet.handshake, proto::Notability::Handshake),
+        (packet.retransmission, proto::Notability::Retransmission),
+        (packet.zero_window, proto::Notability::ZeroWindow),
+    ];
+    proto::NotablePacket {
+        timestamp: Some(packet.timestamp.into()),
+        from_source: packet.from_source,
+        notable_for: notable_for
+            .into_iter()
+            .filter(|(is, _notable)| *is)
+            .map(|(_is, notable)| notable.into())
+            .collect(),
+        seq: packet.seq,
+        ack: flags.contains(&proto::TcpFlag::Ack.into()).then_some(packet.ack),
+        window: packet.window.into(),
+        payload_bytes: packet.payload_bytes,
+        flags,
+    }
 }
 
 /// One message of `WatchStats`.

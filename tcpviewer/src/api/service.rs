@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use super::{
-    ApiContext, capture, connections, packets, stats,
+    ApiContext, capture, connections, detail, packets, stats,
     status::StatusReporter,
     streamed::{WatchConnectionsResponse, service::TcpViewerService},
     streams::Streams,
@@ -15,12 +15,14 @@ use super::{
     watch::Watches,
 };
 use crate::{
+    history::History,
     model::Identity,
     proto::{
         CapturePcapRequest, CapturePcapResponse, GetConnectionRequest, GetConnectionResponse,
         GetStatusRequest, GetStatusResponse, ListConnectionsRequest, ListConnectionsResponse,
-        ListListenersRequest, ListListenersResponse, WatchConnectionsRequest, WatchPacketsRequest,
-        WatchPacketsResponse, WatchStatsRequest, WatchStatsResponse,
+        ListListenersRequest, ListListenersResponse, WatchConnectionRequest, WatchConnectionResponse,
+        WatchConnectionsRequest, WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest,
+        WatchStatsResponse,
     },
     publish::{Board, PacketBoard},
 };
@@ -30,6 +32,7 @@ use crate::{
 pub(super) struct Service {
     identity: Arc<Identity>,
     board: Arc<Board>,
+    history: Arc<History>,
     packets: Arc<PacketBoard>,
     status: Arc<StatusReporter>,
     streams: Streams,
@@ -42,6 +45,7 @@ impl Service {
         let ApiContext {
             identity,
             board,
+            history,
             packets,
             commands,
         } = context;
@@ -51,6 +55,7 @@ impl Service {
             watches: Watches::new(&identity, &board, &status, streams.clone()),
             identity,
             board,
+            history,
             packets,
             status,
             streams,
@@ -92,6 +97,15 @@ impl TcpViewerService for Service {
         request: Request<GetConnectionRequest>,
     ) -> Result<Response<GetConnectionResponse>, Status> {
         connections::get(&self.board, request.get_ref()).map(Response::new)
+    }
+
+    type WatchConnectionStream = BoxStream<'static, Result<WatchConnectionResponse, Status>>;
+
+    async fn watch_connection(
+        &self,
+        request: Request<WatchConnectionRequest>,
+    ) -> Result<Response<Self::WatchConnectionStream>, Status> {
+        detail::watch(&self.board, &self.history, &self.streams, request.get_ref()).map(Response::new)
     }
 
     type WatchPacketsStream = BoxStream<'static, Result<WatchPacketsResponse, Status>>;

@@ -1,11 +1,14 @@
 //! Loads the programs into the kernel: checks what the process may do, sets capacities, fills in the settings,
 //! and takes the maps out for `capture`.
 
-use std::num::TryFromIntError;
+use std::{
+    num::TryFromIntError,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, IterableMap as _, MapData, MapError, PerCpuArray, RingBuf},
     programs::{ProgramError, SchedClassifier},
     util::nr_cpus,
 };
@@ -49,6 +52,8 @@ pub struct KernelMaps {
     pub ledger: PerCpuArray<MapData, LedgerCounters>,
     /// What the programs are told.
     pub settings: Array<MapData, Settings>,
+    /// The maps of `owners`, whose memory counts as well.
+    pub others: Vec<OwnedFd>,
     /// The programs' own diagnostics.
     pub log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// CPUs this kernel can have.
@@ -141,6 +146,18 @@ pub fn load(
         .ok();
     let possible_cpus =
         u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
+    let owners = OwnerMaps {
+        owners: HashMap::try_from(take(&mut ebpf, "OWNERS")?)?,
+        ends: HashMap::try_from(take(&mut ebpf, "SOCKET_ENDS")?)?,
+        events: RingBuf::try_from(take(&mut ebpf, "OWNER_EVENTS")?)?,
+        unknown_layout: layout.err(),
+    };
+    let others = [
+        owners.owners.map().fd().as_fd(),
+        owners.ends.map().fd().as_fd(),
+        owners.events.as_fd(),
+    ];
+    let others = others.map(|map| map.try_clone_to_owned());
     let mut maps = KernelMaps {
         connections: HashMap::try_from(take(&mut ebpf, "CONNECTIONS")?)?,
         half_open: Array::try_from(take(&mut ebpf, "HALF_OPEN")?)?,
@@ -150,6 +167,8 @@ pub fn load(
         packet_filter: Array::try_from(take(&mut ebpf, "PACKET_FILTER")?)?,
         ledger: PerCpuArray::try_from(take(&mut ebpf, "LEDGER")?)?,
         settings: Array::try_from(take(&mut ebpf, "SETTINGS")?)?,
+        // What cannot be asked is not counted.
+        others: others.into_iter().flatten().collect(),
         log,
         possible_cpus,
     };
@@ -164,12 +183,6 @@ pub fn load(
         },
         0,
     )?;
-    let owners = OwnerMaps {
-        owners: HashMap::try_from(take(&mut ebpf, "OWNERS")?)?,
-        ends: HashMap::try_from(take(&mut ebpf, "SOCKET_ENDS")?)?,
-        events: RingBuf::try_from(take(&mut ebpf, "OWNER_EVENTS")?)?,
-        unknown_layout: layout.err(),
-    };
     Ok((ebpf, maps, owners))
 }
 

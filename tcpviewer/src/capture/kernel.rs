@@ -246,7 +246,7 @@ impl Kernel {
         Ok(convert::ledger(&self.maps.ledger.get(&0, 0)?))
     }
 
-    /// Memory that the kernel charges for the maps that grow with the configuration, bytes.
+    /// Memory that the kernel charges for the maps, those of a few pages aside, bytes.
     pub fn map_bytes(&self) -> Option<u64> {
         let maps = [
             self.maps.connections.map().fd().as_fd().as_raw_fd(),
@@ -256,7 +256,9 @@ impl Kernel {
         ];
         let bytes =
             |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);
+        let others = self.maps.others.iter().map(|map| map.as_raw_fd());
         maps.into_iter()
+            .chain(others)
             .map(bytes)
             .try_fold(0, |sum, map| Some(sum + map?))
     }

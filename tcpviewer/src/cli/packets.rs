@@ -13,7 +13,7 @@ use super::{
     output::{endpoint, output, printable, write_json},
     selection::packet_filter,
 };
-use crate::proto::{Direction, Packet, WatchPacketsRequest};
+use crate::proto::{Direction, Packet, TcpFlag, WatchPacketsRequest};
 
 /// Options of `tcpviewer packets`.
 #[derive(Args, Clone, Debug)]
@@ -95,7 +95,7 @@ fn write_line(output: &mut impl Write, packet: &Packet) -> io::Result<()> {
         printable(&packet.interface),
         printable(&endpoint(packet.source.as_ref())),
         printable(&endpoint(packet.destination.as_ref())),
-        flags(packet),
+        flags(packet.flags()),
         packet.seq
     )?;
     if let Some(ack) = packet.ack {
@@ -112,7 +112,7 @@ fn write_line(output: &mut impl Write, packet: &Packet) -> io::Result<()> {
 }
 
 /// Hours, minutes, seconds and microseconds of the day, UTC.
-fn time_of_day(stamp: Option<prost_types::Timestamp>) -> String {
+pub(super) fn time_of_day(stamp: Option<prost_types::Timestamp>) -> String {
     let since_epoch = stamp
         .and_then(|stamp| SystemTime::try_from(stamp).ok())
         .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
@@ -127,10 +127,9 @@ fn time_of_day(stamp: Option<prost_types::Timestamp>) -> String {
     )
 }
 
-/// The names of the flags that are set, `SYN,ACK` for example.
-fn flags(packet: &Packet) -> String {
-    let names: Vec<_> = packet
-        .flags()
+/// The names of flags, `SYN,ACK` for example.
+pub(super) fn flags(flags: impl Iterator<Item = TcpFlag>) -> String {
+    let names: Vec<_> = flags
         .map(|flag| flag.as_str_name().trim_start_matches(FLAG_PREFIX))
         .collect();
     names.join(",")
@@ -142,7 +141,6 @@ const FLAG_PREFIX: &str = "TCP_FLAG_";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::TcpFlag;
 
     #[test]
     fn a_packet_is_one_line() {

@@ -1,4 +1,6 @@
-//! `tcpviewer show ID`: all that is known of one connection.
+//! `tcpviewer show ID`: all that is known of one connection, and with --follow its past and what becomes of it.
+
+mod follow;
 
 use std::io::{self, Write};
 
@@ -17,6 +19,9 @@ pub struct ShowArgs {
     /// The connection's id, as `list --output json` has it.
     #[arg(value_name = "ID")]
     pub id: u64,
+    /// Goes on with its past, and with what is new until it leaves the list.
+    #[arg(long)]
+    pub follow: bool,
     /// Where to ask and how to answer.
     #[command(flatten)]
     pub client: ClientArgs,
@@ -24,7 +29,11 @@ pub struct ShowArgs {
 
 /// Runs `tcpviewer show`.
 pub async fn show(args: ShowArgs) -> Result<(), ClientError> {
-    unless_output_is_closed(write_connection(&args).await)
+    unless_output_is_closed(if args.follow {
+        follow::follow(&args).await
+    } else {
+        write_connection(&args).await
+    })
 }
 
 async fn write_connection(args: &ShowArgs) -> Result<(), ClientError> {

@@ -54,6 +54,8 @@ pub(super) struct End {
     pub(super) is_local: bool,
     /// How its owner is known, if it is.
     pub(super) named: Option<OwnerSource>,
+    /// The socket whose owner that is; 0 where it was found otherwise.
+    pub(super) named_cookie: u64,
     /// How often processes were searched for it.
     pub(super) scans: u8,
     /// Whether they are being searched.
@@ -97,6 +99,10 @@ impl Followed {
         ends.is_established = is_complete && record.closed_ns == 0;
         for (end, half) in ends.ends.iter_mut().zip(&record.halves) {
             end.cookie = half.socket_cookie;
+            // It was another socket that was found by its endpoints.
+            if end.cookie != 0 && end.named_cookie != 0 && end.named_cookie != end.cookie {
+                end.named = None;
+            }
             end.is_local = end.cookie != 0 || half.has(Half::SEEN) && Place(half.place).is_egress();
         }
         let local = ends.ends.iter().any(|end| end.is_local && end.is_open());

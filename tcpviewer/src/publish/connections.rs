@@ -180,7 +180,7 @@ impl Board {
     }
 
     /// Follows the newest revision.
-    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
 

@@ -16,8 +16,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tcpviewer::proto::{
     Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest, ListListenersRequest,
-    Listener, Packet, Stats, WatchPacketsRequest, WatchStatsRequest,
-    tcp_viewer_service_client::TcpViewerServiceClient,
+    Listener, Packet, Stats, WatchConnectionRequest, WatchConnectionResponse, WatchPacketsRequest,
+    WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
 };
 use tempfile::NamedTempFile;
 use tokio::time::timeout;
@@ -158,6 +158,19 @@ impl<'a> Daemon<'a> {
             action();
             over.store(true, Ordering::Relaxed);
             reader.join().unwrap()
+        })
+    }
+
+    /// Follows a connection until it leaves the list: all that the stream says.
+    pub(crate) fn follow(&self, id: u64) -> Vec<WatchConnectionResponse> {
+        self.call(async |mut client| {
+            let request = WatchConnectionRequest { id };
+            let mut stream = client.watch_connection(request).await.unwrap().into_inner();
+            let mut messages = Vec::new();
+            while let Some(message) = timeout(PATIENCE, stream.message()).await.unwrap().unwrap() {
+                messages.push(message);
+            }
+            messages
         })
     }
 

@@ -9,10 +9,11 @@ use std::{
 use tcpviewer::{
     api::{self, ApiContext, ApiError},
     config::ApiConfig,
+    history::History,
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
         Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSource,
-        Status, Totals,
+        Status,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -41,6 +42,7 @@ pub(crate) type Client = TcpViewerServiceClient<Channel>;
 pub(crate) struct Daemon {
     pub(crate) address: SocketAddr,
     pub(crate) board: Arc<Board>,
+    pub(crate) history: Arc<History>,
     pub(crate) packets: Arc<PacketBoard>,
     /// What the API told the daemon about watched packets, in order.
     pub(crate) packets_watched: Arc<Mutex<Vec<bool>>>,
@@ -70,6 +72,7 @@ impl Daemon {
         let (commands, received) = mpsc::channel(16);
         let (stop, stopped) = oneshot::channel::<()>();
         let board = Arc::new(Board::new(instance));
+        let history = Arc::new(History::new(Duration::from_millis(250)));
         let packets = Arc::new(PacketBoard::new());
         let identity = Arc::new(Identity {
             instance,
@@ -83,6 +86,7 @@ impl Daemon {
         let context = ApiContext {
             identity,
             board: Arc::clone(&board),
+            history: Arc::clone(&history),
             packets: Arc::clone(&packets),
             commands,
         };
@@ -94,6 +98,7 @@ impl Daemon {
         Self {
             address,
             board,
+            history,
             packets,
             packets_watched,
             revision: 0,
@@ -120,10 +125,9 @@ impl Daemon {
             Arc::new(connection(id, self.revision))
         });
         let changed: Vec<_> = changed.collect();
-        self.board.apply(Delta {
+        self.publish(Delta {
             changed,
-            removed: vec![],
-            totals: Totals::default(),
+            ..Delta::default()
         });
     }
 
@@ -141,7 +145,7 @@ impl Daemon {
             })
         });
         let changed: Vec<_> = changed.collect();
-        self.board.apply(Delta {
+        self.publish(Delta {
             changed,
             ..Delta::default()
         });
@@ -157,11 +161,16 @@ impl Daemon {
             }
         });
         let removed: Vec<_> = removed.collect();
-        self.board.apply(Delta {
-            changed: vec![],
+        self.publish(Delta {
             removed,
-            totals: Totals::default(),
+            ..Delta::default()
         });
+    }
+
+    /// Publishes what changed.
+    pub(crate) fn publish(&self, delta: Delta) {
+        self.history.apply(&delta);
+        self.board.apply(delta);
     }
 
     /// Waits until this many streams are open.

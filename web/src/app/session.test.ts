@@ -98,11 +98,11 @@ describe('session', () => {
   it('follows the selected connection and its packets', () => {
     stores.place.go({ ...CONNECTIONS, selected: { instance: 5n, id: 2n } });
     vi.advanceTimersByTime(10);
-    expect(filters()).toEqual(['open or idle < 10s', 'id == 2']);
+    expect(feeds.topics('connection')).toEqual([{ kind: 'connection', id: 2n }]);
     expect(feeds.topics('packets')).toMatchObject([{ connectionId: 2n, filter: '' }]);
     stores.place.replace({ ...CONNECTIONS, selected: { instance: 5n, id: 3n } });
     vi.advanceTimersByTime(300);
-    expect(filters()).toEqual(['open or idle < 10s', 'id == 3']);
+    expect(feeds.topics('connection')).toEqual([{ kind: 'connection', id: 3n }]);
     expect(feeds.topics('packets')).toMatchObject([{ connectionId: 3n }]);
   });
 

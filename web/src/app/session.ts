@@ -14,7 +14,7 @@ const SCROLL_SETTLE_MS = 60;
 /** A filter has at most 4,096 bytes. */
 const LONGEST_FILTER = 4000;
 const PACKETS_OF_ALL = 1000;
-const PACKETS_OF_ONE = 200;
+const PACKETS_OF_ONE = 1000;
 
 /** The worst connections: those that lose most, of those with enough packets to tell. */
 export const UNHEALTHY: ConnectionsTopic = {
@@ -119,7 +119,7 @@ function ask(stores: Stores, seen: boolean): void {
   const { current } = stores.place;
   stores.unhealthy.watch(seen && current.view === 'overview' ? UNHEALTHY : undefined);
   stores.table.watch(seen && current.view === 'connections' ? tableTopic(stores, current) : undefined);
-  stores.selection.watch(seen);
+  stores.selection.watch(seen ? stores.status.status?.instance : undefined);
   stores.packets.watch(seen ? packetsTopic(current, stores.status.status?.instance) : undefined);
 }
 

@@ -4,6 +4,7 @@ import type { ReactElement, ReactNode } from 'react';
 import type { ColumnName, ShownColumn } from '../domain/column';
 import {
   CLOSE_REASON_WORDS,
+  processOf,
   retransmissionShare,
   totalBytesPerSecond,
   totalRetransmissions,
@@ -24,6 +25,7 @@ import { stateWord } from '../domain/tcp-state';
 import type { Trail } from '../store/trails';
 import styles from './connection-row.module.css';
 import { EndpointText } from './endpoint-text';
+import { ProcessName } from './process-name';
 import { RowTrail } from './row-trail';
 import { StateBadge } from './state-badge';
 
@@ -75,6 +77,17 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     cell: ({ destination }) => <EndpointText address={destination.address} port={destination.port} />,
     filter: ({ destination }) =>
       `destination.host == ${destination.address} and destination.port == ${destination.port}`,
+  },
+  process: {
+    label: 'Process',
+    title: "The process at this host's end; at the source's where both ends are this host's",
+    widthPx: 118,
+    dropFirst: 2,
+    cell: (connection) => <ProcessName process={processOf(connection)} />,
+    filter: (connection) => {
+      const command = processOf(connection)?.command;
+      return command === undefined ? undefined : `process == ${JSON.stringify(command)}`;
+    },
   },
   port: {
     label: 'Port',
@@ -138,7 +151,7 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     title: 'Payload from source to destination since the connection was first seen',
     widthPx: 70,
     numeric: true,
-    dropFirst: 2,
+    dropFirst: 5,
     cell: ({ sent }) => quiet(sent.payloadBytes, formatBytes),
   },
   receivedBytes: {
@@ -146,7 +159,7 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     title: 'Payload from destination to source since the connection was first seen',
     widthPx: 70,
     numeric: true,
-    dropFirst: 2,
+    dropFirst: 5,
     cell: ({ received }) => quiet(received.payloadBytes, formatBytes),
   },
   packets: {
@@ -251,7 +264,7 @@ export function columnsFor(
     return chosen;
   }
   let columns: readonly Column[] = chosen;
-  for (let drop = 5; drop > 1 && neededPx(columns) > tableWidthPx; drop -= 1) {
+  for (let drop = 6; drop > 1 && neededPx(columns) > tableWidthPx; drop -= 1) {
     columns = chosen.filter(({ dropFirst }) => (dropFirst ?? 0) < drop);
   }
   return columns;

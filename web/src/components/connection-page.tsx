@@ -14,14 +14,18 @@ import { CopyLink } from './copy-link';
 import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
+import { NotablePackets } from './notable-packets';
+import { ProcessFacts } from './process-facts';
 import { RecentPackets } from './recent-packets';
 import { RecordButton } from './record-button';
 import { RoundTripTable } from './round-trip-table';
+import { SequenceLadder } from './sequence-ladder';
 import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
+import { TimeSequencePlot } from './time-sequence-plot';
 import { TrafficTable } from './traffic-table';
 
-const CHART_HEIGHT_PX = 170;
+const CHART_HEIGHT_PX = 150;
 
 export function ConnectionPage({ place: here }: { place: ConnectionPlace }): ReactElement {
   const { place, selection } = useStores();
@@ -54,12 +58,20 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
             <Story connection={connection} />
             <div className={styles.parts}>
               <div className={styles.charts}>
-                <ConnectionCharts heightPx={CHART_HEIGHT_PX} />
+                <ConnectionCharts connection={connection} heightPx={CHART_HEIGHT_PX} />
+              </div>
+              <div className={styles.wide}>
+                <TimeSequencePlot connection={connection} />
+              </div>
+              <div className={styles.numbers}>
+                <SequenceLadder connection={connection} />
+                <NotablePackets />
               </div>
               <div className={styles.numbers}>
                 <TrafficTable sent={connection.sent} received={connection.received} />
               </div>
               <div className={styles.numbers}>
+                <ProcessFacts connection={connection} />
                 <HealthTable sent={connection.sent} received={connection.received} />
                 <ConnectionLife connection={connection} />
               </div>

@@ -12,16 +12,21 @@ let feeds: TestFeeds;
 function storesWithSelected(instance = 1n): Stores {
   feeds = new TestFeeds();
   const stores = testStores(feeds);
-  stores.selection.start();
   stores.selection.select({ instance, id: 1n });
-  stores.selection.watch(true);
-  feeds.snapshot([
-    connection(1, {
+  stores.selection.watch(1n);
+  feeds.tell('connection', {
+    kind: 'detail',
+    first: true,
+    connection: connection(1, {
       sent: half({ payloadBytes: 123_456, windowBytes: 65_536 }),
       closedAtMs: 1_000,
       closeReason: 'refused',
     }),
-  ]);
+    points: [],
+    packets: [],
+    missedPackets: 0,
+    gone: false,
+  });
   return stores;
 }
 
@@ -44,7 +49,15 @@ describe('DetailsPanel', () => {
   it('keeps the last data of a connection that has left the list, and says so', async () => {
     const { container } = render(<DetailsPanel />, storesWithSelected());
     await act(async () => {
-      feeds.changes([], [1n]);
+      feeds.tell('connection', {
+        kind: 'detail',
+        first: false,
+        connection: undefined,
+        points: [],
+        packets: [],
+        missedPackets: 0,
+        gone: true,
+      });
       await new Promise((resolve) => requestAnimationFrame(resolve));
     });
     expect(container.textContent).toContain('no longer listed');

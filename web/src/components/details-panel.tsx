@@ -11,6 +11,7 @@ import styles from './details-panel.module.css';
 import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
+import { ProcessFacts } from './process-facts';
 import { RecentPackets } from './recent-packets';
 import { RoundTripTable } from './round-trip-table';
 import { SocketTable } from './socket-table';
@@ -59,7 +60,8 @@ export function DetailsPanel(): ReactElement | null {
         {connection !== undefined && (
           <>
             <Ends connection={connection} />
-            <ConnectionCharts heightPx={CHART_HEIGHT_PX} />
+            <ProcessFacts connection={connection} />
+            <ConnectionCharts connection={connection} heightPx={CHART_HEIGHT_PX} brief />
             <TrafficTable sent={connection.sent} received={connection.received} />
             <HealthTable sent={connection.sent} received={connection.received} />
             <RoundTripTable connection={connection} />

@@ -13,6 +13,8 @@ import { SegmentedChoice } from './segmented-choice';
 const KINDS: Partial<
   Record<GroupKind, { readonly choice: string; readonly one: string; readonly many: string }>
 > = {
+  process: { choice: 'Processes', one: 'process', many: 'processes' },
+  container: { choice: 'Containers', one: 'container', many: 'containers' },
   peer: { choice: 'Peers', one: 'peer', many: 'peers' },
   port: { choice: 'Ports', one: 'port', many: 'ports' },
 };
@@ -20,7 +22,7 @@ const KINDS: Partial<
 export function TopTalkers(): ReactElement {
   const { overview } = useStores();
   useChanges(overview);
-  const [kind, setKind] = useState<GroupKind>('peer');
+  const [kind, setKind] = useState<GroupKind>('process');
   const lists = overview.sums.at(-1)?.groups ?? [];
   const list = lists.find(({ by }) => by === kind);
   const words = KINDS[kind];
@@ -32,8 +34,10 @@ export function TopTalkers(): ReactElement {
       tools={
         <SegmentedChoice
           label="Grouped by"
-          choices={lists.flatMap(({ by }) => {
-            const choice = KINDS[by]?.choice;
+          choices={lists.flatMap(({ by, groups }) => {
+            // A host without containers has nothing to choose there.
+            const isEmpty = by === 'container' && groups.every(({ name }) => name.startsWith('('));
+            const choice = isEmpty ? undefined : KINDS[by]?.choice;
             return choice === undefined ? [] : { value: by, label: choice };
           })}
           chosen={kind}
@@ -47,7 +51,9 @@ export function TopTalkers(): ReactElement {
         <table className={styles.table}>
           <thead>
             <tr>
-              <th scope="col">{words?.choice.slice(0, -1)}</th>
+              <th scope="col" className={styles.kind}>
+                {words?.one}
+              </th>
               <th scope="col" className={styles.few}>
                 Open
               </th>
@@ -65,9 +71,7 @@ export function TopTalkers(): ReactElement {
                   className={styles.bar}
                   style={{ '--share': `${((rateOf(group) / busiest) * 100).toFixed(1)}%` }}
                 >
-                  <PlaceLink to={connectionsOf(kind, group.name)} title="Show its connections">
-                    {group.name}
-                  </PlaceLink>
+                  <GroupName kind={kind} name={group.name} />
                 </td>
                 <td>{formatCount(group.connections)}</td>
                 <td>{formatByteRate(rateOf(group))}</td>
@@ -87,11 +91,34 @@ export function TopTalkers(): ReactElement {
   );
 }
 
+function GroupName({ kind, name }: { kind: GroupKind; name: string }): ReactElement {
+  const there = connectionsOf(kind, name);
+  const shown = kind === 'container' && !name.startsWith('(') ? name.slice(0, 12) : name;
+  return there === undefined ? (
+    <span>{shown}</span>
+  ) : (
+    <PlaceLink to={there} title={`Show its connections: ${name}`}>
+      {shown}
+    </PlaceLink>
+  );
+}
+
 function rateOf(group: Group): number {
   return group.sentBytesPerSecond + group.receivedBytesPerSecond;
 }
 
-function connectionsOf(kind: GroupKind, name: string): Place {
-  const filter = kind === 'port' ? `destination.port == ${name}` : `host ${name}`;
-  return { ...CONNECTIONS, filter: `open and ${filter}` };
+/** The connections of a group; undefined where no filter names them. */
+function connectionsOf(kind: GroupKind, name: string): Place | undefined {
+  // A name in parentheses stands for those that have none.
+  if (name.startsWith('(')) {
+    return kind === 'process' ? { ...CONNECTIONS, filter: 'open and not has process' } : undefined;
+  }
+  const filters: Partial<Record<GroupKind, string>> = {
+    peer: `host ${name}`,
+    port: `destination.port == ${name}`,
+    process: `process == ${JSON.stringify(name)}`,
+    container: `container == ${JSON.stringify(name)}`,
+  };
+  const filter = filters[kind];
+  return filter === undefined ? undefined : { ...CONNECTIONS, filter: `open and ${filter}` };
 }

@@ -18,6 +18,7 @@ export const DEFAULT_COLUMNS: readonly ShownColumn[] = (
     'state',
     'source',
     'destination',
+    'process',
     'rateTrail',
     'sentRate',
     'receivedRate',

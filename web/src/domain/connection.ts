@@ -62,6 +62,23 @@ export interface Handshake {
   readonly synAckToAckUs: number | undefined;
 }
 
+export type ProcessSource =
+  'unknown' | 'connect' | 'accept' | 'descriptor' | 'shared-descriptor' | 'listener';
+
+/** The process at an end of a connection, as it was when it was found there. */
+export interface Process {
+  readonly pid: number;
+  readonly command: string;
+  readonly commandLine: string | undefined;
+  readonly userId: number;
+  readonly user: string | undefined;
+  readonly unit: string | undefined;
+  readonly container: string | undefined;
+  readonly pod: string | undefined;
+  readonly source: ProcessSource;
+  readonly certain: boolean;
+}
+
 /** One direction of a connection. */
 export interface Half {
   readonly packets: number;
@@ -123,6 +140,9 @@ export interface Connection {
   readonly closeReason: CloseReason;
   /** Whether both ends agreed to explicit congestion notification. */
   readonly ecn: boolean | undefined;
+  /** Absent where that end is not a socket of this host, or nobody was found. */
+  readonly sourceProcess: Process | undefined;
+  readonly destinationProcess: Process | undefined;
 }
 
 /** A connection named across runs of the daemon, as a shared link does. */
@@ -157,6 +177,15 @@ export const RTT_SOURCE_WORDS: Record<RttSource, string> = {
   socket: 'what the kernel says of the socket of this host',
 };
 
+export const PROCESS_SOURCE_WORDS: Record<ProcessSource, string> = {
+  unknown: 'not known how',
+  connect: 'the kernel saw it connect',
+  accept: 'the kernel saw it accept',
+  descriptor: 'it alone holds the socket',
+  'shared-descriptor': 'the oldest of several that hold the socket',
+  listener: 'it owns the listener that the connection came to',
+};
+
 export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   none: 'has not ended',
   fin: 'both ends finished (FIN)',
@@ -186,4 +215,9 @@ export function isClosed(connection: Connection): boolean {
 export function retransmissionShare(connection: Connection): number | undefined {
   const packets = connection.sent.packets + connection.received.packets;
   return packets === 0 ? undefined : totalRetransmissions(connection) / packets;
+}
+
+/** The process at this host's end; at the source's where both ends are this host's. */
+export function processOf({ sourceProcess, destinationProcess }: Connection): Process | undefined {
+  return sourceProcess ?? destinationProcess;
 }

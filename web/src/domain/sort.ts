@@ -6,6 +6,7 @@ const FIELDS = {
   state: { field: 'state', text: true },
   source: { field: 'source.host', text: true },
   destination: { field: 'destination.host', text: true },
+  process: { field: 'source.process', text: true },
   port: { field: 'destination.port', text: true },
   interface: { field: 'interface', text: true },
   rate: { field: 'rate' },

@@ -1,6 +1,7 @@
 // What a page can ask the daemon to be told, and what it is then told: plain data, so that it can
 // cross from a worker to the pages that share its streams.
 import type { Connection, ResumePoint } from './connection';
+import type { NotablePacket, Point } from './history';
 import type { LinkState } from './link';
 import type { PacketBatch } from './packet';
 import type { Stats } from './stats';
@@ -26,8 +27,18 @@ export interface PacketsTopic {
   readonly last: number;
 }
 
+/** One connection in detail, of the present run of the daemon. */
+export interface ConnectionTopic {
+  readonly kind: 'connection';
+  readonly id: bigint;
+}
+
 export type Topic =
-  { readonly kind: 'status' } | { readonly kind: 'stats' } | ConnectionsTopic | PacketsTopic;
+  | { readonly kind: 'status' }
+  | { readonly kind: 'stats' }
+  | ConnectionsTopic
+  | ConnectionTopic
+  | PacketsTopic;
 
 export type FeedBody =
   | { readonly kind: 'link'; readonly link: LinkState }
@@ -55,6 +66,18 @@ export type FeedBody =
     }
   /** Nothing changed up to here. */
   | { readonly kind: 'heartbeat'; readonly at: ResumePoint }
+  | {
+      readonly kind: 'detail';
+      /** Whether this has all that is at hand, and not only what is new. */
+      readonly first: boolean;
+      /** Undefined where it did not change. */
+      readonly connection: Connection | undefined;
+      readonly points: readonly Point[];
+      readonly packets: readonly NotablePacket[];
+      readonly missedPackets: number;
+      /** It has left the list. */
+      readonly gone: boolean;
+    }
   /** A packet stream begins anew, with the packets at hand. */
   | { readonly kind: 'packets-begin' }
   | { readonly kind: 'packets'; readonly batch: PacketBatch };
@@ -84,6 +107,8 @@ export function topicKey(topic: Topic): string {
       return topic.kind;
     case 'connections':
       return JSON.stringify([topic.kind, topic.filter, topic.orderBy, topic.offset, topic.limit]);
+    case 'connection':
+      return JSON.stringify([topic.kind, String(topic.id)]);
     case 'packets':
       return JSON.stringify([topic.kind, topic.filter, String(topic.connectionId), topic.last]);
   }

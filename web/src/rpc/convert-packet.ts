@@ -30,6 +30,10 @@ export function toPacketBatch(message: WatchPacketsResponse): PacketBatch {
   };
 }
 
+export function toFlags(flags: readonly WireFlag[]): TcpFlag[] {
+  return flags.flatMap((flag) => known(FLAGS, flag, undefined) ?? []);
+}
+
 function toPacket(message: WirePacket): Packet {
   return {
     timestampMs: toMilliseconds(message.timestamp) ?? 0,
@@ -38,7 +42,7 @@ function toPacket(message: WirePacket): Packet {
     destination: toEndpoint(message.destination),
     interface: message.interface,
     direction: known(DIRECTIONS, message.direction, 'unknown'),
-    flags: message.flags.flatMap((flag) => known(FLAGS, flag, undefined) ?? []),
+    flags: toFlags(message.flags),
     seq: message.seq,
     ack: message.ack,
     window: message.window,

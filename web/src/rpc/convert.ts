@@ -9,6 +9,8 @@ import type {
   Handshake,
   LocalEnd,
   Orientation,
+  Process,
+  ProcessSource,
   Response,
   Rtt,
   RttSource,
@@ -16,6 +18,11 @@ import type {
 } from '../domain/connection';
 import type { TcpState } from '../domain/tcp-state';
 import * as wire from '../gen/tcpviewer/v1/connection_pb';
+import {
+  Confidence,
+  ProcessSource as WireProcessSource,
+  type Process as WireProcess,
+} from '../gen/tcpviewer/v1/process_pb';
 
 const STATES: Record<wire.TcpState, TcpState> = {
   [wire.TcpState.UNSPECIFIED]: 'UNKNOWN',
@@ -62,6 +69,15 @@ const RTT_SOURCES: Record<wire.RttSource, RttSource> = {
   [wire.RttSource.UNSPECIFIED]: 'unknown',
   [wire.RttSource.WIRE]: 'wire',
   [wire.RttSource.SOCKET]: 'socket',
+};
+
+const PROCESS_SOURCES: Record<WireProcessSource, ProcessSource> = {
+  [WireProcessSource.UNSPECIFIED]: 'unknown',
+  [WireProcessSource.CONNECT]: 'connect',
+  [WireProcessSource.ACCEPT]: 'accept',
+  [WireProcessSource.DESCRIPTOR]: 'descriptor',
+  [WireProcessSource.SHARED_DESCRIPTOR]: 'shared-descriptor',
+  [WireProcessSource.LISTENER]: 'listener',
 };
 
 const EMPTY_HALF: Half = {
@@ -119,6 +135,8 @@ export function toConnection(message: wire.Connection): Connection {
     closedAtMs: toMilliseconds(message.closedAt),
     closeReason: known(CLOSE_REASONS, message.closeReason, 'none'),
     ecn: message.ecn,
+    sourceProcess: toProcess(message.sourceProcess),
+    destinationProcess: toProcess(message.destinationProcess),
   };
 }
 
@@ -217,6 +235,24 @@ function toSocket(message: wire.Socket | undefined): Socket | undefined {
     sacked: message.sacked,
     retransmissions: Number(message.retransmissions),
     deliveryRateBytesPerSecond: toNumber(message.deliveryRateBytesPerSecond),
+  };
+}
+
+function toProcess(message: WireProcess | undefined): Process | undefined {
+  if (message === undefined) {
+    return undefined;
+  }
+  return {
+    pid: message.pid,
+    command: message.command,
+    commandLine: message.commandLine,
+    userId: message.userId,
+    user: message.user,
+    unit: message.unit,
+    container: message.container,
+    pod: message.pod,
+    source: known(PROCESS_SOURCES, message.source, 'unknown'),
+    certain: message.confidence === Confidence.CERTAIN,
   };
 }
 

@@ -7,6 +7,10 @@ import type { FeedBody, FeedMessage } from '../domain/topic';
 /** Ten minutes of sums and statuses, one per second. */
 const SUMS_KEPT = 600;
 const PACKETS_KEPT = 1000;
+const POINTS_KEPT = 3000;
+const NOTABLE_KEPT = 500;
+
+type Detail = Extract<FeedBody, { kind: 'detail' }>;
 
 export class FeedMemory {
   #link: FeedMessage | undefined;
@@ -17,6 +21,7 @@ export class FeedMemory {
   #order: readonly bigint[] | undefined;
   #total = 0;
   #at: ResumePoint | undefined;
+  #detail: Detail | undefined;
   #batch: PacketBatch | undefined;
 
   take(message: FeedMessage): void {
@@ -60,6 +65,9 @@ export class FeedMemory {
       case 'heartbeat':
         this.#at = this.#at && message.at;
         return;
+      case 'detail':
+        this.#detail = withNews(message.first ? undefined : this.#detail, message);
+        return;
       case 'packets-begin':
         this.#batch = { packets: [], lostInKernel: 0, lostInStream: 0 };
         return;
@@ -81,9 +89,25 @@ export class FeedMemory {
       told.push(message({ kind: 'snapshot', first: true, connections }));
       told.push(message({ kind: 'snapshot-end', at: this.#at, total: this.#total }));
     }
+    if (this.#detail !== undefined) {
+      told.push(message(this.#detail));
+    }
     if (this.#batch !== undefined) {
       told.push(message({ kind: 'packets-begin' }), message({ kind: 'packets', batch: this.#batch }));
     }
     return this.#link === undefined ? told : [...told, this.#link];
   }
+}
+
+/** All that was told so far of a connection, as one message. */
+function withNews(before: Detail | undefined, news: Detail): Detail {
+  return {
+    kind: 'detail',
+    first: true,
+    connection: news.connection ?? before?.connection,
+    points: [...(before?.points ?? []), ...news.points].slice(-POINTS_KEPT),
+    packets: [...(before?.packets ?? []), ...news.packets].slice(-NOTABLE_KEPT),
+    missedPackets: news.missedPackets,
+    gone: news.gone,
+  };
 }

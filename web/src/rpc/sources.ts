@@ -1,9 +1,10 @@
 // What the daemon is asked for each topic: one call per topic, and its messages as the plain bodies
 // of domain/. A source ends or fails with its call; asking again is the feed's part.
 import type { ResumePoint } from '../domain/connection';
-import type { ConnectionsTopic, FeedBody, PacketsTopic, Topic } from '../domain/topic';
+import type { ConnectionsTopic, ConnectionTopic, FeedBody, PacketsTopic, Topic } from '../domain/topic';
 import { GroupBy } from '../gen/tcpviewer/v1/stats_pb';
 import { toConnection, toMilliseconds } from './convert';
+import { toNotablePacket, toPoint } from './convert-history';
 import { toPacketBatch } from './convert-packet';
 import { toStats } from './convert-stats';
 import { toStatus } from './convert-status';
@@ -13,7 +14,7 @@ import type { TcpViewerClient } from './transport';
 const STATUS_INTERVAL_MS = 1000;
 const STATUS_TIMEOUT_MS = 5000;
 /** The groups that the overview shows. */
-const GROUPS = [GroupBy.PEER, GroupBy.PORT];
+const GROUPS = [GroupBy.PROCESS, GroupBy.PEER, GroupBy.PORT, GroupBy.CONTAINER];
 const GROUPS_SHOWN = 8;
 
 export interface Told {
@@ -38,6 +39,8 @@ export function ask(topic: Topic, call: Call): AsyncIterable<Told> {
       return askStats(call);
     case 'connections':
       return askConnections(topic, call);
+    case 'connection':
+      return askConnection(topic, call);
     case 'packets':
       return askPackets(topic, call);
   }
@@ -119,6 +122,27 @@ async function* askConnections(topic: ConnectionsTopic, call: Call): AsyncIterab
       }
       case undefined:
     }
+  }
+}
+
+async function* askConnection({ id }: ConnectionTopic, { client, signal }: Call): AsyncIterable<Told> {
+  let first = true;
+  for await (const message of client.watchConnection({ id }, { signal })) {
+    const { connection, points, packets, missedPackets, gone } = message;
+    yield {
+      body: {
+        kind: 'detail',
+        first,
+        connection: connection && toConnection(connection),
+        points: points.map(toPoint),
+        packets: packets.map(toNotablePacket),
+        missedPackets: Number(missedPackets),
+        gone,
+      },
+      sentAtMs: undefined,
+      live: true,
+    };
+    first = false;
   }
 }
 

@@ -127,6 +127,7 @@ export class ConnectionStore {
         this.#changes(message);
         return;
       case 'heartbeat':
+      case 'detail':
       case 'status':
       case 'stats':
       case 'packets-begin':

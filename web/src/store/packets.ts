@@ -89,6 +89,7 @@ export class PacketStore {
         this.#batch(message.batch);
         return;
       case 'heartbeat':
+      case 'detail':
       case 'status':
       case 'stats':
       case 'snapshot':

@@ -1,74 +1,100 @@
 // The connection looked at: followed while listed, kept afterwards, never mistaken for another.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Point } from '../domain/history';
+import type { FeedBody } from '../domain/topic';
 import { TestFeeds } from '../test/feeds';
-import { connection, half, START_MS } from '../test/fixtures';
+import { connection, START_MS } from '../test/fixtures';
 import { ConnectionStore } from './connections';
 import { SelectionStore } from './selection';
+
+type Detail = Extract<FeedBody, { kind: 'detail' }>;
 
 describe('SelectionStore', () => {
   let feeds: TestFeeds;
   let selection: SelectionStore;
-  let stop: () => void;
 
   beforeEach(() => {
-    vi.useFakeTimers({ now: START_MS });
     feeds = new TestFeeds();
     const table = new ConnectionStore(feeds);
     selection = new SelectionStore(feeds, table);
-    stop = selection.start();
-    table.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', offset: 0, limit: 500 });
+    table.watch({ kind: 'connections', filter: '', orderBy: 'rate desc', offset: 0, limit: 200 });
     feeds.snapshot([connection(1), connection(2)]);
     selection.select({ instance: 1n, id: 1n });
-    selection.watch(true);
+    selection.watch(1n);
   });
 
-  afterEach(() => {
-    stop();
-    vi.useRealTimers();
-  });
-
-  const live = (): void => {
-    feeds.tell('connections', { kind: 'link', link: { kind: 'live', sinceMs: START_MS } });
+  const tell = (detail: Partial<Detail>): void => {
+    feeds.tell('connection', {
+      kind: 'detail',
+      first: false,
+      connection: undefined,
+      points: [],
+      packets: [],
+      missedPackets: 0,
+      gone: false,
+      ...detail,
+    });
+  };
+  const point = (atMs: number): Point => {
+    const half = {
+      payloadBytesPerSecond: 0,
+      packetsPerSecond: 0,
+      srttUs: undefined,
+      socketSrttUs: undefined,
+      congestionWindow: undefined,
+      slowStartThreshold: undefined,
+      deliveryRateBytesPerSecond: undefined,
+      inFlightBytes: undefined,
+      retransmissions: 0,
+    };
+    return { atMs, sent: half, received: half };
   };
 
-  it('shows what the table knows at once, and asks for the connection alone', () => {
+  it('shows what the table knows at once, and asks for the connection in detail', () => {
     expect(selection.connection?.id).toBe(1n);
     expect(selection.listed).toBeUndefined();
-    expect(feeds.topics('connections').map(({ filter }) => filter)).toEqual(['', 'id == 1']);
+    expect(feeds.topics('connection')).toEqual([{ kind: 'connection', id: 1n }]);
   });
 
-  it('follows the newest form and keeps the last one when it is removed', () => {
-    feeds.snapshot([connection(1, { interface: 'lo' })]);
+  it('follows the newest form and keeps the last one when it is gone', () => {
+    tell({ first: true, connection: connection(1, { interface: 'lo' }) });
     expect(selection.connection?.interface).toBe('lo');
     expect(selection.listed).toBe(true);
-    feeds.changes([], [1n]);
+    tell({ gone: true });
     expect(selection.listed).toBe(false);
     expect(selection.connection?.interface).toBe('lo');
   });
 
-  it('does not take the same id of another run for the selected one', () => {
-    feeds.snapshot([connection(1, { interface: 'other' })], 2n);
+  it('adds what is new to its past, and begins anew with a stream', () => {
+    tell({ first: true, points: [point(START_MS), point(START_MS + 1)] });
+    tell({ points: [point(START_MS + 2)] });
+    expect(selection.points).toHaveLength(3);
+    tell({ first: true, points: [point(START_MS + 3)] });
+    expect(selection.points).toHaveLength(1);
+  });
+
+  it('does not take the same number of another run for the selected one', () => {
+    selection.watch(2n);
     expect(selection.listed).toBe(false);
-    expect(selection.isSelected(1n)).toBe(false);
+    expect(feeds.topics('connection')).toEqual([]);
     expect(selection.connection?.interface).toBe('eth0');
   });
 
-  it('measures once per second while the link is live', () => {
-    live();
-    feeds.snapshot([connection(1)]);
-    feeds.changes([connection(1, { sent: half({ payloadBytesPerSecond: 5 }) })]);
-    vi.advanceTimersByTime(2000);
-    expect(selection.samples.map((sample) => sample.sentBytesPerSecond)).toEqual([0, 5, 5]);
-    feeds.tell('connections', {
+  it('does not take another connection for it before a restart is known', () => {
+    tell({ first: true, connection: connection(9, { id: 1n, interface: 'other' }) });
+    expect(selection.connection?.interface).toBe('eth0');
+  });
+
+  it('says that it is not listed where the daemon says so', () => {
+    feeds.tell('connection', {
       kind: 'link',
-      link: { kind: 'reconnecting', sinceMs: 0, attempt: 0, failure: { kind: 'ended', message: '' } },
+      link: { kind: 'refused', sinceMs: 0, failure: { kind: 'missing', message: '' } },
     });
-    vi.advanceTimersByTime(5000);
-    expect(selection.samples).toHaveLength(3);
+    expect(selection.listed).toBe(false);
   });
 
   it('asks for nothing while nobody looks', () => {
-    selection.watch(false);
-    expect(feeds.topics('connections').map(({ filter }) => filter)).toEqual(['']);
+    selection.watch(undefined);
+    expect(feeds.topics('connection')).toEqual([]);
   });
 });

@@ -72,13 +72,7 @@ export function createStores({ feeds, recorder, storage, token, bar }: Surroundi
 
 /** Starts what runs by itself; the returned function stops it. */
 export function startStores(stores: Stores): () => void {
-  const stops = [
-    stores.place.start(),
-    stores.order.start(),
-    stores.trails.start(),
-    stores.selection.start(),
-    stores.clock.start(),
-  ];
+  const stops = [stores.place.start(), stores.order.start(), stores.trails.start(), stores.clock.start()];
   return () => {
     for (const stop of stops) {
       stop();

@@ -71,6 +71,8 @@ export function connection(id: number, values: Partial<Connection> = {}): Connec
     closedAtMs: undefined,
     closeReason: 'none',
     ecn: undefined,
+    sourceProcess: undefined,
+    destinationProcess: undefined,
     ...values,
   };
 }

@@ -24,7 +24,7 @@ const ORDER: &[&[&str]] = &[
     &["owners"],
     &["verdict", "filter"],
     &["table"],
-    &["publish"],
+    &["publish", "history"],
     &["api"],
     &["metrics"],
 ];

@@ -16,8 +16,10 @@ pub(in crate::api) enum Need {
 const SERVICE: &str = "/tcpviewer.v1.TcpViewerService/";
 
 /// The calls of the service.
-const METHODS: [(&str, Role); 8] = [
+const METHODS: [(&str, Role); 9] = [
     ("WatchConnections", Role::Connections),
+    // What it says of packets is of the kind that counters say.
+    ("WatchConnection", Role::Connections),
     ("ListConnections", Role::Connections),
     ("GetConnection", Role::Connections),
     ("WatchPackets", Role::Packets),

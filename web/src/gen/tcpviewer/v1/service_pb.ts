@@ -10,6 +10,8 @@ import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Connection } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
+import type { NotablePacket, Point } from "./history_pb";
+import { file_tcpviewer_v1_history } from "./history_pb";
 import type { Listener } from "./listener_pb";
 import { file_tcpviewer_v1_listener } from "./listener_pb";
 import type { Packet } from "./packet_pb";
@@ -24,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiJhChNXYXRjaFBhY2tldHNSZXF1ZXN0EgwKBGxhc3QYASABKA0SGgoNY29ubmVjdGlvbl9pZBgCIAEoBEgAiAEBEg4KBmZpbHRlchgDIAEoCUIQCg5fY29ubmVjdGlvbl9pZCJtChRXYXRjaFBhY2tldHNSZXNwb25zZRIlCgdwYWNrZXRzGAEgAygLMhQudGNwdmlld2VyLnYxLlBhY2tldBIWCg5sb3N0X2luX2tlcm5lbBgCIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgDIAEoBCLTAQoSQ2FwdHVyZVBjYXBSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESGAoLbWF4X3BhY2tldHMYAyABKARIAYgBARIWCgltYXhfYnl0ZXMYBCABKARIAogBARIvCgxtYXhfZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEAoOX2Nvbm5lY3Rpb25faWRCDgoMX21heF9wYWNrZXRzQgwKCl9tYXhfYnl0ZXMiZAoTQ2FwdHVyZVBjYXBSZXNwb25zZRIMCgRkYXRhGAEgASgMEg8KB3BhY2tldHMYAiABKAQSFgoObG9zdF9pbl9rZXJuZWwYAyABKAQSFgoObG9zdF9pbl9zdHJlYW0YBCABKAQihgEKEVdhdGNoU3RhdHNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKCGdyb3VwX2J5GAIgAygOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSCwoDdG9wGAMgASgNEg4KBmZpbHRlchgEIAEoCSI4ChJXYXRjaFN0YXRzUmVzcG9uc2USIgoFc3RhdHMYASABKAsyEy50Y3B2aWV3ZXIudjEuU3RhdHMiFgoUTGlzdExpc3RlbmVyc1JlcXVlc3QiQgoVTGlzdExpc3RlbmVyc1Jlc3BvbnNlEikKCWxpc3RlbmVycxgBIAMoCzIWLnRjcHZpZXdlci52MS5MaXN0ZW5lciISChBHZXRTdGF0dXNSZXF1ZXN0Ir4FChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCGluc3RhbmNlGAIgASgEEhEKCWhvc3RfbmFtZRgDIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3VwZGF0ZV9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtrZWVwX2Nsb3NlZBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgppbnRlcmZhY2VzGAkgAygLMh0udGNwdmlld2VyLnYxLkludGVyZmFjZVN0YXR1cxIkCgZsZWRnZXIYCiABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyEjMKC2Nvbm5lY3Rpb25zGAsgASgLMh4udGNwdmlld2VyLnYxLkNvbm5lY3Rpb25Db3VudHMSKQoFcmF0ZXMYDCABKAsyGi50Y3B2aWV3ZXIudjEuVHJhZmZpY1JhdGVzEi4KCXJlc291cmNlcxgNIAEoCzIbLnRjcHZpZXdlci52MS5SZXNvdXJjZVVzYWdlEi8KDGRlZ3JhZGF0aW9ucxgOIAMoCzIZLnRjcHZpZXdlci52MS5EZWdyYWRhdGlvbhIPCgdzdHJlYW1zGA8gASgNEhQKDGNhcHR1cmVfZmlsZRgQIAEoCRIwCgxjYXB0dXJlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBnRvdGFscxgSIAEoCzIbLnRjcHZpZXdlci52MS5UcmFmZmljVG90YWxzKrQBCg5TbmFwc2hvdFJlYXNvbhIfChtTTkFQU0hPVF9SRUFTT05fVU5TUEVDSUZJRUQQABIbChdTTkFQU0hPVF9SRUFTT05fSU5JVElBTBABEiIKHlNOQVBTSE9UX1JFQVNPTl9PVEhFUl9JTlNUQU5DRRACEiEKHVNOQVBTSE9UX1JFQVNPTl9SRVZJU0lPTl9HT05FEAMSHQoZU05BUFNIT1RfUkVBU09OX1NFTEVDVElPThAEMtsFChBUY3BWaWV3ZXJTZXJ2aWNlEmMKEFdhdGNoQ29ubmVjdGlvbnMSJS50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1JlcXVlc3QaJi50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1Jlc3BvbnNlMAESXgoPTGlzdENvbm5lY3Rpb25zEiQudGNwdmlld2VyLnYxLkxpc3RDb25uZWN0aW9uc1JlcXVlc3QaJS50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USWAoNR2V0Q29ubmVjdGlvbhIiLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVxdWVzdBojLnRjcHZpZXdlci52MS5HZXRDb25uZWN0aW9uUmVzcG9uc2USVwoMV2F0Y2hQYWNrZXRzEiEudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1JlcXVlc3QaIi50Y3B2aWV3ZXIudjEuV2F0Y2hQYWNrZXRzUmVzcG9uc2UwARJUCgtDYXB0dXJlUGNhcBIgLnRjcHZpZXdlci52MS5DYXB0dXJlUGNhcFJlcXVlc3QaIS50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXNwb25zZTABElEKCldhdGNoU3RhdHMSHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3QaIC50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1Jlc3BvbnNlMAESWAoNTGlzdExpc3RlbmVycxIiLnRjcHZpZXdlci52MS5MaXN0TGlzdGVuZXJzUmVxdWVzdBojLnRjcHZpZXdlci52MS5MaXN0TGlzdGVuZXJzUmVzcG9uc2USTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_listener, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiIkChZXYXRjaENvbm5lY3Rpb25SZXF1ZXN0EgoKAmlkGAEgASgEIsABChdXYXRjaENvbm5lY3Rpb25SZXNwb25zZRIsCgpjb25uZWN0aW9uGAEgASgLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24SIwoGcG9pbnRzGAIgAygLMhMudGNwdmlld2VyLnYxLlBvaW50EiwKB3BhY2tldHMYAyADKAsyGy50Y3B2aWV3ZXIudjEuTm90YWJsZVBhY2tldBIWCg5taXNzZWRfcGFja2V0cxgEIAEoBBIMCgRnb25lGAUgASgIImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyIWChRMaXN0TGlzdGVuZXJzUmVxdWVzdCJCChVMaXN0TGlzdGVuZXJzUmVzcG9uc2USKQoJbGlzdGVuZXJzGAEgAygLMhYudGNwdmlld2VyLnYxLkxpc3RlbmVyIhIKEEdldFN0YXR1c1JlcXVlc3QivgUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGdG90YWxzGBIgASgLMhsudGNwdmlld2VyLnYxLlRyYWZmaWNUb3RhbHMqtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQyvQYKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJgCg9XYXRjaENvbm5lY3Rpb24SJC50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uUmVxdWVzdBolLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25SZXNwb25zZTABElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESVAoLQ2FwdHVyZVBjYXASIC50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXF1ZXN0GiEudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVzcG9uc2UwARJRCgpXYXRjaFN0YXRzEh8udGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZTABElgKDUxpc3RMaXN0ZW5lcnMSIi50Y3B2aWV3ZXIudjEuTGlzdExpc3RlbmVyc1JlcXVlc3QaIy50Y3B2aWV3ZXIudjEuTGlzdExpc3RlbmVyc1Jlc3BvbnNlEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_history, file_tcpviewer_v1_listener, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -497,6 +499,80 @@ export const GetConnectionResponseSchema: GenMessage<GetConnectionResponse> = /*
   messageDesc(file_tcpviewer_v1_service, 10);
 
 /**
+ * Asks for one connection in detail.
+ *
+ * @generated from message tcpviewer.v1.WatchConnectionRequest
+ */
+export type WatchConnectionRequest = Message<"tcpviewer.v1.WatchConnectionRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchConnectionRequest.
+ * Use `create(WatchConnectionRequestSchema)` to create a new message.
+ */
+export const WatchConnectionRequestSchema: GenMessage<WatchConnectionRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 11);
+
+/**
+ * What is new of a connection; the first message has all that is at hand, and comes at once. One that reads slowly
+ * gets what it missed in one message, as far as it is still at hand. On a quiet connection a message without content
+ * comes every few seconds, as a sign of life.
+ *
+ * @generated from message tcpviewer.v1.WatchConnectionResponse
+ */
+export type WatchConnectionResponse = Message<"tcpviewer.v1.WatchConnectionResponse"> & {
+  /**
+   * The connection in its newest form. Absent where it did not change since the last message.
+   *
+   * @generated from field: tcpviewer.v1.Connection connection = 1;
+   */
+  connection?: Connection | undefined;
+
+  /**
+   * Points, oldest first.
+   *
+   * @generated from field: repeated tcpviewer.v1.Point points = 2;
+   */
+  points: Point[];
+
+  /**
+   * Packets worth remembering, oldest first: in the first message the handshake and the newest ones, at most 64 of
+   * them and fewer where there are very many connections.
+   *
+   * @generated from field: repeated tcpviewer.v1.NotablePacket packets = 3;
+   */
+  packets: NotablePacket[];
+
+  /**
+   * How many packets worth remembering there were since the connection was first seen that this stream does not
+   * have: more than four came between two reports of the kernel, or they were forgotten.
+   *
+   * @generated from field: uint64 missed_packets = 4;
+   */
+  missedPackets: bigint;
+
+  /**
+   * The connection has left the list: this is the last message.
+   *
+   * @generated from field: bool gone = 5;
+   */
+  gone: boolean;
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchConnectionResponse.
+ * Use `create(WatchConnectionResponseSchema)` to create a new message.
+ */
+export const WatchConnectionResponseSchema: GenMessage<WatchConnectionResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 12);
+
+/**
  * Asks for packets.
  *
  * @generated from message tcpviewer.v1.WatchPacketsRequest
@@ -531,7 +607,7 @@ export type WatchPacketsRequest = Message<"tcpviewer.v1.WatchPacketsRequest"> & 
  * Use `create(WatchPacketsRequestSchema)` to create a new message.
  */
 export const WatchPacketsRequestSchema: GenMessage<WatchPacketsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 11);
+  messageDesc(file_tcpviewer_v1_service, 13);
 
 /**
  * Some packets, oldest first.
@@ -567,7 +643,7 @@ export type WatchPacketsResponse = Message<"tcpviewer.v1.WatchPacketsResponse"> 
  * Use `create(WatchPacketsResponseSchema)` to create a new message.
  */
 export const WatchPacketsResponseSchema: GenMessage<WatchPacketsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 12);
+  messageDesc(file_tcpviewer_v1_service, 14);
 
 /**
  * Asks for a capture file. Without limits it goes on until the client leaves.
@@ -616,7 +692,7 @@ export type CapturePcapRequest = Message<"tcpviewer.v1.CapturePcapRequest"> & {
  * Use `create(CapturePcapRequestSchema)` to create a new message.
  */
 export const CapturePcapRequestSchema: GenMessage<CapturePcapRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 13);
+  messageDesc(file_tcpviewer_v1_service, 15);
 
 /**
  * A part of a capture file.
@@ -658,7 +734,7 @@ export type CapturePcapResponse = Message<"tcpviewer.v1.CapturePcapResponse"> & 
  * Use `create(CapturePcapResponseSchema)` to create a new message.
  */
 export const CapturePcapResponseSchema: GenMessage<CapturePcapResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 14);
+  messageDesc(file_tcpviewer_v1_service, 16);
 
 /**
  * Asks for sums over the open connections.
@@ -700,7 +776,7 @@ export type WatchStatsRequest = Message<"tcpviewer.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 15);
+  messageDesc(file_tcpviewer_v1_service, 17);
 
 /**
  * Sums at one moment.
@@ -721,7 +797,7 @@ export type WatchStatsResponse = Message<"tcpviewer.v1.WatchStatsResponse"> & {
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 16);
+  messageDesc(file_tcpviewer_v1_service, 18);
 
 /**
  * Asks for the listening sockets.
@@ -736,7 +812,7 @@ export type ListListenersRequest = Message<"tcpviewer.v1.ListListenersRequest"> 
  * Use `create(ListListenersRequestSchema)` to create a new message.
  */
 export const ListListenersRequestSchema: GenMessage<ListListenersRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 17);
+  messageDesc(file_tcpviewer_v1_service, 19);
 
 /**
  * The listening sockets.
@@ -757,7 +833,7 @@ export type ListListenersResponse = Message<"tcpviewer.v1.ListListenersResponse"
  * Use `create(ListListenersResponseSchema)` to create a new message.
  */
 export const ListListenersResponseSchema: GenMessage<ListListenersResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 18);
+  messageDesc(file_tcpviewer_v1_service, 20);
 
 /**
  * Asks for the status.
@@ -772,7 +848,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 19);
+  messageDesc(file_tcpviewer_v1_service, 21);
 
 /**
  * The daemon's status.
@@ -914,7 +990,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 20);
+  messageDesc(file_tcpviewer_v1_service, 22);
 
 /**
  * Why a snapshot is sent.
@@ -1005,6 +1081,19 @@ export const TcpViewerService: GenService<{
     methodKind: "unary";
     input: typeof GetConnectionRequestSchema;
     output: typeof GetConnectionResponseSchema;
+  },
+  /**
+   * Sends what is known of one connection and of its past, then follows it: points at low resolution for the whole
+   * of its life and at the update interval while somebody watches, and the packets worth remembering. When the
+   * connection leaves the list, a last message says so and the stream ends. NOT_FOUND when it is not listed;
+   * RESOURCE_EXHAUSTED when 128 others are watched.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.WatchConnection
+   */
+  watchConnection: {
+    methodKind: "server_streaming";
+    input: typeof WatchConnectionRequestSchema;
+    output: typeof WatchConnectionResponseSchema;
   },
   /**
    * Sends the last packets that are at hand, then follows. While nobody watches,

@@ -1,0 +1,238 @@
+//! Histories of connections that the tests make up.
+
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, SystemTime},
+};
+
+use tcpviewer_common::state::TcpState;
+
+use super::*;
+use crate::model::{Connection, Half, Handshake, NotablePackets, Orientation, Removal};
+
+const INTERVAL: Duration = Duration::from_millis(250);
+
+fn at(milliseconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
+}
+
+/// A connection first seen at second 1, with so many bytes and packets sent by this millisecond.
+fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> Arc<Connection> {
+    Arc::new(Connection {
+        id,
+        revision: milliseconds,
+        source: (Ipv4Addr::LOCALHOST, 40_000).into(),
+        destination: (Ipv4Addr::LOCALHOST, 443).into(),
+        orientation: Orientation::Handshake,
+        local_end: None,
+        source_state: TcpState::Established,
+        destination_state: TcpState::Established,
+        interface: "lo".into(),
+        sent: Half {
+            payload_bytes,
+            packets,
+            ..Half::default()
+        },
+        received: Half::default(),
+        handshake: Handshake::default(),
+        first_seen: at(1_000),
+        last_seen: at(milliseconds),
+        closed: None,
+        ecn: None,
+        source_owner: None,
+        destination_owner: None,
+    })
+}
+
+fn changed(connections: impl IntoIterator<Item = Arc<Connection>>) -> Delta {
+    Delta {
+        changed: connections.into_iter().collect(),
+        ..Delta::default()
+    }
+}
+
+fn packet(seq: u32, handshake: bool) -> NotablePacket {
+    NotablePacket {
+        timestamp: at(1_000 + u64::from(seq)),
+        from_source: true,
+        handshake,
+        retransmission: !handshake,
+        zero_window: false,
+        flags: 16,
+        window: 1,
+        seq,
+        ack: 0,
+        payload_bytes: 0,
+    }
+}
+
+fn notable(id: u64, packets: Vec<NotablePacket>, missed: u32) -> Delta {
+    Delta {
+        notable: vec![NotablePackets {
+            connection_id: id,
+            packets,
+            missed,
+        }],
+        ..Delta::default()
+    }
+}
+
+fn history() -> Arc<History> {
+    Arc::new(History::new(INTERVAL))
+}
+
+/// Milliseconds and bytes per second of each point.
+fn rates(news: &News) -> Vec<(u64, u64)> {
+    let rate = |point: &Point| {
+        let since = point.at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        (since.as_millis() as u64, point.sent.payload_bytes_per_second)
+    };
+    news.points.iter().map(rate).collect()
+}
+
+#[test]
+fn a_watcher_gets_what_is_at_hand_and_then_every_change() {
+    let history = history();
+    history.apply(&changed([connection(1, 1_250, 100, 1)]));
+    history.apply(&changed([connection(1, 2_250, 1_100, 2)]));
+    let mut watcher = history.watch(1).unwrap();
+
+    assert_eq!(rates(&watcher.news().unwrap()), [(1_250, 400), (2_250, 1_000)]);
+    assert_eq!(watcher.news(), Some(News::default()));
+    history.apply(&changed([connection(1, 2_500, 1_200, 3)]));
+    history.apply(&changed([connection(1, 2_510, 1_300, 4)]));
+    // What comes sooner than the interval is spread over it.
+    assert_eq!(rates(&watcher.news().unwrap()), [(2_500, 400), (2_510, 400)]);
+    // A change without packets says that it went quiet.
+    history.apply(&changed([connection(1, 2_510, 1_300, 4)]));
+    assert_eq!(rates(&watcher.news().unwrap()), [(2_760, 0)]);
+
+    let removal = Removal { id: 1, revision: 9 };
+    history.apply(&Delta {
+        removed: vec![removal],
+        ..Delta::default()
+    });
+    assert_eq!(watcher.news(), None);
+    assert_eq!(history.watch(1).unwrap_err(), WatchError::NotListed(1));
+}
+
+#[test]
+fn the_whole_life_is_covered_at_a_resolution_that_fits() {
+    let history = history();
+    // An hour at a steady 1,000 bytes per second.
+    for step in 1..=14_400 {
+        history.apply(&changed([connection(1, 1_000 + step * 250, step * 250, step)]));
+    }
+
+    let points = rates(&history.watch(1).unwrap().news().unwrap());
+
+    assert!((32..=65).contains(&points.len()), "{} points", points.len());
+    assert!(points.iter().all(|(_at, rate)| *rate == 1_000), "{points:?}");
+    assert!(
+        points[0].0 < 200_000 && points.last().unwrap().0 == 3_601_000,
+        "{points:?}"
+    );
+    let gaps: Vec<_> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(gaps.iter().all(|gap| *gap <= 160_000), "{gaps:?}");
+}
+
+#[test]
+fn watched_connections_have_the_last_minutes_in_full_and_no_more() {
+    let history = history();
+    history.apply(&changed([connection(1, 1_250, 250, 1)]));
+    let mut late = history.watch(1).unwrap();
+    late.news().unwrap();
+    for step in 2..=2_000 {
+        history.apply(&changed([connection(1, 1_000 + step * 250, step * 250, step)]));
+    }
+
+    let missed = rates(&late.news().unwrap());
+    assert_eq!(missed.len(), 1_200);
+    // Also the first, whose rate is that of the time since what was read before.
+    assert!(missed.iter().all(|(_at, rate)| (998..=1_000).contains(rate)));
+    let all = rates(&history.watch(1).unwrap().news().unwrap());
+    assert!((1_200..1_265).contains(&all.len()), "{}", all.len());
+    assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "by time");
+}
+
+#[test]
+fn the_handshake_and_the_newest_packets_are_kept_and_the_rest_is_counted() {
+    let history = history();
+    history.apply(&changed([connection(1, 1_250, 0, 1)]));
+    history.apply(&notable(1, (0..3).map(|seq| packet(seq, true)).collect(), 0));
+    let mut watcher = history.watch(1).unwrap();
+    let seqs = |news: &News| news.packets.iter().map(|packet| packet.seq).collect::<Vec<_>>();
+
+    let news = watcher.news().unwrap();
+    assert_eq!((seqs(&news), news.missed_packets), (vec![0, 1, 2], 0));
+    history.apply(&notable(1, vec![packet(3, true)], 0));
+    history.apply(&notable(1, vec![packet(5, false), packet(6, false)], 1));
+    let news = watcher.news().unwrap();
+    assert_eq!((seqs(&news), news.missed_packets), (vec![3, 5, 6], 1));
+    for seq in 7..107 {
+        history.apply(&notable(1, vec![packet(seq, false)], 0));
+    }
+    let news = watcher.news().unwrap();
+    // 36 were forgotten before they were read.
+    assert_eq!((seqs(&news), news.missed_packets), ((43..107).collect(), 37));
+    let news = history.watch(1).unwrap().news().unwrap();
+    assert_eq!(
+        seqs(&news),
+        [0, 1, 2, 3].into_iter().chain(43..107).collect::<Vec<_>>()
+    );
+    assert_eq!(news.missed_packets, 39);
+}
+
+#[test]
+fn only_so_many_are_watched_at_a_time_and_one_that_leaves_makes_room() {
+    let history = history();
+    history.apply(&changed(
+        (0..=MAX_WATCHED as u64).map(|id| connection(id, 1_250, 0, 1)),
+    ));
+    let mut watchers: Vec<_> = (0..MAX_WATCHED as u64)
+        .map(|id| history.watch(id).unwrap())
+        .collect();
+    // The same one again takes no more room.
+    watchers.push(history.watch(0).unwrap());
+
+    assert_eq!(
+        history.watch(MAX_WATCHED as u64).unwrap_err(),
+        WatchError::TooMany
+    );
+    watchers.remove(1);
+    assert!(history.watch(MAX_WATCHED as u64).is_ok());
+}
+
+#[test]
+fn memory_stays_within_the_budget_whatever_comes() {
+    let mut past = Past::default();
+    let budget = 1 << 20;
+    for step in 1..=400_u64 {
+        let room = series::Room::at(past.level);
+        for id in 0..200 {
+            let connection = connection(id, 1_000 + step * 5_000, step, step);
+            let series = past.series.entry(id).or_insert_with(|| Series::new(&connection));
+            past.bytes -= series.bytes();
+            series.take(&connection, INTERVAL, room);
+            series.remember(
+                &NotablePackets {
+                    connection_id: id,
+                    packets: vec![packet(step as u32, false)],
+                    missed: 0,
+                },
+                room,
+            );
+            past.bytes += series.bytes();
+        }
+        past.keep_within(budget);
+        assert!(past.bytes <= budget, "{} bytes", past.bytes);
+        assert_eq!(past.bytes, past.series.values().map(Series::bytes).sum::<usize>());
+    }
+    assert!(past.level > 0);
+    past.series.clear();
+    past.bytes = 0;
+    for _delta in 0..10 {
+        past.keep_within(budget);
+    }
+    assert_eq!(past.level, 0);
+}

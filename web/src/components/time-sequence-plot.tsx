@@ -1,0 +1,119 @@
+// Segments, acknowledgements and retransmissions of the end that sends most, as marks in time and sequence
+// numbers: of the newest packets, since they are watched.
+import { useEffect, useRef, type ReactElement } from 'react';
+import type { Connection } from '../domain/connection';
+import { formatBytes, formatEndpoint, formatMicroseconds, formatPlural } from '../domain/format';
+import { timeSequenceOf, type TimeSequence } from '../domain/time-sequence';
+import { useChanges } from '../store/notifier';
+import { useStores } from '../store/stores';
+import { colour, useThemeVersion } from './theme-colours';
+import styles from './time-sequence-plot.module.css';
+import { useElementWidth } from './use-element-size';
+
+const HEIGHT_PX = 240;
+const AXIS_WIDTH_PX = 62;
+const TIME_AXIS_HEIGHT_PX = 20;
+const AXIS_FONT = '10.5px "Inter Variable", system-ui, sans-serif';
+const LINES = 4;
+
+export function TimeSequencePlot({ connection }: { connection: Connection }): ReactElement {
+  const { packets } = useStores();
+  useChanges(packets);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const widthPx = useElementWidth(frame);
+  const theme = useThemeVersion();
+  const sender =
+    connection.sent.payloadBytes >= connection.received.payloadBytes
+      ? connection.source
+      : connection.destination;
+  const { ring } = packets;
+  const marks = timeSequenceOf(
+    ring.map(({ packet }) => packet),
+    sender,
+  );
+  useEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (context !== null && context !== undefined && marks !== undefined && widthPx > 0) {
+      draw(context, marks, widthPx);
+    }
+  }, [marks, widthPx, theme]);
+  const again = marks?.segments.filter((segment) => segment.again).length ?? 0;
+  return (
+    <figure className={styles.plot} data-testid="time-sequence" data-again={again}>
+      <figcaption className={styles.legend}>
+        <span className={styles.title}>Time and sequence</span>
+        <span>of what {formatEndpoint(sender)} sends</span>
+        <span className={styles.segments}>{formatPlural(marks?.segments.length ?? 0, 'segment')}</span>
+        <span className={styles.acks}>{formatPlural(marks?.acks.length ?? 0, 'acknowledgement')}</span>
+        <span className={styles.again}>{again} sent again</span>
+      </figcaption>
+      <div ref={frame} className={styles.frame} style={{ height: `${HEIGHT_PX}px` }}>
+        {marks === undefined ? (
+          <p className={styles.empty}>No segment passed since its packets are watched.</p>
+        ) : (
+          <canvas ref={canvas} role="img" aria-label="Segments by time and sequence number" />
+        )}
+      </div>
+    </figure>
+  );
+}
+
+function draw(context: CanvasRenderingContext2D, marks: TimeSequence, widthPx: number): void {
+  const density = window.devicePixelRatio;
+  const { canvas } = context;
+  canvas.width = Math.round(widthPx * density);
+  canvas.height = Math.round(HEIGHT_PX * density);
+  canvas.style.width = `${widthPx}px`;
+  canvas.style.height = `${HEIGHT_PX}px`;
+  context.scale(density, density);
+  context.clearRect(0, 0, widthPx, HEIGHT_PX);
+  const plotHeightPx = HEIGHT_PX - TIME_AXIS_HEIGHT_PX - 4;
+  const plotWidthPx = widthPx - AXIS_WIDTH_PX - 8;
+  const spanMs = Math.max(1, marks.toMs - marks.fromMs);
+  const toX = (atMs: number): number => AXIS_WIDTH_PX + ((atMs - marks.fromMs) / spanMs) * plotWidthPx;
+  const toY = (seq: number): number => 4 + plotHeightPx - (seq / Math.max(1, marks.highest)) * plotHeightPx;
+  context.font = AXIS_FONT;
+  context.lineWidth = 1;
+  for (let line = 0; line <= LINES; line += 1) {
+    const y = Math.round(toY((marks.highest * line) / LINES)) + 0.5;
+    context.strokeStyle = colour('line');
+    context.beginPath();
+    context.moveTo(AXIS_WIDTH_PX, y);
+    context.lineTo(AXIS_WIDTH_PX + plotWidthPx, y);
+    context.stroke();
+    context.fillStyle = colour('text-muted');
+    context.textAlign = 'right';
+    context.textBaseline = 'middle';
+    context.fillText(formatBytes((marks.highest * line) / LINES), AXIS_WIDTH_PX - 6, y);
+    context.textAlign = line === 0 ? 'left' : line === LINES ? 'right' : 'center';
+    context.textBaseline = 'alphabetic';
+    const x = AXIS_WIDTH_PX + (plotWidthPx * line) / LINES;
+    context.fillText(formatMicroseconds(((spanMs * line) / LINES) * 1000), x, HEIGHT_PX - 5);
+  }
+  context.strokeStyle = colour('received');
+  context.lineWidth = 1.2;
+  context.beginPath();
+  marks.acks.forEach(({ atMs, at }, index) => {
+    const [x, y] = [toX(atMs), toY(at)];
+    if (index === 0) {
+      context.moveTo(x, y);
+    } else {
+      // What was acknowledged stays so until the next acknowledgement.
+      context.lineTo(x, toY(marks.acks[index - 1]?.at ?? at));
+      context.lineTo(x, y);
+    }
+  });
+  context.stroke();
+  for (const again of [false, true]) {
+    context.strokeStyle = colour(again ? 'bad' : 'sent');
+    context.lineWidth = again ? 2.5 : 1.5;
+    context.beginPath();
+    for (const { atMs, from, to } of marks.segments.filter((segment) => segment.again === again)) {
+      const [x, bottom] = [toX(atMs), toY(from)];
+      context.moveTo(x, bottom);
+      context.lineTo(x, Math.min(toY(to), bottom - 2));
+    }
+    context.stroke();
+  }
+}

@@ -1,0 +1,45 @@
+// Packets as marks in time and sequence numbers.
+import { describe, expect, it } from 'vitest';
+import { packet, START_MS } from '../test/fixtures';
+import { timeSequenceOf } from './time-sequence';
+
+const SOURCE = { address: '10.0.0.1', port: 40_000 };
+const DESTINATION = { address: '10.0.0.2', port: 443 };
+const back = { source: DESTINATION, destination: SOURCE };
+
+describe('time-sequence', () => {
+  it('has a mark for each segment and each acknowledgement of one direction', () => {
+    const marks = timeSequenceOf(
+      [
+        packet(1, { seq: 1000, payloadBytes: 100, timestampMs: START_MS }),
+        packet(1, { seq: 1100, payloadBytes: 100, timestampMs: START_MS + 1 }),
+        packet(1, { ...back, seq: 5, ack: 1100, timestampMs: START_MS + 9 }),
+        packet(1, { seq: 1100, payloadBytes: 100, retransmission: true, timestampMs: START_MS + 20 }),
+      ],
+      SOURCE,
+    );
+    expect(marks?.segments.map(({ from, to, again }) => [from, to, again])).toEqual([
+      [0, 100, false],
+      [100, 200, false],
+      [100, 200, true],
+    ]);
+    expect(marks?.acks).toEqual([{ atMs: START_MS + 9, at: 100 }]);
+    expect(marks?.highest).toBe(200);
+  });
+
+  it('goes on where sequence numbers wrap, and below the first packet', () => {
+    const marks = timeSequenceOf(
+      [
+        packet(1, { seq: 4_294_967_290, payloadBytes: 10 }),
+        packet(1, { seq: 4, payloadBytes: 10 }),
+        packet(1, { seq: 4_294_967_280, payloadBytes: 10, retransmission: true }),
+      ],
+      SOURCE,
+    );
+    expect(marks?.segments.map(({ from }) => from)).toEqual([10, 20, 0]);
+  });
+
+  it('is nothing where nothing was sent', () => {
+    expect(timeSequenceOf([packet(1)], SOURCE)).toBeUndefined();
+  });
+});
