@@ -12,6 +12,8 @@ pub mod replay;
 pub mod status;
 pub mod filter;
 pub mod token;
+pub mod completions;
+pub mod man;
 pub mod client;
 pub mod server;
 pub mod selection;
@@ -27,9 +29,17 @@ use clap::{Parser, Subcommand};
 
 pub use client::ClientError;
 
+/// What the exit status means.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  fine; also when the reader of the output has gone, or the user has ended it
+  1  failure: the daemon refused, or something could not be read or written
+  2  wrong usage: an option, a filter, or a configuration that cannot be
+  3  the daemon cannot be reached, or went away";
+
 /// Shows every TCP connection of this host as it lives.
 #[derive(Debug, Parser)]
-#[command(name = "tcpviewer", version)]
+#[command(name = "tcpviewer", version, after_long_help = EXIT_STATUS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -63,4 +73,8 @@ pub enum Subcommands {
     Filter(filter::FilterArgs),
     /// Make a token for a client of the API.
     Token(token::TokenArgs),
+    /// Print what a shell needs to complete the words of this program.
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a folder.
+    Man(man::ManArgs),
 }

@@ -41,11 +41,11 @@ impl<T: Subject> Filter<T> {
     /// Reads a filter.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         if text.len() > MAX_TEXT_BYTES {
-            let problem = format!(
-                "the filter has {} bytes, at most {MAX_TEXT_BYTES} are allowed",
-                text.len()
+            let (expected, found) = (
+                format!("at most {MAX_TEXT_BYTES} bytes"),
+                format!("{}", text.len()),
             );
-            return Err(Wrong::at(MAX_TEXT_BYTES..MAX_TEXT_BYTES, problem).in_text(text));
+            return Err(Wrong::at(MAX_TEXT_BYTES..MAX_TEXT_BYTES, expected, found).in_text(text));
         }
         grammar::parse(text)
             .and_then(check::check)

@@ -10,8 +10,8 @@ use std::{
 use clap::Parser as _;
 use tcpviewer::{
     cli::{
-        Cli, ClientError, Subcommands, capture, filter, list, listeners, packets, replay, run, show, stats,
-        status, token, watch,
+        Cli, ClientError, Subcommands, capture, completions, filter, list, listeners, man, packets, replay,
+        run, show, stats, status, token, watch,
     },
     config::ConfigError,
 };
@@ -29,6 +29,8 @@ async fn main() -> ExitCode {
         Subcommands::Listeners(args) => listeners::listeners(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Token(args) => token::token(&args),
+        Subcommands::Completions(args) => completions::completions(&args).map_err(Into::into),
+        Subcommands::Man(args) => man::man(&args),
         Subcommands::Status(args) => status::status(args).await.map_err(Into::into),
         Subcommands::Filter(args) => filter::filter(args).map_err(Into::into),
     };

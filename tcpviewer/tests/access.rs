@@ -369,16 +369,83 @@ async fn a_client_certificate_has_the_role_of_its_name() {
             (Code::Unauthenticated, UNAUTHENTICATED)
         );
     }
-    // Of another authority: with TLS 1.3 the client learns that when it reads.
-    let stranger = Authority::new().sign(&["ops.example.org"]);
-    let stream = site.shake_hands(&daemon, Some(&stranger)).await;
-    let told = match stream {
-        Ok(mut stream) => tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1])
-            .await
-            .map(|_count| ()),
-        Err(error) => Err(error),
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_expired_or_missing_is_refused_whatever_role_it_had() {
+    let site = Site::new();
+    let roles = ["connections", "packets", "control"];
+    let entry = |role: &str, token: &str, expires: &str| {
+        let hash = hash(token);
+        format!(
+            "[[token]]\nname = \"{token}\"\nsha256 = \"{hash}\"\nrole = \"{role}\"\nexpires = {expires}\n\
+             [[certificate]]\nname = \"{token}.example.org\"\nrole = \"{role}\"\n"
+        )
     };
-    assert!(told.is_err(), "a certificate of a stranger was taken");
+    let entries = roles.map(|role| {
+        entry(role, &format!("good-{role}"), "2999-01-01T00:00:00Z")
+            + &entry(role, &format!("old-{role}"), "2021-01-01T00:00:00Z")
+    });
+    site.allow(&[], &entries.concat());
+    let daemon = site.start().await;
+    let covered = ["GetStatus", "WatchPackets", "None"].map(method);
+    let code = async |shown: Option<&guarded::Pair>, path: &str, token: Option<&str>| {
+        let channel = site.connect(&daemon, shown).await;
+        let outcome = call(&channel, path, token).await;
+        outcome.as_ref().map_or_else(tonic::Status::code, |()| Code::Ok)
+    };
+
+    for (role, path) in roles.into_iter().zip(&covered) {
+        let (good, old) = (format!("good-{role}"), format!("old-{role}"));
+        let certified = |authority: &Authority| authority.sign(&[&format!("{good}.example.org")]);
+        let expected = if role == "control" {
+            Code::Unimplemented
+        } else {
+            Code::Ok
+        };
+        assert_eq!(code(None, path, Some(&good)).await, expected, "{role}");
+        assert_eq!(
+            code(Some(&certified(&site.authority)), path, None).await,
+            expected,
+            "{role}"
+        );
+        for token in [None, Some(old.as_str()), Some("wrong")] {
+            assert_eq!(
+                code(None, path, token).await,
+                Code::Unauthenticated,
+                "{role} {token:?}"
+            );
+        }
+        // A token that counts no longer is not made good by a certificate.
+        let certificate = certified(&site.authority);
+        assert_eq!(
+            code(Some(&certificate), path, Some(&old)).await,
+            Code::Unauthenticated,
+            "{role}"
+        );
+        let unknown = site.authority.sign(&[&format!("{good}.example.com")]);
+        assert_eq!(
+            code(Some(&unknown), path, None).await,
+            Code::Unauthenticated,
+            "{role}"
+        );
+        for (bad, what) in [
+            (certified(&Authority::new()), "a stranger"),
+            (
+                site.authority.sign_expired(&[&format!("{good}.example.org")]),
+                "the past",
+            ),
+        ] {
+            // With TLS 1.3 the client learns that when it reads.
+            let told = match site.shake_hands(&daemon, Some(&bad)).await {
+                Ok(mut stream) => tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1])
+                    .await
+                    .map(|_count| ()),
+                Err(error) => Err(error),
+            };
+            assert!(told.is_err(), "a certificate of {what} was taken for {role}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

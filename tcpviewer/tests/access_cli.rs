@@ -13,6 +13,7 @@ mod guarded;
 use std::{
     fs,
     process::{Command, Output, Stdio},
+    time::SystemTime,
 };
 
 use guarded::{CONNECTIONS, Site, replace};
@@ -114,6 +115,24 @@ async fn a_token_that_was_made_comes_in_and_its_entry_does_not_tell_it() {
     })
     .await;
 
+    let short = [
+        "token",
+        "--name",
+        "short",
+        "--role",
+        "packets",
+        "--expires-in",
+        "90d",
+    ];
+    let entry = text(&run(&short, &[]).await.stdout);
+    let expires = entry.lines().last().unwrap().strip_prefix("expires = ").unwrap();
+    let expires = humantime::parse_rfc3339(expires).unwrap();
+    let left = expires.duration_since(SystemTime::now()).unwrap().as_secs();
+    assert!((89 * 86_400..=90 * 86_400).contains(&left), "{entry}");
+    for lifetime in ["0s", "2000y", "soon"] {
+        let refused = run(&[&short[..6], &[lifetime]].concat(), &[]).await;
+        assert_eq!(refused.status.code(), Some(2), "{lifetime}");
+    }
     let nameless = run(&["token", "--name", " ", "--role", "connections"], &[]).await;
     assert_eq!(nameless.status.code(), Some(2));
 }

@@ -10,9 +10,14 @@ mod support;
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod guarded;
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
-use guarded::{Authority, CONNECTIONS, CONTROL, PACKETS, Site, call, method, replace, wait_for, with_token};
+use guarded::{
+    Authority, CONNECTIONS, CONTROL, PACKETS, Site, call, hash, method, replace, wait_for, with_token,
+};
 use support::{PATIENCE, next};
 use tcpviewer::{
     api,
@@ -69,6 +74,54 @@ async fn a_new_certificate_is_shown_to_new_clients_while_streams_go_on() {
     let third = site.authority.sign(&["localhost", "127.0.0.1"]);
     site.certify(&third);
     site.wait_for_certificate(&daemon, &third).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_expires_ends_its_streams_at_that_moment() {
+    let site = Site::new();
+    let expires = SystemTime::now() + Duration::from_secs(4);
+    let entry = format!(
+        "[[token]]\nname = \"short\"\nsha256 = \"{}\"\nrole = \"control\"\nexpires = {}\n",
+        hash("short"),
+        humantime::format_rfc3339_micros(expires)
+    );
+    site.allow(&[(CONTROL, "control")], &entry);
+    let mut daemon = site.start().await;
+    daemon.change([1]);
+    let channel = site.connect(&daemon, None).await;
+    let mut client = TcpViewerServiceClient::new(channel.clone());
+    let mut watch = async |token| {
+        let request = with_token(WatchConnectionsRequest::default(), Some(token));
+        client.watch_connections(request).await.unwrap().into_inner()
+    };
+    let (mut short, mut kept) = (watch("short").await, watch(CONTROL).await);
+
+    let end = timeout(PATIENCE, async {
+        loop {
+            if let Err(status) = short.message().await {
+                break status;
+            }
+        }
+    });
+    let end = end.await.unwrap();
+    assert_eq!(
+        (end.code(), end.message()),
+        (Code::Unauthenticated, UNAUTHENTICATED)
+    );
+    let late = SystemTime::now()
+        .duration_since(expires)
+        .expect("not before it expires");
+    assert!(late < Duration::from_secs(3), "{late:?}");
+    let refused = call(&channel, &method("GetStatus"), Some("short"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (Code::Unauthenticated, UNAUTHENTICATED)
+    );
+    while !matches!(next(&mut kept).await, Event::SnapshotEnd(_)) {}
+    daemon.change([2]);
+    assert!(matches!(next(&mut kept).await, Event::Changes(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

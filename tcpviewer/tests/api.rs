@@ -541,7 +541,7 @@ async fn a_wrong_filter_is_an_invalid_argument_with_the_column_and_what_was_expe
             "prot == 443",
             "",
             0,
-            "filter: column 1: connections have no field `prot`; did you mean `port`?",
+            "filter: column 1: expected a field of connections, found `prot`; did you mean `port`?",
         ),
         (
             "port == 443 and rtt > 50",
@@ -553,7 +553,7 @@ async fn a_wrong_filter_is_an_invalid_argument_with_the_column_and_what_was_expe
             "",
             "rat desc",
             3,
-            "order_by: column 1: connections have no field `rat`; did you mean `rate`?",
+            "order_by: column 1: expected a field of connections, found `rat`; did you mean `rate`?",
         ),
         (
             "",
@@ -588,7 +588,7 @@ async fn a_wrong_filter_is_an_invalid_argument_with_the_column_and_what_was_expe
     let refused = client.watch_packets(packets).await.unwrap_err();
     assert_eq!(
         refused.message(),
-        "filter: column 9: packets have no field `rtt`; did you mean `rst`?"
+        "filter: column 9: expected a field of packets, found `rtt`; did you mean `rst`?"
     );
     let long = ListConnectionsRequest {
         filter: "(".repeat(4096),
@@ -599,7 +599,7 @@ async fn a_wrong_filter_is_an_invalid_argument_with_the_column_and_what_was_expe
         (refused.code(), refused.message()),
         (
             Code::InvalidArgument,
-            "filter: column 33: more than 32 parentheses within each other"
+            "filter: column 33: expected at most 32 parentheses within each other, found one more"
         )
     );
     daemon.wait_for_streams(0).await;

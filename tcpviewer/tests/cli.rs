@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{Daemon, INSTANCE};
+use support::{Daemon, INSTANCE, packet};
 
 fn command(server: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcpviewer"));
@@ -128,9 +128,7 @@ async fn packets_are_shown_until_there_were_enough() {
     daemon.wait_for_packets_watched(&[true]).await;
     daemon.wait_for_streams(1).await;
 
-    daemon
-        .packets
-        .push((0..5).map(|seq| support::packet(1, seq)).collect(), 0);
+    daemon.packets.push((0..5).map(|seq| packet(1, seq)).collect(), 0);
 
     let output = program.await.unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -269,7 +267,7 @@ async fn a_wrong_filter_is_wrong_usage_and_is_pointed_at() {
         let told = text(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         assert!(
-            told.contains("column 17: connections have no field `prot`; did you mean `port`?"),
+            told.contains("column 17: expected a field of connections, found `prot`; did you mean `port`?"),
             "{told}"
         );
         assert!(
@@ -365,4 +363,144 @@ async fn the_exit_status_tells_what_went_wrong() {
             "{wrong:?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_listing_is_to_be_had_as_comma_separated_values() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    let packets = std::sync::Arc::clone(&daemon.packets);
+    tokio::spawn(async move {
+        for seq in 0_u32.. {
+            packets.push(vec![packet(2, seq)], 0);
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    });
+    for (arguments, head, line, lines) in [
+        (&["list"][..], "id,source_address,", "1,2001:db8:", 4),
+        (&["show", "2"], "id,source_address,", "2,2001:db8:", 2),
+        (
+            &["packets", "--count", "5"],
+            "timestamp,connection_id,source_address,",
+            ",2,127.0.0.1,40000,127.0.0.1,443,lo,DIRECTION_EGRESS,SYN ACK,",
+            6,
+        ),
+        (
+            &["stats", "--by", "port"],
+            "at,by,name,connections,",
+            ",GROUP_BY_PORT,443,3,",
+            2,
+        ),
+        (&["status"], "name,value", "version,", 0),
+    ] {
+        let arguments = [arguments, &["--output", "csv"]].concat();
+        let output = run(command(&daemon.url(), &arguments)).await;
+        let text = text(&output.stdout);
+        let mut written = text.split("\r\n");
+        assert!(written.next().unwrap().starts_with(head), "{arguments:?}: {text}");
+        assert!(written.next().unwrap().contains(line), "{arguments:?}: {text}");
+        assert!(
+            lines == 0 || text.matches("\r\n").count() == lines,
+            "{arguments:?}: {text}"
+        );
+    }
+    let mut watch = command(&daemon.url(), &["watch", "--output", "csv"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let first =
+        tokio::task::spawn_blocking(move || lines.by_ref().take(4).map(Result::unwrap).collect::<Vec<_>>());
+    let first = first.await.unwrap();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(
+        first[0].starts_with("id,") && first[3].starts_with("3,"),
+        "{first:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn colours_are_for_terminals_whose_users_do_not_mind() {
+    let mut daemon = Daemon::start().await;
+    daemon.change(1..=3);
+    let program = env!("CARGO_BIN_EXE_tcpviewer");
+    let list = async |on_terminal: bool, no_color: &str, terminal: &str| {
+        let mut command = if on_terminal {
+            let mut command = Command::new("script");
+            command.args([
+                "--quiet",
+                "--return",
+                "--command",
+                &format!("{program} list"),
+                "/dev/null",
+            ]);
+            command.stdin(Stdio::null());
+            command
+        } else {
+            command(&daemon.url(), &["list"])
+        };
+        command
+            .env("TCPVIEWER_SERVER", daemon.url())
+            .env("NO_COLOR", no_color)
+            .env("TERM", terminal);
+        let output = run(command).await;
+        let text = text(&output.stdout);
+        assert!(text.contains("STATE "), "{output:?}");
+        text.contains('\x1b')
+    };
+
+    assert!(list(true, "", "xterm").await);
+    assert!(!list(true, "1", "xterm").await);
+    assert!(!list(true, "", "dumb").await);
+    assert!(!list(false, "", "xterm").await);
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_have_every_subcommand_and_the_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().display().to_string();
+    let subcommands = [
+        "run",
+        "list",
+        "watch",
+        "show",
+        "packets",
+        "capture",
+        "stats",
+        "replay",
+        "status",
+        "filter",
+        "token",
+        "completions",
+        "man",
+    ];
+
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(command("", &["completions", shell])).await;
+        let script = text(&output.stdout);
+        assert!(output.status.success(), "{output:?}");
+        for subcommand in subcommands {
+            assert!(script.contains(subcommand), "{shell} {subcommand}");
+        }
+        assert!(script.contains("expires-in"), "{shell}");
+    }
+    let bash = run(command("", &["completions", "bash"])).await.stdout;
+    std::fs::write(folder.path().join("completions"), bash).unwrap();
+    let checked = Command::new("bash")
+        .arg("-n")
+        .arg(folder.path().join("completions"))
+        .status();
+    assert!(checked.unwrap().success(), "bash does not understand it");
+
+    let output = run(command("", &["man", &pages])).await;
+    assert!(output.status.success(), "{output:?}");
+    for subcommand in subcommands {
+        let page = std::fs::read_to_string(folder.path().join(format!("tcpviewer-{subcommand}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{subcommand}: {page}");
+    }
+    let page = std::fs::read_to_string(folder.path().join("tcpviewer.1")).unwrap();
+    assert!(page.contains("the daemon cannot be reached"), "{page}");
+    let refused = run(command("", &["man", "/proc/none"])).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
 }

@@ -181,9 +181,12 @@ async fn a_filter_chooses_connections_and_with_them_their_packets() {
     for (query, problem) in [
         (
             "?filter=port%20443%20and%20prot%20%3D%3D%201",
-            "filter: column 14: connections have no field `prot`; did you mean `port`?",
+            "filter: column 14: expected a field of connections, found `prot`; did you mean `port`?",
         ),
-        ("?filter=syn", "filter: column 1: connections have no field `syn`"),
+        (
+            "?filter=syn",
+            "filter: column 1: expected a field of connections, found `syn`",
+        ),
         ("?limit=5", "unknown field `limit`, expected `filter`"),
         ("?filter=open&filter=closed", "duplicate field `filter`"),
     ] {

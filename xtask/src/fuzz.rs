@@ -1,5 +1,5 @@
-//! `fuzz`: lets libFuzzer look for input that breaks the parser, the tracker or the reader of captures. The stable
-//! compiler does it: the instrumentation is a pass of LLVM that any rustc can run. What is found grows beside the
+//! `fuzz`: lets libFuzzer look for input that breaks the parser, the tracker, the reader of captures or the
+//! filter language. The stable compiler does it: the instrumentation is a pass of LLVM that any rustc can run. What is found grows beside the
 //! corpus and is not committed; an input that breaks something is kept in `artifacts`.
 
 use std::{fs, path::Path};
@@ -12,7 +12,9 @@ use crate::{
 };
 
 const FOLDER: &str = "tcpviewer-common/fuzz";
-const TARGETS: [&str; 3] = ["parse", "track", "replay"];
+const TARGETS: [&str; 4] = ["parse", "track", "replay", "filter"];
+/// Those that need the daemon's crate.
+const OF_DAEMON: [&str; 2] = ["replay", "filter"];
 
 /// Coverage of edges and comparisons, as libFuzzer reads it. No sanitizer, which would take a nightly compiler: memory
 /// is safe where there is no unsafe code, and these crates have next to none.
@@ -44,8 +46,8 @@ fn run(target: &str, seconds: u32) -> Result<()> {
     for folder in [&grown, &artifacts] {
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     }
-    let features: &[&str] = if target == "replay" {
-        &["--features", "replay"]
+    let features: &[&str] = if OF_DAEMON.contains(&target) {
+        &["--features", "daemon"]
     } else {
         &[]
     };

@@ -64,9 +64,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Looks for input that breaks the parser, the tracker or the reader of captures
+    /// Looks for input that breaks the parser, the tracker, the reader of captures or the filter language
     Fuzz {
-        /// parse, track or replay; all of them one after the other where none is named
+        /// parse, track, replay or filter; all of them one after the other where none is named
         target: Option<String>,
         /// For how long, each
         #[arg(long, default_value_t = 60)]

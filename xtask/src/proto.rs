@@ -1,5 +1,7 @@
-//! `proto`: the contract and what is generated from it for the dashboard. Lints `proto/`, compares it with an
-//! earlier commit for changes that would break clients, and generates `web/src/gen` or, with `--check`, compares it.
+//! `proto`: the contract and what is generated from it. Lints `proto/`, compares it with an earlier commit for changes
+//! that would break clients, and generates `web/src/gen` and the reference or, with `--check`, compares them.
+
+mod reference;
 
 use std::{
     collections::BTreeMap,
@@ -12,15 +14,27 @@ use anyhow::{Context as _, Result, bail};
 use crate::exec::{Run, find, root, target_dir};
 
 const GENERATED: &str = "web/src/gen";
+const REFERENCE: &str = "tcpviewer/docs/reference.md";
 
 pub(crate) fn proto(check: bool) -> Result<()> {
     buf()?.args(["lint"]).run()?;
     breaking()?;
+    let reference = reference::page()?;
     if check {
-        compare()
-    } else {
-        buf()?.args(["generate"]).run()
+        compare_reference(&reference)?;
+        return compare();
     }
+    fs::write(root().join(REFERENCE), reference).with_context(|| format!("write {REFERENCE}"))?;
+    buf()?.args(["generate"]).run()
+}
+
+fn compare_reference(made: &str) -> Result<()> {
+    let committed = fs::read_to_string(root().join(REFERENCE)).unwrap_or_default();
+    if committed != made {
+        bail!("compare {REFERENCE} with proto/: run `cargo xtask proto` and commit");
+    }
+    println!("proto: {REFERENCE} is what proto/ generates");
+    Ok(())
 }
 
 fn buf() -> Result<Run> {

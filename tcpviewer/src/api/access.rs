@@ -9,6 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     net::SocketAddr,
+    time::SystemTime,
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -60,6 +61,14 @@ pub(super) struct Listed {
 struct Entry {
     name: String,
     role: Role,
+    /// From when on it does not count; `None`: it always does.
+    expires: Option<SystemTime>,
+}
+
+impl Entry {
+    fn is_valid(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 /// What is known of a peer before it says a word.
@@ -95,12 +104,14 @@ pub(super) struct Identity {
     pub(super) name: Option<String>,
     /// What it may do; `None`: only what needs no role.
     pub(super) role: Option<Role>,
+    /// When that ends; `None`: when the access file says so.
+    pub(super) until: Option<SystemTime>,
 }
 
 /// Why somebody is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// The same for a token that is missing, wrong, malformed or withdrawn, and for unknown certificates and users.
+    /// The same for a token that is missing, wrong, malformed, expired or withdrawn, and for unknown certificates and users.
     #[error("a valid token or client certificate is needed")]
     Unauthenticated,
     /// Not root, nor the daemon's own user, on a Unix socket without an access file.
@@ -121,16 +132,23 @@ pub(super) enum Refusal {
 
 impl Access {
     /// Whether this peer may send a request with these headers to `path`, and as whom.
-    pub(super) fn decide(&self, peer: &Peer, headers: &HeaderMap, path: &str) -> Result<Identity, Refusal> {
+    pub(super) fn decide(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        path: &str,
+        now: SystemTime,
+    ) -> Result<Identity, Refusal> {
         let Need::Role(needed) = needed(path) else {
             return Ok(Identity {
                 name: None,
                 role: None,
+                until: None,
             });
         };
         let identity = match self {
             Self::Open { own_uid } => open(*own_uid, peer)?,
-            Self::Listed(listed) => listed.identify(peer, headers)?,
+            Self::Listed(listed) => listed.identify(peer, headers, now)?,
         };
         match identity.role {
             Some(given) if given < needed => Err(Refusal::Role { needed, given }),
@@ -139,11 +157,12 @@ impl Access {
     }
 
     /// Whether anybody can come in over TCP; `with_certificates` says that client certificates are asked for.
-    pub(super) fn lets_in_over_tcp(&self, with_certificates: bool) -> bool {
+    pub(super) fn lets_in_over_tcp(&self, with_certificates: bool, now: SystemTime) -> bool {
         match self {
             Self::Open { .. } => true,
             Self::Listed(listed) => {
-                !listed.tokens.is_empty() || (with_certificates && !listed.certificates.is_empty())
+                listed.tokens.values().any(|token| token.is_valid(now))
+                    || (with_certificates && !listed.certificates.is_empty())
             }
         }
     }
@@ -155,16 +174,20 @@ fn open(own_uid: u32, peer: &Peer) -> Result<Identity, Refusal> {
         Peer::Local { .. } | Peer::Network { .. } => Ok(Identity {
             name: None,
             role: Some(Role::Control),
+            until: None,
         }),
     }
 }
 
 impl Listed {
     /// The strongest of what the peer can show. A token that is wrong is not made good by anything else.
-    fn identify(&self, peer: &Peer, headers: &HeaderMap) -> Result<Identity, Refusal> {
+    fn identify(&self, peer: &Peer, headers: &HeaderMap, now: SystemTime) -> Result<Identity, Refusal> {
         let by_token = match presented(headers) {
             Presented::Nothing => None,
-            Presented::Token(hash) => Some(self.tokens.get(&hash).ok_or(Refusal::Unauthenticated)?),
+            Presented::Token(hash) => {
+                let known = self.tokens.get(&hash).filter(|token| token.is_valid(now));
+                Some(known.ok_or(Refusal::Unauthenticated)?)
+            }
             Presented::Nonsense => return Err(Refusal::Unauthenticated),
         };
         let by_peer: Vec<&Entry> = match peer {
@@ -179,6 +202,7 @@ impl Listed {
         Ok(Identity {
             name: Some(entry.name.clone()),
             role: Some(entry.role),
+            until: by_token.and_then(|token| token.expires),
         })
     }
 }

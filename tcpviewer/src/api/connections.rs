@@ -19,7 +19,7 @@ const DEFAULT_PAGE_SIZE: u32 = 1_000;
 /// Connections of a page at most.
 const MAX_PAGE_SIZE: u32 = 10_000;
 /// Connections that a list looks at in one go, before others get their turn.
-const CHUNK: usize = 10_000;
+const CHUNK: usize = 512;
 
 /// `ListConnections`.
 pub(super) async fn list(

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use rustix::process::geteuid;
@@ -92,7 +93,7 @@ fn check_that_somebody_can_come(config: &ApiConfig, access: &Access) -> Result<(
     let with_certificates = config.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     let for_others = config.listen.iter().any(|listen| !listen.is_local());
     match &config.access {
-        Some(path) if for_others && !access.lets_in_over_tcp(with_certificates) => {
+        Some(path) if for_others && !access.lets_in_over_tcp(with_certificates, SystemTime::now()) => {
             Err(ApiError::Nobody { path: path.clone() })
         }
         Some(_) | None => Ok(()),

@@ -2,7 +2,10 @@
 //! on if the access file covers it, or a refusal in the form that its caller understands: a status of gRPC, or a code
 //! of HTTP with a JSON object.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Extension,
@@ -51,7 +54,10 @@ impl Gate {
     /// Whether a request may pass, and as whose. One that may not is read to its end.
     async fn decide(&self, caller: &Caller, request: Request) -> Result<(Identity, Request), Refusal> {
         let path = request.uri().path();
-        let decided = self.access.borrow().decide(&caller.peer, request.headers(), path);
+        let decided = {
+            let access = self.access.borrow();
+            access.decide(&caller.peer, request.headers(), path, SystemTime::now())
+        };
         match decided {
             Ok(identity) => {
                 if let Some(name) = &identity.name {

@@ -5,15 +5,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::{Duration, SystemTime},
 };
 
 use axum::body::{Body, Bytes};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tonic::Status;
 
 use super::access::{Access, Peer, Refusal};
+
+/// The clock may be set while a stream is open.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What an answer was given for.
 #[derive(Clone, Debug)]
@@ -43,15 +47,30 @@ pub(super) fn while_allowed(
 async fn revoked(grounds: Grounds, mut rules: watch::Receiver<Arc<Access>>) -> Refusal {
     let Grounds { peer, headers, path } = &grounds;
     loop {
-        let decided = rules.borrow_and_update().decide(peer, headers, path);
-        if let Err(refusal) = decided {
-            return refusal;
-        }
-        if rules.changed().await.is_err() {
+        let now = SystemTime::now();
+        let decided = rules.borrow_and_update().decide(peer, headers, path, now);
+        let until = match decided {
+            Ok(identity) => identity.until,
+            Err(refusal) => return refusal,
+        };
+        let change = match until {
+            // Looks again in any case.
+            Some(until) => timeout(pause(now, until), rules.changed())
+                .await
+                .unwrap_or(Ok(())),
+            None => rules.changed().await,
+        };
+        if change.is_err() {
             // The daemon stops: that ends the stream in its own way.
             return std::future::pending().await;
         }
     }
+}
+
+/// Time to the moment at which a right ends, or until the clock is to be looked at again.
+fn pause(now: SystemTime, until: SystemTime) -> Duration {
+    let left = until.duration_since(now).unwrap_or_default();
+    left.min(CLOCK_INTERVAL)
 }
 
 struct Revocable {
@@ -90,5 +109,20 @@ impl HttpBody for Revocable {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_when_a_right_ends_and_once_a_minute() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        for (left, expected) in [(0, 0), (5, 5), (60, 60), (61, 60), (1_000_000, 60)] {
+            let until = now + Duration::from_secs(left);
+            assert_eq!(pause(now, until), Duration::from_secs(expected), "{left}");
+        }
+        assert_eq!(pause(now, now - Duration::from_secs(5)), Duration::ZERO);
     }
 }

@@ -76,6 +76,8 @@ pub enum OutputForm {
     Table,
     /// One JSON object per line, with the field names of the API.
     Json,
+    /// A head and one line of comma-separated values for each thing (RFC 4180).
+    Csv,
 }
 
 /// Why a subcommand failed.

@@ -1,29 +1,190 @@
-//! Connections as comma-separated values (RFC 4180): a head and one line each, for spreadsheets and data frames. The
-//! values are those of the JSON form; what was not measured is empty.
+//! Comma-separated values (RFC 4180): a head and one line for each connection, packet or group, for spreadsheets and data
+//! frames. The values are those of the JSON form; what was not measured is empty.
 
 use std::{
     borrow::Cow,
     io::{self, Write},
 };
 
+use serde_json::Value;
+
 use crate::proto;
 
+/// Names of columns and their values, always the same names in the same order.
+type Columns = Vec<(String, String)>;
+
+/// What is a line.
+pub(super) trait Record: Default {
+    /// Its columns.
+    fn columns(&self) -> Columns;
+}
+
+/// A group of `stats`, with what it belongs to.
+#[derive(Default)]
+pub(super) struct Grouped {
+    /// When the sums were made.
+    pub(super) at: Option<prost_types::Timestamp>,
+    /// What the connections are grouped by.
+    pub(super) by: proto::GroupBy,
+    /// The group.
+    pub(super) group: proto::Group,
+}
+
 /// Writes the head.
-pub(super) fn write_head(output: &mut impl Write) -> io::Result<()> {
-    let columns = columns(&proto::Connection::default());
+pub(super) fn write_head<R: Record>(output: &mut impl Write) -> io::Result<()> {
+    let columns = R::default().columns();
     let names: Vec<_> = columns.iter().map(|(name, _value)| name.as_str()).collect();
     write_line(output, &names)
 }
 
-/// Writes a connection.
-pub(super) fn write_record(output: &mut impl Write, connection: &proto::Connection) -> io::Result<()> {
-    let columns = columns(connection);
+/// Writes a line.
+pub(super) fn write_record(output: &mut impl Write, record: &impl Record) -> io::Result<()> {
+    let columns = record.columns();
     let values: Vec<_> = columns.iter().map(|(_name, value)| value.as_str()).collect();
     write_line(output, &values)
 }
 
+impl Record for proto::Listener {
+    fn columns(&self) -> Columns {
+        named([
+            ("address", address(self.address.as_ref())),
+            ("port", port(self.address.as_ref())),
+            ("dual_stack", text(self.dual_stack)),
+            ("accept_queue", self.accept_queue.to_string()),
+            ("accept_queue_limit", text(self.accept_queue_limit)),
+            ("syn_queue", text(self.syn_queue)),
+            ("drops", text(self.drops)),
+            ("user_id", self.user_id.to_string()),
+            ("socket_cookie", self.socket_cookie.to_string()),
+        ])
+    }
+}
+
+impl Record for proto::Connection {
+    fn columns(&self) -> Columns {
+        connection(self)
+    }
+}
+
+impl Record for proto::Packet {
+    fn columns(&self) -> Columns {
+        let flags: Vec<_> = self
+            .flags()
+            .map(|flag| flag.as_str_name().trim_start_matches("TCP_FLAG_"))
+            .collect();
+        named([
+            ("timestamp", text(self.timestamp)),
+            ("connection_id", self.connection_id.to_string()),
+            ("source_address", address(self.source.as_ref())),
+            ("source_port", port(self.source.as_ref())),
+            ("destination_address", address(self.destination.as_ref())),
+            ("destination_port", port(self.destination.as_ref())),
+            ("interface", self.interface.clone()),
+            ("direction", self.direction().as_str_name().to_owned()),
+            ("flags", flags.join(" ")),
+            ("seq", self.seq.to_string()),
+            ("ack", text(self.ack)),
+            ("window", self.window.to_string()),
+            ("payload_bytes", self.payload_bytes.to_string()),
+            ("wire_packets", self.wire_packets.to_string()),
+            ("retransmission", self.retransmission.to_string()),
+        ])
+    }
+}
+
+impl Record for proto::Point {
+    fn columns(&self) -> Columns {
+        named([("at", text(self.at))])
+            .into_iter()
+            .chain(point_columns("sent", self.sent.as_ref()))
+            .chain(point_columns("received", self.received.as_ref()))
+            .collect()
+    }
+}
+
+/// The columns of one direction at a point; their names begin with its own.
+fn point_columns(direction: &str, half: Option<&proto::HalfPoint>) -> [(String, String); 9] {
+    let half = half.copied().unwrap_or_default();
+    [
+        (
+            "payload_bytes_per_second",
+            half.payload_bytes_per_second.to_string(),
+        ),
+        ("packets_per_second", half.packets_per_second.to_string()),
+        ("srtt_us", text(half.srtt_us)),
+        ("socket_srtt_us", text(half.socket_srtt_us)),
+        ("congestion_window", text(half.congestion_window)),
+        ("slow_start_threshold", text(half.slow_start_threshold)),
+        (
+            "delivery_rate_bytes_per_second",
+            text(half.delivery_rate_bytes_per_second),
+        ),
+        ("in_flight_bytes", text(half.in_flight_bytes)),
+        ("retransmissions", half.retransmissions.to_string()),
+    ]
+    .map(|(name, value)| (format!("{direction}_{name}"), value))
+}
+
+impl Record for Grouped {
+    fn columns(&self) -> Columns {
+        let group = &self.group;
+        named([
+            ("at", text(self.at)),
+            ("by", self.by.as_str_name().to_owned()),
+            ("name", group.name.clone()),
+            ("connections", group.connections.to_string()),
+            (
+                "sent_payload_bytes_per_second",
+                group.sent_payload_bytes_per_second.to_string(),
+            ),
+            (
+                "received_payload_bytes_per_second",
+                group.received_payload_bytes_per_second.to_string(),
+            ),
+            ("packets_per_second", group.packets_per_second.to_string()),
+            ("payload_bytes", group.payload_bytes.to_string()),
+            ("retransmissions", group.retransmissions.to_string()),
+            ("rtt_us", text(group.rtt_us)),
+        ])
+    }
+}
+
+/// Names and values of whatever is one thing and not many, one to a line.
+pub(super) fn write_fields(output: &mut impl Write, value: &Value) -> io::Result<()> {
+    write_line(output, &["name", "value"])?;
+    write_below(output, "", value)
+}
+
+fn write_below(output: &mut impl Write, path: &str, value: &Value) -> io::Result<()> {
+    let below = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .try_for_each(|(name, value)| write_below(output, &below(name), value)),
+        Value::Array(values) => values
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, value)| write_below(output, &below(&index.to_string()), value)),
+        Value::String(text) => write_line(output, &[path, text]),
+        Value::Null | Value::Bool(_) | Value::Number(_) => write_line(output, &[path, &value.to_string()]),
+    }
+}
+
+fn named<const N: usize>(columns: [(&str, String); N]) -> Columns {
+    columns
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
+}
+
 /// The columns, with the values of a connection.
-fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
+fn connection(connection: &proto::Connection) -> Columns {
     let handshake = connection.handshake.unwrap_or_default();
     let shared = [
         ("id", connection.id.to_string()),
@@ -41,8 +202,7 @@ fn columns(connection: &proto::Connection) -> Vec<(String, String)> {
         ("handshake_rtt_us", text(handshake.rtt_us)),
         ("rtt_us", text(connection.rtt.map(|rtt| rtt.srtt_us))),
     ];
-    shared
-        .map(|(name, value)| (name.to_owned(), value))
+    named(shared)
         .into_iter()
         .chain(process_columns("source", connection.source_process.as_ref()))
         .chain(process_columns(
@@ -180,7 +340,7 @@ mod tests {
         };
         let mut written = Vec::new();
 
-        write_head(&mut written).unwrap();
+        write_head::<proto::Connection>(&mut written).unwrap();
         write_record(&mut written, &connection).unwrap();
 
         let written = String::from_utf8(written).unwrap();

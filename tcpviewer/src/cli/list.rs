@@ -6,11 +6,12 @@ use clap::Args;
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::{write_head, write_record},
     output::{output, write_json},
     selection::SelectionArgs,
     table::{row, terminal_width, write_table},
 };
-use crate::proto::ListConnectionsRequest;
+use crate::proto::{Connection, ListConnectionsRequest};
 
 /// Connections that are fetched at a time.
 const PAGE_SIZE: u32 = 5_000;
@@ -36,6 +37,9 @@ async fn write_list(args: &ClientArgs, selection: &SelectionArgs) -> Result<(), 
     let mut output = output();
     let mut rows = Vec::new();
     let mut page_token = String::new();
+    if args.output == OutputForm::Csv {
+        write_head::<Connection>(&mut output)?;
+    }
     let now = std::time::SystemTime::now().into();
     loop {
         let request = ListConnectionsRequest {
@@ -51,6 +55,7 @@ async fn write_list(args: &ClientArgs, selection: &SelectionArgs) -> Result<(), 
         for connection in &page.connections {
             match args.output {
                 OutputForm::Json => write_json(&mut output, "Connection", connection)?,
+                OutputForm::Csv => write_record(&mut output, connection)?,
                 OutputForm::Table => rows.push(row(connection, now)),
             }
         }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::{write_head, write_record},
     output::{output, printable, write_json},
 };
 use crate::proto::{ListListenersRequest, Listener};
@@ -35,6 +36,12 @@ async fn write_listeners(args: &ClientArgs) -> Result<(), ClientError> {
         OutputForm::Json => {
             for listener in &listeners {
                 write_json(&mut output, "Listener", listener)?;
+            }
+        }
+        OutputForm::Csv => {
+            write_head::<Listener>(&mut output)?;
+            for listener in &listeners {
+                write_record(&mut output, listener)?;
             }
         }
         OutputForm::Table => write_text(&mut output, &listeners)?,

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::{write_head, write_record},
     output::{endpoint, output, printable, write_json},
     selection::packet_filter,
 };
@@ -50,6 +51,9 @@ async fn write_packets(args: &PacketsArgs) -> Result<(), ClientError> {
     };
     let mut messages = client.watch_packets(request).await.map_err(failed)?.into_inner();
     let mut output = output();
+    if args.client.output == OutputForm::Csv {
+        write_head::<Packet>(&mut output)?;
+    }
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut lost = 0;
     while left > 0 {
@@ -66,6 +70,7 @@ async fn write_packets(args: &PacketsArgs) -> Result<(), ClientError> {
         {
             match args.client.output {
                 OutputForm::Json => write_json(&mut output, "Packet", packet)?,
+                OutputForm::Csv => write_record(&mut output, packet)?,
                 OutputForm::Table => write_line(&mut output, packet)?,
             }
         }

@@ -13,11 +13,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    client::{ClientError, io_reason, unless_output_is_closed},
+    client::{ClientError, OutputForm, io_reason, unless_output_is_closed},
     csv::{write_head, write_record},
     output::{output, write_json},
     selection::connection_filter,
@@ -44,8 +44,8 @@ pub struct ReplayArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// How to write the connections.
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = ReplayForm::Table)]
-    pub output: ReplayForm,
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = OutputForm::Table)]
+    pub output: OutputForm,
     /// Only connections for which this holds at the end of the capture, such as `port == 443 and rtt > 50ms`.
     #[arg(long, value_name = "EXPR", value_parser = connection_filter)]
     pub filter: Option<Arc<Filter<Connection>>>,
@@ -58,17 +58,6 @@ pub struct ReplayArgs {
     /// How the capture is served.
     #[command(flatten)]
     pub serving: serve::ServeArgs,
-}
-
-/// How `tcpviewer replay` writes the connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReplayForm {
-    /// For people.
-    Table,
-    /// One JSON object per line, with the field names of the API.
-    Json,
-    /// A head and one line of comma-separated values for each connection (RFC 4180).
-    Csv,
 }
 
 /// Runs `tcpviewer replay`. SIGINT or SIGTERM ends the reading, and what was read until then is listed.
@@ -172,24 +161,24 @@ fn listed(capture: Replay) -> Vec<Arc<Connection>> {
 }
 
 fn write_connections(
-    form: ReplayForm,
+    form: OutputForm,
     connections: &[Arc<Connection>],
     end: SystemTime,
 ) -> Result<(), ClientError> {
     let mut output = output();
     let messages = connections.iter().map(|connection| api::connection(connection));
     match form {
-        ReplayForm::Table => {
+        OutputForm::Table => {
             let rows: Vec<_> = messages.map(|connection| row(&connection, end.into())).collect();
             write_table(&mut output, &rows, terminal_width())?;
         }
-        ReplayForm::Json => {
+        OutputForm::Json => {
             for connection in messages {
                 write_json(&mut output, "Connection", &connection)?;
             }
         }
-        ReplayForm::Csv => {
-            write_head(&mut output)?;
+        OutputForm::Csv => {
+            write_head::<crate::proto::Connection>(&mut output)?;
             for connection in messages {
                 write_record(&mut output, &connection)?;
             }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::{write_head, write_record},
     output::{output, printable, write_json},
 };
 use crate::proto::{Connection, GetConnectionRequest};
@@ -47,6 +48,10 @@ async fn write_connection(args: &ShowArgs) -> Result<(), ClientError> {
     let mut output = output();
     match args.client.output {
         OutputForm::Json => write_json(&mut output, "Connection", &connection)?,
+        OutputForm::Csv => {
+            write_head::<Connection>(&mut output)?;
+            write_record(&mut output, &connection)?;
+        }
         OutputForm::Table => write_text(&mut output, &connection)?,
     }
     Ok(output.flush()?)

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::{Grouped, write_head, write_record},
     output::{bytes, microseconds, output, printable, write_json},
     selection::filter_text,
 };
@@ -70,10 +71,14 @@ async fn write_stats(args: &StatsArgs) -> Result<(), ClientError> {
     };
     let mut messages = client.watch_stats(request).await.map_err(failed)?.into_inner();
     let mut output = output();
+    if args.client.output == OutputForm::Csv {
+        write_head::<Grouped>(&mut output)?;
+    }
     while let Some(message) = messages.message().await.map_err(failed)? {
         let stats = message.stats.unwrap_or_default();
         match args.client.output {
             OutputForm::Json => write_json(&mut output, "Stats", &stats)?,
+            OutputForm::Csv => write_records(&mut output, stats)?,
             OutputForm::Table => write_text(&mut output, &stats)?,
         }
         output.flush()?;
@@ -88,6 +93,17 @@ async fn write_stats(args: &StatsArgs) -> Result<(), ClientError> {
         what: "ask for sums",
         reason: "the stream ended".into(),
     })
+}
+
+fn write_records(output: &mut impl Write, stats: Stats) -> io::Result<()> {
+    for list in stats.groups {
+        let by = list.by();
+        for group in list.groups {
+            let at = stats.at;
+            write_record(output, &Grouped { at, by, group })?;
+        }
+    }
+    Ok(())
 }
 
 fn group_by(kind: Kind) -> GroupBy {

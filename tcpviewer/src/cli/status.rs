@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
+    csv::write_fields,
     output::{between, bytes, output, printable, write_json},
 };
 use crate::proto::{GetStatusRequest, GetStatusResponse, Hook, Ledger};
@@ -32,6 +33,13 @@ async fn write_status(args: &ClientArgs) -> Result<(), ClientError> {
     let mut output = output();
     match args.output {
         OutputForm::Json => write_json(&mut output, "GetStatusResponse", &status)?,
+        OutputForm::Csv => {
+            let mut json = Vec::new();
+            write_json(&mut json, "GetStatusResponse", &status)?;
+            let fields =
+                serde_json::from_slice(&json).map_err(|error| ClientError::Answer(error.to_string()))?;
+            write_fields(&mut output, &fields)?;
+        }
         OutputForm::Table => write_text(&mut output, &status)?,
     }
     Ok(output.flush()?)

@@ -1,8 +1,12 @@
 //! Connections as a table for people: one row each, columns as wide as their content, addresses shortened where
 //! a terminal is too narrow.
 
-use std::io::{self, IsTerminal as _, Write, stdout};
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write, stdout},
+};
 
+use tcpviewer_common::state::TcpState;
 use terminal_size::{Width, terminal_size};
 
 use super::output::{between, bytes, endpoint, microseconds, printable, processes, state};
@@ -26,6 +30,9 @@ const ADDRESSES: [usize; 2] = [1, 2];
 /// Narrower than this an address says nothing.
 const MIN_ADDRESS_WIDTH: usize = 15;
 const SEPARATOR: &str = "  ";
+const BRIGHT: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const PLAIN: &str = "\x1b[0m";
 
 /// A line of the table.
 pub(super) type Row = [String; COLUMNS.len()];
@@ -52,7 +59,7 @@ pub(super) fn row(connection: &proto::Connection, now: prost_types::Timestamp) -
 
 /// Writes a table with its head; within `width` characters where there is one.
 pub(super) fn write_table(output: &mut impl Write, rows: &[Row], width: Option<usize>) -> io::Result<()> {
-    for line in lines(rows, width) {
+    for line in lines(rows, width, colours()) {
         writeln!(output, "{line}")?;
     }
     Ok(())
@@ -64,8 +71,14 @@ pub(super) fn terminal_width() -> Option<usize> {
     Some(width.into())
 }
 
-/// The lines of a table, its head first.
-pub(super) fn lines(rows: &[Row], width: Option<usize>) -> impl Iterator<Item = String> {
+/// Whether the output is to be coloured: it goes to a terminal that can, and nobody objects (<https://no-color.org>).
+pub(super) fn colours() -> bool {
+    let variable = |name| env::var_os(name).unwrap_or_default();
+    stdout().is_terminal() && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+}
+
+/// The lines of a table, its head first; in colours the head is bright and what has ended is dim.
+pub(super) fn lines(rows: &[Row], width: Option<usize>, colours: bool) -> impl Iterator<Item = String> {
     let head = COLUMNS.map(|(name, _right)| name.to_owned());
     let mut widths = COLUMNS.map(|(name, _right)| name.len());
     for row in rows {
@@ -76,9 +89,16 @@ pub(super) fn lines(rows: &[Row], width: Option<usize>) -> impl Iterator<Item = 
     if let Some(available) = width {
         narrow(&mut widths, available);
     }
-    std::iter::once(head)
+    std::iter::once(head.clone())
         .chain(rows.iter().cloned())
-        .map(move |row| line(&row, &widths, width))
+        .map(move |row| {
+            let line = line(&row, &widths, width);
+            match row.first() {
+                Some(name) if colours && *name == head[0] => format!("{BRIGHT}{line}{PLAIN}"),
+                Some(state) if colours && state == TcpState::Closed.name() => format!("{DIM}{line}{PLAIN}"),
+                Some(_) | None => line,
+            }
+        })
 }
 
 /// Takes what is missing from the wider one of the addresses, down to their least width.
@@ -162,7 +182,7 @@ mod tests {
             cells("10.0.0.2:1", "10.0.0.1:2"),
         ];
 
-        let lines: Vec<_> = lines(&rows, None).collect();
+        let lines: Vec<_> = lines(&rows, None, false).collect();
 
         assert_eq!(
             lines[0],
@@ -185,13 +205,13 @@ mod tests {
         let rows = [cells(address, address)];
 
         for width in [0, 1, 40, 80, 120, 200] {
-            let lines: Vec<_> = lines(&rows, Some(width)).collect();
+            let lines: Vec<_> = lines(&rows, Some(width), false).collect();
             assert!(
                 lines.iter().all(|line| line.chars().count() <= width),
                 "{width}: {lines:?}"
             );
         }
-        assert!(lines(&rows, Some(120)).nth(1).unwrap().contains("…"));
-        assert!(lines(&rows, Some(200)).nth(1).unwrap().contains(address));
+        assert!(lines(&rows, Some(120), false).nth(1).unwrap().contains("…"));
+        assert!(lines(&rows, Some(200), false).nth(1).unwrap().contains(address));
     }
 }

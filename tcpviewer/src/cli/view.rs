@@ -1,5 +1,5 @@
-//! How `watch` shows what is new: JSON lines for scripts, text lines for files and pipes, and for terminals a
-//! table that is painted in place.
+//! How `watch` shows what is new: JSON lines or comma-separated values for scripts, text lines for files and pipes, and
+//! for terminals a table that is painted in place.
 
 use std::{
     collections::HashMap,
@@ -12,9 +12,10 @@ use terminal_size::{Height, Width, terminal_size};
 
 use super::{
     client::ClientError,
+    csv::{write_head, write_record},
     mirror::Update,
     output::{bytes, output, printable, write_json},
-    table::{lines, row},
+    table::{colours, lines, row},
 };
 use crate::proto::Connection;
 
@@ -62,6 +63,29 @@ impl View for JsonView {
         }
         for connection in &update.changed {
             write_json(&mut self.output, "Connection", connection)?;
+        }
+        Ok(self.output.flush()?)
+    }
+}
+
+/// A head, and one line of comma-separated values per change; what is removed has none.
+pub(super) struct CsvView {
+    output: BufWriter<Stdout>,
+}
+
+impl CsvView {
+    /// A view on the standard output.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut output = output();
+        write_head::<Connection>(&mut output)?;
+        Ok(Self { output })
+    }
+}
+
+impl View for CsvView {
+    fn update(&mut self, update: Update) -> Result<(), ClientError> {
+        for connection in &update.changed {
+            write_record(&mut self.output, connection)?;
         }
         Ok(self.output.flush()?)
     }
@@ -164,7 +188,7 @@ impl View for ScreenView {
         );
         let title: String = title.chars().take(width.into()).collect();
         write!(self.output, "{HOME}{title}{CLEAR_LINE}")?;
-        for line in lines(&rows, Some(width.into())) {
+        for line in lines(&rows, Some(width.into()), colours()) {
             write!(self.output, "\r\n{line}{CLEAR_LINE}")?;
         }
         write!(self.output, "{CLEAR_BELOW}")?;

@@ -1,5 +1,5 @@
 //! `tcpviewer watch`: the connections as they change. Reads the stream, resumes it when it breaks, and hands
-//! what is new to one of three views: JSON lines, text lines, or a table that is painted in place.
+//! what is new to one of four views: JSON lines, comma-separated values, text lines, or a table painted in place.
 
 use std::{
     io::{self, IsTerminal as _, stdout},
@@ -19,7 +19,7 @@ use super::{
     client::{Client, ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
     mirror::Mirror,
     selection::SelectionArgs,
-    view::{JsonView, LineView, ScreenView, View},
+    view::{CsvView, JsonView, LineView, ScreenView, View},
 };
 use crate::proto::{WatchConnectionsRequest, watch_connections_response::Event};
 
@@ -47,6 +47,7 @@ pub async fn watch(args: WatchArgs) -> Result<(), ClientError> {
     let client = connect(&args.client).await?;
     let outcome = match args.client.output {
         OutputForm::Json => follow(&args, client, JsonView::new()).await,
+        OutputForm::Csv => follow(&args, client, CsvView::new()?).await,
         OutputForm::Table if stdout().is_terminal() => {
             let view = ScreenView::new()?;
             tokio::select! {

@@ -7,16 +7,17 @@ use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 
 use super::{
-    error::{Wrong, shown},
+    error::Wrong,
     field::{Field, Read, Subject, Unit, most_similar},
     syntax::{Comparison, Syntax, Word},
     value::{BYTES, COUNTS, RATES, TIMES, Units, Value, number, share},
 };
 
-/// A compiled regular expression takes at most this much memory, bytes.
-const MAX_PATTERN_BYTES: usize = 128 * 1024;
+/// A compiled regular expression takes at most this much memory, bytes. What it costs to ask it of a name grows with
+/// that: the worst of this size takes some 50 µs for a name of 15 letters, where no two names are alike.
+const MAX_PATTERN_BYTES: usize = 16 * 1024;
 /// Regular expressions in one filter.
-const MAX_PATTERNS: usize = 8;
+const MAX_PATTERNS: usize = 4;
 
 /// A filter or a part of it, checked.
 #[derive(Debug)]
@@ -69,12 +70,11 @@ pub(super) fn check<T: Subject>(syntax: Syntax) -> Result<Node<T>, Wrong> {
 /// The field with this name, or what is wrong with it.
 pub(super) fn field<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
     Field::named(&name.text).ok_or_else(|| {
-        let meant = match Field::<T>::resembling(&name.text) {
-            Some(other) => format!("; did you mean `{other}`?"),
-            None => String::new(),
-        };
-        let problem = format!("{} have no field `{}`{meant}", T::NOUN, shown(&name.text));
-        Wrong::at(name.at.clone(), problem)
+        let wrong = Wrong::word(name, format!("a field of {}", T::NOUN));
+        match Field::<T>::resembling(&name.text) {
+            Some(meant) => wrong.hint(format!("did you mean `{meant}`?")),
+            None => wrong,
+        }
     })
 }
 
@@ -116,26 +116,26 @@ impl Checker {
     fn pattern(&mut self, word: &Word) -> Result<Regex, Wrong> {
         self.patterns += 1;
         if self.patterns > MAX_PATTERNS {
-            let problem = format!("more than {MAX_PATTERNS} regular expressions in one filter");
-            return Err(Wrong::at(word.at.clone(), problem));
+            let expected = format!("at most {MAX_PATTERNS} regular expressions in one filter");
+            return Err(Wrong::word(word, expected));
         }
         RegexBuilder::new(&word.text)
             .size_limit(MAX_PATTERN_BYTES)
             .dfa_size_limit(MAX_PATTERN_BYTES)
             .build()
-            .map_err(|error| Wrong::at(word.at.clone(), pattern_problem(&error)))
+            .map_err(|error| wrong_pattern(word, &error))
     }
 }
 
-fn pattern_problem(error: &regex::Error) -> String {
+fn wrong_pattern(word: &Word, error: &regex::Error) -> Wrong {
     if matches!(error, regex::Error::CompiledTooBig(_)) {
-        return format!("the regular expression needs more than {MAX_PATTERN_BYTES} bytes");
+        let expected = format!("a regular expression that needs at most {MAX_PATTERN_BYTES} bytes");
+        return Wrong::word(word, expected).hint("it needs more");
     }
     // The library draws the expression as well; the reason is on the last line.
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default();
-    let reason = reason.trim_start_matches("error: ");
-    format!("expected a regular expression: {reason}")
+    Wrong::word(word, "a regular expression").hint(reason.trim_start_matches("error: "))
 }
 
 /// A field that is a condition by itself.
@@ -144,20 +144,21 @@ fn flag<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
     if matches!(field.read, Read::Flag(_)) {
         return Ok(field);
     }
-    let problem = format!(
-        "`{0}` needs a comparison, as in {1}, or `has {0}`",
-        field.name,
-        example(field)
-    );
-    Err(Wrong::at(name.at.clone(), problem))
+    let expected = format!("a comparison, as in {}, or `has {}`", example(field), field.name);
+    Err(Wrong::at(
+        name.at.clone(),
+        expected,
+        format!("`{}` alone", field.name),
+    ))
 }
 
 /// A field with values.
 fn measured<T: Subject>(name: &Word) -> Result<&'static Field<T>, Wrong> {
     let field = field(name)?;
     if matches!(field.read, Read::Flag(_)) {
-        let problem = format!("`{0}` is yes or no: write `{0}` or `not {0}`", field.name);
-        return Err(Wrong::at(name.at.clone(), problem));
+        let expected = format!("`{0}` or `not {0}`, which is yes or no", field.name);
+        let found = format!("`{}` with a value", field.name);
+        return Err(Wrong::at(name.at.clone(), expected, found));
     }
     Ok(field)
 }
@@ -168,12 +169,12 @@ fn named<T: Subject>(name: &Word, operator: &str) -> Result<&'static Field<T>, W
     if matches!(field.read, Read::Name(_) | Read::Names(_)) {
         return Ok(field);
     }
-    let problem = format!(
-        "`{operator}` is for names, and `{}` is a {}",
-        field.name,
-        field.kind()
-    );
-    Err(Wrong::at(name.at.clone(), problem))
+    let found = format!("`{}` ({})", field.name, field.kind());
+    Err(Wrong::at(
+        name.at.clone(),
+        format!("a name before `{operator}`, such as `interface`"),
+        found,
+    ))
 }
 
 fn example<T: Subject>(field: &Field<T>) -> String {
@@ -204,12 +205,9 @@ fn compare<T: Subject>(
         Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Elapsed(_) | Read::Share(_)
     );
     if !is_equality && !is_ordered {
-        let problem = format!(
-            "`{}` is a {} and has no order: use `==`, `!=` or `in`",
-            field.name,
-            field.kind()
-        );
-        return Err(Wrong::at(name.at.clone(), problem));
+        let found = format!("`{} {}`", field.name, comparison.sign());
+        let hint = format!("`{}` ({}) has no order", field.name, field.kind());
+        return Err(Wrong::at(name.at.clone(), "`==`, `!=` or `in`", found).hint(hint));
     }
     value(field, word).map(|value| Test::Compare(comparison, value))
 }
@@ -234,11 +232,10 @@ fn item<T: Subject>(field: &Field<T>, word: &Word) -> Result<Item, Wrong> {
 }
 
 fn range<T: Subject>(field: &Field<T>, word: &Word, first: &str, last: &str) -> Result<Item, Wrong> {
-    let part = |text| value(field, &Word::standing_at(text, word));
+    let part = |text| value(field, &Word::standing_at(text, word)).map_err(|wrong| wrong.in_word(word));
     let (first, last) = (part(first)?, part(last)?);
     if first.compare(&last).is_some_and(|order| order.is_gt()) {
-        let problem = format!("the range `{}` ends before it begins", shown(&word.text));
-        return Err(Wrong::at(word.at.clone(), problem));
+        return Err(Wrong::word(word, "a range that ends behind its beginning"));
     }
     Ok(Item::Range(first, last))
 }
@@ -247,14 +244,10 @@ fn network(word: &Word) -> Result<IpNet, Wrong> {
     let network: IpNet = word
         .text
         .parse()
-        .map_err(|_error| wrong_value(word, "a network, such as `10.0.0.0/8`"))?;
+        .map_err(|_error| Wrong::word(word, "a network, such as `10.0.0.0/8`"))?;
     if network != network.trunc() {
-        let problem = format!(
-            "`{}` has bits beyond its prefix; did you mean `{}`?",
-            word.text,
-            network.trunc()
-        );
-        return Err(Wrong::at(word.at.clone(), problem));
+        let hint = format!("did you mean `{}`?", network.trunc());
+        return Err(Wrong::word(word, "a network without bits beyond its prefix").hint(hint));
     }
     Ok(network)
 }
@@ -262,11 +255,11 @@ fn network(word: &Word) -> Result<IpNet, Wrong> {
 fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, Wrong> {
     let in_units = |units: Units, expected: &str| {
         let number = number(&word.text, units).map(Value::Number);
-        number.ok_or_else(|| wrong_value(word, expected))
+        number.ok_or_else(|| Wrong::word(word, expected))
     };
     match &field.read {
         // A yes or no has no value; it is refused before.
-        Read::Flag(_) => Err(wrong_value(word, "nothing")),
+        Read::Flag(_) => Err(Wrong::word(word, "nothing")),
         Read::Addresses(_) => address(word).map(Value::Address),
         Read::Ports(_) => {
             let port = word
@@ -274,9 +267,9 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
                 .parse::<u16>()
                 .ok()
                 .filter(|_| !word.text.starts_with('+'));
-            let expected = "a port, 0 to 65535; names are not looked up";
+            let expected = "a port, 0 to 65535 (names are not looked up)";
             port.map(|port| Value::Number(port.into()))
-                .ok_or_else(|| wrong_value(word, expected))
+                .ok_or_else(|| Wrong::word(word, expected))
         }
         Read::Number(Unit::Count, _) | Read::Numbers(_) => {
             in_units(COUNTS, "a number, such as `10` or `10k`")
@@ -290,7 +283,7 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
         }
         Read::Share(_) => share(&word.text)
             .map(Value::Share)
-            .ok_or_else(|| wrong_value(word, "a share, such as `1%` or `0.01`")),
+            .ok_or_else(|| Wrong::word(word, "a share, such as `1%` or `0.01`")),
         Read::Choice(words, _) => choice(word, words).map(|word| Value::Text(word.into())),
         Read::Name(_) | Read::Names(_) => Ok(Value::Text(word.text.as_str().into())),
     }
@@ -299,12 +292,12 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
 fn address(word: &Word) -> Result<IpAddr, Wrong> {
     let address = word.text.parse::<IpAddr>();
     address.map(|address| address.to_canonical()).map_err(|_error| {
-        let expected = if word.text.contains('/') {
-            "an address; for a network write `in`, as in `host in 10.0.0.0/8`"
-        } else {
-            "an address, such as `10.0.0.1` or `2001:db8::1`; names are not looked up"
-        };
-        wrong_value(word, expected)
+        let expected = "an address, such as `10.0.0.1` or `2001:db8::1` (names are not looked up)";
+        let wrong = Wrong::word(word, expected);
+        if word.text.contains('/') {
+            return wrong.hint("for a network write `in`, as in `host in 10.0.0.0/8`");
+        }
+        wrong
     })
 }
 
@@ -314,16 +307,10 @@ fn choice(word: &Word, words: &'static [&'static str]) -> Result<&'static str, W
     let written = letters(&word.text);
     let found = words.iter().copied().find(|name| letters(name) == written);
     found.ok_or_else(|| {
-        let expected = match most_similar(&word.text, words.iter().copied()) {
-            Some(meant) => format!("one of {}; did you mean `{meant}`?", words.join(", ")),
-            None => format!("one of {}", words.join(", ")),
-        };
-        let problem = format!("`{}` is not {expected}", shown(&word.text));
-        Wrong::at(word.at.clone(), problem)
+        let wrong = Wrong::word(word, format!("one of {}", words.join(", ")));
+        match most_similar(&word.text, words.iter().copied()) {
+            Some(meant) => wrong.hint(format!("did you mean `{meant}`?")),
+            None => wrong,
+        }
     })
-}
-
-fn wrong_value(word: &Word, expected: &str) -> Wrong {
-    let problem = format!("expected {expected}, found `{}`", shown(&word.text));
-    Wrong::at(word.at.clone(), problem)
 }

@@ -1,22 +1,26 @@
 //! What is wrong with a filter, and where.
 
-use std::ops::Range;
+use std::{fmt::Display, ops::Range};
 
 use winnow::{
     error::ParserError,
     stream::{Location, Stream},
 };
 
+use super::syntax::Word;
+
 /// Characters of a word that a message shows.
 const MAX_SHOWN: usize = 48;
 
-/// Why a text is no filter: the place, and what was expected there.
+/// Why a text is no filter: the place, what was expected there, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("column {column}: {problem}")]
+#[error("column {column}: expected {expected}, found {found}{hint}")]
 pub struct FilterError {
     column: usize,
     width: usize,
-    problem: String,
+    expected: String,
+    found: String,
+    hint: String,
 }
 
 impl FilterError {
@@ -37,7 +41,7 @@ impl FilterError {
 }
 
 /// A word of the text as messages show it: in one line, and not all of a long one.
-pub(super) fn shown(word: &str) -> String {
+fn shown(word: &str) -> String {
     let mut shown: String = word
         .chars()
         .take(MAX_SHOWN)
@@ -49,19 +53,52 @@ pub(super) fn shown(word: &str) -> String {
     shown
 }
 
+fn found(word: &Word) -> String {
+    if word.text.is_empty() {
+        return "an empty text".to_owned();
+    }
+    format!("`{}`", shown(&word.text))
+}
+
 /// An error while the place is still in bytes of the text.
 #[derive(Clone, Debug)]
 pub(super) struct Wrong {
     at: Range<usize>,
-    problem: String,
+    expected: String,
+    found: String,
+    hint: String,
 }
 
 impl Wrong {
-    /// What is wrong at this place.
-    pub(super) fn at(at: Range<usize>, problem: impl Into<String>) -> Self {
+    /// What was expected at this place, and what was found.
+    pub(super) fn at(at: Range<usize>, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             at,
-            problem: problem.into(),
+            expected: expected.into(),
+            found: found.into(),
+            hint: String::new(),
+        }
+    }
+
+    /// What was expected in the place of this word.
+    pub(super) fn word(word: &Word, expected: impl Into<String>) -> Self {
+        Self::at(word.at.clone(), expected, found(word))
+    }
+
+    /// The same of a word of which only a part was read.
+    pub(super) fn in_word(self, word: &Word) -> Self {
+        Self {
+            at: word.at.clone(),
+            found: found(word),
+            ..self
+        }
+    }
+
+    /// With what would help.
+    pub(super) fn hint(self, hint: impl Display) -> Self {
+        Self {
+            hint: format!("; {hint}"),
+            ..self
         }
     }
 
@@ -74,7 +111,9 @@ impl Wrong {
         FilterError {
             column: places(0..self.at.start).count() + 1,
             width: places(self.at.clone()).count().max(1),
-            problem: self.problem,
+            expected: self.expected,
+            found: self.found,
+            hint: self.hint,
         }
     }
 }
@@ -84,7 +123,7 @@ impl<I: Stream + Location> ParserError<I> for Wrong {
 
     fn from_input(input: &I) -> Self {
         let at = input.current_token_start();
-        Self::at(at..at, "not understood")
+        Self::at(at..at, "something else", "this")
     }
 
     fn into_inner(self) -> Result<Self, Self> {

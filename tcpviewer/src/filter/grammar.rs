@@ -11,7 +11,7 @@ use winnow::{
 };
 
 use super::{
-    error::{Wrong, shown},
+    error::Wrong,
     short::{self, Qualifiers},
     syntax::{Comparison, Syntax, Word},
 };
@@ -23,7 +23,10 @@ const MAX_DEPTH: usize = 32;
 const RESERVED: [&str; 8] = ["and", "or", "not", "in", "has", "exists", "contains", "matches"];
 
 /// What can begin a condition.
-const CONDITION: &str = "expected a condition, such as `rtt > 50ms` or `port 443`";
+const CONDITION: &str = "a condition, such as `rtt > 50ms` or `port 443`";
+
+/// What is found where nothing is left.
+const END: &str = "the end of the filter";
 
 /// The text and what the parser has to remember of it.
 pub(super) type Input<'text> = Stateful<LocatingSlice<&'text str>, State>;
@@ -55,7 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Syntax, Wrong> {
     whole(&mut input).map_err(|error| match error {
         ErrMode::Backtrack(wrong) | ErrMode::Cut(wrong) => wrong,
         // The text is all there is: it never asks for more.
-        ErrMode::Incomplete(_) => Wrong::at(text.len()..text.len(), CONDITION),
+        ErrMode::Incomplete(_) => Wrong::at(text.len()..text.len(), CONDITION, END),
     })
 }
 
@@ -65,7 +68,7 @@ fn whole(input: &mut Input<'_>) -> Parsed<Syntax> {
     if input.eof_offset() == 0 {
         Ok(syntax)
     } else {
-        Err(expected(input, "expected `and`, `or` or the end of the filter"))
+        Err(expected(input, "`and`, `or` or the end of the filter"))
     }
 }
 
@@ -77,10 +80,13 @@ fn alternatives(input: &mut Input<'_>) -> Parsed<Syntax> {
     let is_short = parts.iter().any(|(part, _and)| part.is_short);
     let ambiguous = parts.iter().skip(1).find_map(|(_part, and)| *and);
     if let Some(at) = ambiguous.filter(|_at| is_short) {
-        return Err(ErrMode::Cut(Wrong::at(
+        let wrong = Wrong::at(
             at..at + 1,
-            "put parentheses: tcpdump would read `A or B and C` as `(A or B) and C`, other languages as \
-             `A or (B and C)`",
+            "parentheses around this `and` or the `or` before it",
+            "none",
+        );
+        return Err(ErrMode::Cut(wrong.hint(
+            "tcpdump would read `A or B and C` as `(A or B) and C`, other languages as `A or (B and C)`",
         )));
     }
     Ok(Syntax::or(
@@ -137,7 +143,7 @@ fn condition(input: &mut Input<'_>, is_negated: bool) -> Parsed<Part> {
     if matches!(input.peek_token(), Some('"' | '\'')) {
         return Err(expected(
             input,
-            "expected a field: a text stands to the right of one, as in `interface == \"eth0\"`",
+            "a field before a text, as in `interface == \"eth0\"`",
         ));
     }
     let Some(word) = opt(word).parse_next(input)? else {
@@ -167,12 +173,12 @@ fn parentheses(input: &mut Input<'_>) -> Parsed<Syntax> {
     symbol("(").parse_next(input)?;
     input.state.depth += 1;
     if input.state.depth > MAX_DEPTH {
-        let problem = format!("more than {MAX_DEPTH} parentheses within each other");
-        return Err(ErrMode::Cut(Wrong::at(start..start + 1, problem)));
+        let expected = format!("at most {MAX_DEPTH} parentheses within each other");
+        return Err(ErrMode::Cut(Wrong::at(start..start + 1, expected, "one more")));
     }
     let syntax = alternatives(input)?;
     input.state.depth -= 1;
-    close(input, ")", "expected `and`, `or` or `)`")?;
+    close(input, ")", "`and`, `or` or `)`")?;
     Ok(syntax)
 }
 
@@ -218,7 +224,7 @@ fn comparison(input: &mut Input<'_>, field: Word, operator: Operator) -> Parsed<
 
 fn field(input: &mut Input<'_>) -> Parsed<Word> {
     let field = opt(word.verify(|word: &Word| !is_reserved(&word.text))).parse_next(input)?;
-    field.ok_or_else(|| expected(input, "expected a field, as in `has rtt`"))
+    field.ok_or_else(|| expected(input, "a field, as in `has rtt`"))
 }
 
 /// `{80, 443, 8000-8080}`, or a value alone.
@@ -227,7 +233,7 @@ fn set(input: &mut Input<'_>) -> Parsed<Vec<Word>> {
         return Ok(vec![value(input)?]);
     }
     let values = separated(1.., value, symbol(",")).parse_next(input)?;
-    close(input, "}", "expected `,` or `}`")?;
+    close(input, "}", "`,` or `}`")?;
     Ok(values)
 }
 
@@ -237,7 +243,7 @@ pub(super) fn value(input: &mut Input<'_>) -> Parsed<Word> {
     if let Some(value) = opt(alt((quoted, bare))).parse_next(input)? {
         return Ok(value);
     }
-    Err(expected(input, "expected a value"))
+    Err(expected(input, "a value"))
 }
 
 /// A text in quotes of either kind; `\` stands before a quote or itself.
@@ -249,8 +255,8 @@ fn quoted(input: &mut Input<'_>) -> Parsed<Word> {
         let next: Option<char> = opt(any).parse_next(input)?;
         match next {
             None => {
-                let problem = format!("the quote {quote} is not closed");
-                return Err(ErrMode::Cut(Wrong::at(start..start + 1, problem)));
+                let expected = format!("a second {quote} behind this one");
+                return Err(ErrMode::Cut(Wrong::at(start..start + 1, expected, END)));
             }
             Some(letter) if letter == quote => break,
             Some('\\') => {
@@ -293,9 +299,9 @@ pub(super) fn symbol<'text>(
 }
 
 /// The end of what was opened.
-pub(super) fn close(input: &mut Input<'_>, characters: &'static str, problem: &str) -> Parsed<()> {
+pub(super) fn close(input: &mut Input<'_>, characters: &'static str, expectation: &str) -> Parsed<()> {
     let closed = opt(symbol(characters)).parse_next(input)?;
-    closed.map(drop).ok_or_else(|| expected(input, problem))
+    closed.map(drop).ok_or_else(|| expected(input, expectation))
 }
 
 /// Whether a word is this keyword.
@@ -312,24 +318,18 @@ fn spaces(input: &mut Input<'_>) -> Parsed<()> {
 }
 
 /// Something else was expected than what comes.
-pub(super) fn expected(input: &mut Input<'_>, problem: &str) -> ErrMode<Wrong> {
+pub(super) fn expected(input: &mut Input<'_>, expectation: &str) -> ErrMode<Wrong> {
     let start = input.current_token_start();
     let next: Parsed<Option<Word>> = opt(alt((word, symbol_as_is))).parse_next(input);
     match next {
-        Ok(Some(found)) => expected_word(&found, problem),
-        Ok(None) | Err(_) => ErrMode::Cut(Wrong::at(
-            start..start,
-            format!("{problem}, the filter ends here"),
-        )),
+        Ok(Some(found)) => expected_word(&found, expectation),
+        Ok(None) | Err(_) => ErrMode::Cut(Wrong::at(start..start, expectation, END)),
     }
 }
 
 /// Something else was expected than this word.
-pub(super) fn expected_word(found: &Word, problem: &str) -> ErrMode<Wrong> {
-    ErrMode::Cut(Wrong::at(
-        found.at.clone(),
-        format!("{problem}, found `{}`", shown(&found.text)),
-    ))
+pub(super) fn expected_word(found: &Word, expectation: &str) -> ErrMode<Wrong> {
+    ErrMode::Cut(Wrong::word(found, expectation))
 }
 
 fn symbol_as_is(input: &mut Input<'_>) -> Parsed<Word> {

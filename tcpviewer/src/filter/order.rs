@@ -6,7 +6,7 @@ use std::{cmp::Ordering, time::SystemTime};
 use super::{
     FilterError,
     check::field,
-    error::{Wrong, shown},
+    error::Wrong,
     field::{Field, Read, Subject},
     syntax::Word,
     value::Value,
@@ -50,11 +50,11 @@ impl<T: Subject> Order<T> {
         );
         // Fields of one end have its name before theirs.
         if may_have_two && !field.name.contains('.') {
-            let problem = format!(
-                "`{0}` is of two ends: order by `source.{0}` or `destination.{0}`",
+            let expected = format!(
+                "a field of one end, `source.{0}` or `destination.{0}`",
                 field.name
             );
-            return Err(Wrong::at(name.at, problem).in_text(text));
+            return Err(Wrong::word(&name, expected).in_text(text));
         }
         Ok(Self { field, descending })
     }
@@ -107,11 +107,7 @@ impl PartialEq for OrderKey {
 impl Eq for OrderKey {}
 
 fn one_field(word: &Word) -> Wrong {
-    let problem = format!(
-        "expected `asc`, `desc` or the end, found `{}`: an order has one field",
-        shown(&word.text)
-    );
-    Wrong::at(word.at.clone(), problem)
+    Wrong::word(word, "`asc`, `desc` or the end").hint("an order has one field")
 }
 
 fn words(text: &str) -> impl Iterator<Item = Word> {

@@ -7,7 +7,6 @@ use super::{
     Filter,
     check::{Item, Node, Test},
     field::{Field, Read, Subject, Unit},
-    syntax::Comparison,
     value::{BYTES, InUnits, ONES, RATES, TIMES, Value},
 };
 
@@ -49,15 +48,7 @@ fn write_test<T: Subject>(formatter: &mut Formatter<'_>, field: &Field<T>, test:
     formatter.write_str(field.name)?;
     match test {
         Test::Compare(comparison, value) => {
-            let sign = match comparison {
-                Comparison::Equal => "==",
-                Comparison::NotEqual => "!=",
-                Comparison::Less => "<",
-                Comparison::LessOrEqual => "<=",
-                Comparison::Greater => ">",
-                Comparison::GreaterOrEqual => ">=",
-            };
-            write!(formatter, " {sign} ")?;
+            write!(formatter, " {} ", comparison.sign())?;
             write_value(formatter, field, value)
         }
         Test::In(items) => {

@@ -11,7 +11,6 @@ use winnow::{
 };
 
 use super::{
-    error::{Wrong, shown},
     grammar::{Input, Parsed, close, expected, expected_word, is, keyword, symbol, word},
     syntax::{Comparison, Syntax, Word},
 };
@@ -66,7 +65,7 @@ fn repeated(input: &Input<'_>, value: &Word) -> Parsed<Syntax> {
         Some(recent) if recent.kind == Kind::Port => {
             return Err(expected_word(
                 value,
-                "expected a port as before; for an address write `host` before it",
+                "a port as before, or `host` before an address",
             ));
         }
         None if is_address => Qualifiers {
@@ -75,10 +74,7 @@ fn repeated(input: &Input<'_>, value: &Word) -> Parsed<Syntax> {
             kind: Kind::Host,
         },
         Some(_) | None => {
-            return Err(expected_word(
-                value,
-                "expected a field before a number, as in `port 443`",
-            ));
+            return Err(expected_word(value, "a field before a number, as in `port 443`"));
         }
     };
     qualifiers.of(value)
@@ -142,12 +138,12 @@ fn values(input: &mut Input<'_>, qualifiers: &Qualifiers, only_first: bool) -> P
     if opt(symbol("(")).parse_next(input)?.is_some() {
         let or = alt((keyword("or"), symbol("||")));
         let values: Option<Vec<_>> = opt(separated(1.., bare, or)).parse_next(input)?;
-        let values = values.ok_or_else(|| expected(input, qualifiers.expectation()))?;
-        close(input, ")", "expected `or` or `)`")?;
+        let values = values.ok_or_else(|| expected(input, qualifiers.kind.expectation()))?;
+        close(input, ")", "`or` or `)`")?;
         return Ok(values);
     }
     let Some(first) = opt(bare.by_ref()).parse_next(input)? else {
-        return Err(expected(input, qualifiers.expectation()));
+        return Err(expected(input, qualifiers.kind.expectation()));
     };
     let mut values = vec![first];
     if only_first {
@@ -171,15 +167,18 @@ fn is_value(text: &str) -> bool {
     text.starts_with(|letter: char| letter.is_ascii_digit()) || text.contains(':')
 }
 
-impl Qualifiers {
-    fn expectation(&self) -> &'static str {
-        match self.kind {
-            Kind::Host => "expected an address, as in `host 10.0.0.1`; names are not looked up",
-            Kind::Network => "expected a network, as in `net 10.0.0.0/8`",
-            Kind::Port => "expected a port, as in `port 443` or `port in {80, 443}`",
+impl Kind {
+    /// What stands behind the word.
+    fn expectation(self) -> &'static str {
+        match self {
+            Self::Host => "an address, as in `host 10.0.0.1` (names are not looked up)",
+            Self::Network => "a network, as in `net 10.0.0.0/8`",
+            Self::Port => "a port, as in `port 443` or `port in {80, 443}`",
         }
     }
+}
 
+impl Qualifiers {
     /// The condition that these words and a value are.
     fn of(&self, value: &Word) -> Parsed<Syntax> {
         let value = match self.kind {
@@ -224,11 +223,7 @@ fn network(value: &Word) -> Parsed<Word> {
         8 * octets
     );
     if text.parse::<ipnet::IpNet>().is_err() {
-        let problem = format!(
-            "expected a network, as in `net 10.0.0.0/8`, found `{}`",
-            shown(&value.text)
-        );
-        return Err(winnow::error::ErrMode::Cut(Wrong::at(value.at.clone(), problem)));
+        return Err(expected_word(value, Kind::Network.expectation()));
     }
     Ok(Word::standing_at(&text, value))
 }

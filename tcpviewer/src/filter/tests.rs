@@ -1,6 +1,8 @@
 //! The language as its users meet it. Here: what passes, and in which order.
 
 mod reading;
+mod wrong;
+mod worst;
 mod page;
 mod pushdown;
 mod properties;
@@ -257,22 +259,25 @@ fn an_order_puts_what_was_not_measured_last() {
     check("rtt asc", [Some(5), Some(7), None]);
     check(" rtt  DESC ", [Some(7), Some(5), None]);
     for (text, problem) in [
-        ("", "column 1: connections have no field ``"),
+        (
+            "",
+            "column 1: expected a field of connections, found an empty text",
+        ),
         (
             "rtt down",
-            "column 5: expected `asc`, `desc` or the end, found `down`: an order has one field",
+            "column 5: expected `asc`, `desc` or the end, found `down`; an order has one field",
         ),
         (
             "rtt desc, id",
-            "column 5: expected `asc`, `desc` or the end, found `desc,`: an order has one field",
+            "column 5: expected `asc`, `desc` or the end, found `desc,`; an order has one field",
         ),
         (
             "rat desc",
-            "column 1: connections have no field `rat`; did you mean `rate`?",
+            "column 1: expected a field of connections, found `rat`; did you mean `rate`?",
         ),
         (
             "port",
-            "column 1: `port` is of two ends: order by `source.port` or `destination.port`",
+            "column 1: expected a field of one end, `source.port` or `destination.port`, found `port`",
         ),
     ] {
         let error = Order::<Connection>::parse(text).unwrap_err();

@@ -22,6 +22,9 @@ use crate::{
 /// Packets that are kept for readers.
 const CAPACITY: usize = 16_384;
 
+/// Packets that a reader's filter is asked of in one go: no more can come in meanwhile.
+const LOOKED_AT: usize = 1_024;
+
 /// How long the packets keep coming after the last reader left, so that a reconnect finds them.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -303,7 +306,7 @@ pub struct PacketCursor {
 }
 
 impl PacketCursor {
-    /// The next packets, at most `limit`; none when the reader has everything.
+    /// The next packets, at most `limit`; none when the reader has everything, or when none of many pass its filter.
     pub fn next(&mut self, limit: usize) -> PacketBatch {
         let mut ring = self.board.lock();
         let oldest = ring.oldest();
@@ -312,7 +315,11 @@ impl PacketCursor {
         }
         self.next = self.next.max(oldest);
         let mut packets = Vec::new();
-        for packet in ring.packets.range((self.next - oldest) as usize..) {
+        for packet in ring
+            .packets
+            .range((self.next - oldest) as usize..)
+            .take(LOOKED_AT)
+        {
             if packets.len() == limit {
                 break;
             }

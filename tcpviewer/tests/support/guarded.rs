@@ -11,7 +11,7 @@ use std::{
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
@@ -70,12 +70,23 @@ impl Authority {
     }
 
     pub(crate) fn sign(&self, names: &[&str]) -> Pair {
+        self.sign_as(names, |_params| {})
+    }
+
+    /// The same, but it was good for one year only, long ago.
+    pub(crate) fn sign_expired(&self, names: &[&str]) -> Pair {
+        self.sign_as(names, |params| {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        })
+    }
+
+    fn sign_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &self.0)
-            .unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
         Pair {
             certificate: certificate.pem(),
             key: key.serialize_pem(),

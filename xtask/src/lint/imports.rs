@@ -299,12 +299,12 @@ mod tests {
         check(
             "table.rs",
             "use aya::maps::Map;",
-            &["1: `table` names `aya`, which belongs to attach, capture, sockets"],
+            &["1: `table` names `aya`, which belongs to attach, capture, owners"],
         );
         check(
             "daemon.rs",
             "// aya_log::init();\naya_log::EbpfLogger::init();",
-            &["2: `daemon` names `aya_log`, which belongs to attach, capture, sockets"],
+            &["2: `daemon` names `aya_log`, which belongs to attach, capture, owners"],
         );
         check(
             "publish.rs",

@@ -44,6 +44,15 @@ const TOOLS: &[Tool] = &[
         programs: &["tshark"],
         package: "tshark",
     },
+    // The commands of the documentation are run as they stand there.
+    Tool {
+        programs: &["curl"],
+        package: "curl",
+    },
+    Tool {
+        programs: &["jq"],
+        package: "jq",
+    },
     Tool {
         programs: &["nsenter"],
         package: "util-linux",
@@ -124,7 +133,9 @@ mod tests {
 
         assert_eq!(
             packages,
-            ["iproute2", "iperf3", "ethtool", "tcpdump", "tshark", "chromium"]
+            [
+                "iproute2", "iperf3", "ethtool", "tcpdump", "tshark", "curl", "jq", "chromium"
+            ]
         );
     }
 }

@@ -5,11 +5,15 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use nix::unistd::User;
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{
+    Spanned,
+    value::{Datetime, Offset},
+};
 
 use super::{Entry, Listed, Role, TokenHash};
 
@@ -31,6 +35,7 @@ struct TokenEntry {
     name: String,
     sha256: Hash,
     role: Role,
+    expires: Option<Expiry>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +72,40 @@ impl TryFrom<String> for Hash {
             *byte = u8::from_str_radix(digits, 16).map_err(|_error| problem)?;
         }
         Ok(Self(hash))
+    }
+}
+
+#[derive(Deserialize)]
+// Any value, for the library would show one of another type.
+#[serde(try_from = "toml::Value")]
+struct Expiry(SystemTime);
+
+impl TryFrom<toml::Value> for Expiry {
+    type Error = &'static str;
+
+    fn try_from(given: toml::Value) -> Result<Self, Self::Error> {
+        let problem = "expires must be a moment with its zone, such as 2030-01-31T12:00:00Z; \
+                       `tcpviewer token --expires-in` writes one";
+        let toml::Value::Datetime(Datetime {
+            date: Some(date),
+            time: Some(time),
+            offset: Some(offset),
+        }) = given
+        else {
+            return Err(problem);
+        };
+        let local = humantime::parse_rfc3339(&format!("{date}T{time}Z")).map_err(|_out_of_range| problem)?;
+        let east = match offset {
+            Offset::Z => 0,
+            Offset::Custom { minutes } => minutes,
+        };
+        let shift = Duration::from_secs(60 * u64::from(east.unsigned_abs()));
+        let moment = if east < 0 {
+            local.checked_add(shift)
+        } else {
+            local.checked_sub(shift)
+        };
+        moment.map(Self).ok_or(problem)
     }
 }
 
@@ -117,11 +156,18 @@ fn parse(text: &str, uid_of: UidOf) -> Result<Listed, (usize, String)> {
     })?;
     let mut listed = Listed::default();
     for entry in file.tokens {
-        let (start, TokenEntry { name, sha256, role }) = (entry.span().start, entry.into_inner());
+        let (start, entry) = (entry.span().start, entry.into_inner());
+        let TokenEntry {
+            name,
+            sha256,
+            role,
+            expires,
+        } = entry;
         let known = listed.tokens.values().any(|known| known.name == name);
         let entry = Entry {
             name: named(name).map_err(|reason| (start, reason))?,
             role,
+            expires: expires.map(|expiry| expiry.0),
         };
         if known || listed.tokens.insert(sha256.0, entry).is_some() {
             return Err((
@@ -138,6 +184,7 @@ fn parse(text: &str, uid_of: UidOf) -> Result<Listed, (usize, String)> {
         let entry = Entry {
             name: name.clone(),
             role,
+            expires: None,
         };
         if listed.certificates.insert(name, entry).is_some() {
             return Err((start, String::from("this certificate is listed above")));
@@ -152,8 +199,12 @@ fn parse(text: &str, uid_of: UidOf) -> Result<Listed, (usize, String)> {
                 return Err((start, String::from("a user has a name or a uid, one of the two")));
             }
         };
-        let role = entry.role;
-        if listed.users.insert(uid, Entry { name, role }).is_some() {
+        let entry = Entry {
+            name,
+            role: entry.role,
+            expires: None,
+        };
+        if listed.users.insert(uid, entry).is_some() {
             return Err((start, String::from("this user is listed above")));
         }
     }
@@ -199,15 +250,20 @@ mod tests {
     fn every_kind_of_entry_is_taken() {
         let text = format!(
             "[[token]]\nname = \"grafana\"\nsha256 = \"{}\"\nrole = \"connections\"\n\
+             [[token]]\nname = \"ci\"\nsha256 = \"{}\"\nrole = \"packets\"\nexpires = 2030-01-01T02:30:00+02:30\n\
              [[certificate]]\nname = \"Ops.Example.org\"\nrole = \"control\"\n\
              [[user]]\nname = \"alice\"\nrole = \"packets\"\n\
              [[user]]\nuid = 7\nrole = \"connections\"\n",
-            hex("secret").to_uppercase()
+            hex("secret").to_uppercase(),
+            hex("other")
         );
 
         let listed = parse_with_alice(&text).unwrap();
 
         assert_eq!(listed.tokens[&token_hash(b"secret")].name, "grafana");
+        assert_eq!(listed.tokens[&token_hash(b"secret")].expires, None);
+        let expires = humantime::parse_rfc3339("2030-01-01T00:00:00Z").unwrap();
+        assert_eq!(listed.tokens[&token_hash(b"other")].expires, Some(expires));
         assert_eq!(listed.certificates["ops.example.org"].role, Role::Control);
         assert_eq!(listed.users[&1000].role, Role::Packets);
         assert_eq!(listed.users[&7].name, "user 7");
@@ -231,6 +287,31 @@ mod tests {
                 ),
                 3,
                 "64 hex",
+            ),
+            (
+                &format!("{token}expires = 2030-01-31\n"),
+                5,
+                "a moment with its zone",
+            ),
+            (
+                &format!("{token}expires = 2030-01-31T12:00:00\n"),
+                5,
+                "a moment with its zone",
+            ),
+            (
+                &format!("{token}expires = 1960-01-31T12:00:00Z\n"),
+                5,
+                "a moment with its zone",
+            ),
+            (
+                &format!("{token}expires = \"hidden\"\n"),
+                5,
+                "a moment with its zone",
+            ),
+            (
+                "[[user]]\nuid = 1\nrole = \"packets\"\nexpires = 2030-01-31T12:00:00Z\n",
+                4,
+                "unknown field",
             ),
             ("[[user]]\nuid = 1\nrole = \"root\"\n", 3, "unknown variant"),
             ("[[user]]\nuid = 1\n", 1, "role"),

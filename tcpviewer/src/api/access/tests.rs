@@ -1,20 +1,33 @@
 //! The decision as a table: who, with which headers, over which way, to which call.
 
+use std::time::Duration;
+
 use http::HeaderValue;
 
 use super::*;
 
 const SERVICE: &str = "/tcpviewer.v1.TcpViewerService/";
 
+/// When one of the tokens expires.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000)
+}
+
 fn listed() -> Access {
     let entry = |name: &str, role| Entry {
         name: name.into(),
         role,
+        expires: None,
+    };
+    let expiring = |name: &str| Entry {
+        expires: Some(now()),
+        ..entry(name, Role::Control)
     };
     Access::Listed(Listed {
         tokens: HashMap::from([
             (token_hash(b"weak"), entry("grafana", Role::Connections)),
             (token_hash(b"strong"), entry("ops", Role::Control)),
+            (token_hash(b"short"), expiring("ci")),
         ]),
         certificates: BTreeMap::from([(
             "ops.example.org".to_owned(),
@@ -62,6 +75,8 @@ fn each_gets_what_its_role_covers_and_no_more() {
         (&anyone, &["Bearer strong"], "WatchPackets", Ok(Some("ops"))),
         (&anyone, &[], "GetStatus", nobody),
         (&anyone, &["Bearer wrong"], "GetStatus", nobody),
+        (&anyone, &["Bearer short"], "GetStatus", nobody),
+        (&certified, &["Bearer short"], "GetStatus", nobody),
         (&anyone, &["Bearer "], "GetStatus", nobody),
         (&anyone, &["Bearer"], "GetStatus", nobody),
         (&anyone, &[""], "GetStatus", nobody),
@@ -90,7 +105,12 @@ fn each_gets_what_its_role_covers_and_no_more() {
             Ok(Some("grafana")),
         ),
     ] {
-        let decided = listed().decide(peer, &headers(authorization), &format!("{SERVICE}{method}"));
+        let decided = listed().decide(
+            peer,
+            &headers(authorization),
+            &format!("{SERVICE}{method}"),
+            now(),
+        );
         let decided = decided.map(|identity| identity.name);
         assert_eq!(
             decided,
@@ -101,12 +121,29 @@ fn each_gets_what_its_role_covers_and_no_more() {
 }
 
 #[test]
+fn a_token_counts_until_the_moment_at_which_it_expires() {
+    let path = format!("{SERVICE}GetStatus");
+    let decide = |now| listed().decide(&network(&[]), &headers(&["Bearer short"]), &path, now);
+    let before = now() - Duration::from_nanos(1);
+
+    assert_eq!(decide(before).unwrap().until, Some(now()));
+    assert_eq!(decide(now()), Err(Refusal::Unauthenticated));
+    let Access::Listed(mut listed) = listed() else {
+        unreachable!("it is listed");
+    };
+    listed.tokens.retain(|_hash, token| token.expires.is_some());
+    let access = Access::Listed(listed);
+    assert!(access.lets_in_over_tcp(false, before) && !access.lets_in_over_tcp(false, now()));
+}
+
+#[test]
 fn health_needs_nothing_whatever_is_shown() {
     for authorization in [&[][..], &["Bearer wrong"], &["Basic x", "Basic y"]] {
         let decided = listed().decide(
             &network(&[]),
             &headers(authorization),
             "/grpc.health.v1.Health/Check",
+            now(),
         );
         assert!(decided.is_ok(), "{authorization:?}");
     }
@@ -121,7 +158,7 @@ fn without_an_access_file_ports_are_open_and_unix_sockets_are_for_root_and_the_o
         (Peer::Local { uid: 500 }, Ok(())),
         (Peer::Local { uid: 501 }, Err(Refusal::OtherUser)),
     ] {
-        let decided = open.decide(&peer, &headers(&["Bearer whatever"]), "/any.Service/Call");
+        let decided = open.decide(&peer, &headers(&["Bearer whatever"]), "/any.Service/Call", now());
         assert_eq!(decided.map(|_identity| ()), expected, "{peer}");
     }
 }

@@ -1,5 +1,5 @@
 //! `tcpviewer show ID --follow`: one connection as it is, a line for each point of its past and for each packet worth
-//! remembering, and then what is new, until it leaves the list.
+//! remembering, and then what is new, until it leaves the list. As comma-separated values there are the points only.
 
 use std::io::{self, Write};
 
@@ -7,6 +7,7 @@ use super::{ShowArgs, write_text};
 use crate::{
     cli::{
         client::{ClientError, OutputForm, connect},
+        csv::{write_head, write_record},
         output::{bytes, microseconds, output, write_json},
         packets::{flags, time_of_day},
     },
@@ -30,6 +31,14 @@ pub(super) async fn follow(args: &ShowArgs) -> Result<(), ClientError> {
         let is_last = message.gone;
         match args.client.output {
             OutputForm::Json => write_json(&mut output, "WatchConnectionResponse", &message)?,
+            OutputForm::Csv => {
+                if is_first {
+                    write_head::<Point>(&mut output)?;
+                }
+                for point in &message.points {
+                    write_record(&mut output, point)?;
+                }
+            }
             OutputForm::Table => {
                 if let Some(connection) = message.connection.as_ref().filter(|_connection| is_first) {
                     write_text(&mut output, connection)?;

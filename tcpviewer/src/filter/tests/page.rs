@@ -36,7 +36,7 @@ fn an_explanation_has_the_whole_form_and_says_where_it_runs() {
       destination.port == 8080    (port of the end that was connected to)
     idle > 5m    (time since the newest packet)
 
-packets: cannot be asked, column 25: packets have no field `idle`
+packets: cannot be asked, column 25: expected a field of packets, found `idle`
 
 of connections: runs in the daemon, on every connection that the kernel reports
 looks at all connections once per second: the passing of time changes the answer"

@@ -131,6 +131,8 @@ proptest! {
         for error in [connections.as_ref().err(), packets.as_ref().err(), order.as_ref().err()].into_iter().flatten() {
             prop_assert!(error.column() <= text.chars().count() + 1);
             prop_assert!(error.pointer(&text).ends_with('^'));
+            let said = error.to_string();
+            prop_assert!(said.contains(": expected ") && said.contains(", found "), "{said}");
         }
         if let Ok(filter) = connections {
             filter.matches(&connection(), now());

@@ -1,7 +1,7 @@
-//! How texts are read, and what is said of wrong ones.
+//! How texts are read.
 
 use super::{super::*, read};
-use crate::model::{Connection, Packet};
+use crate::model::Connection;
 
 #[test]
 fn a_filter_is_read_as_its_whole_form_says() {
@@ -107,146 +107,6 @@ fn short_forms_are_read_as_tcpdump_reads_them() {
 }
 
 #[test]
-fn a_wrong_filter_is_refused_with_the_place_and_what_was_expected() {
-    for (text, error) in [
-        (
-            "",
-            "column 1: expected a condition, such as `rtt > 50ms` or `port 443`, the filter ends here",
-        ),
-        ("rtt >", "column 6: expected a value, the filter ends here"),
-        ("rtt > and", "column 7: expected a value, found `and`"),
-        (
-            "port == 443 rtt",
-            "column 13: expected `and`, `or` or the end of the filter, found `rtt`",
-        ),
-        (
-            "(port == 443",
-            "column 13: expected `and`, `or` or `)`, the filter ends here",
-        ),
-        (
-            "port == 443)",
-            "column 12: expected `and`, `or` or the end of the filter, found `)`",
-        ),
-        ("port in {80, }", "column 14: expected a value, found `}`"),
-        ("port in {80 443}", "column 13: expected `,` or `}`, found `443`"),
-        (
-            "prot == 443",
-            "column 1: connections have no field `prot`; did you mean `port`?",
-        ),
-        (
-            "namespace == \"web\"",
-            "column 1: connections have no field `namespace`",
-        ),
-        ("has tor", "column 5: connections have no field `tor`"),
-        (
-            "rtt > 50",
-            "column 7: expected a time with its unit, such as `50ms` or `5m`, found `50`",
-        ),
-        (
-            "ätt > 5",
-            "column 1: connections have no field `ätt`; did you mean `rtt`?",
-        ),
-        (
-            "rate > \"ä\" and rtt",
-            "column 8: expected bytes per second, such as `10MB/s` or `80Mbit/s`, found `ä`",
-        ),
-        (
-            "closed and port == 70000",
-            "column 20: expected a port, 0 to 65535; names are not looked up, found `70000`",
-        ),
-        (
-            "port https",
-            "column 6: expected a port, as in `port 443` or `port in {80, 443}`, found `https`",
-        ),
-        (
-            "port",
-            "column 5: expected a port, as in `port 443` or `port in {80, 443}`, the filter ends here",
-        ),
-        (
-            "host example.org",
-            "column 6: expected an address, as in `host 10.0.0.1`; names are not looked up, found `example.org`",
-        ),
-        (
-            "host == 10.0.0.0/8",
-            "column 9: expected an address; for a network write `in`, as in `host in 10.0.0.0/8`, found `10.0.0.0/8`",
-        ),
-        (
-            "net 10.0.0.1/8",
-            "column 5: `10.0.0.1/8` has bits beyond its prefix; did you mean `10.0.0.0/8`?",
-        ),
-        (
-            "net 300",
-            "column 5: expected a network, as in `net 10.0.0.0/8`, found `300`",
-        ),
-        (
-            "port in {80-70}",
-            "column 10: the range `80-70` ends before it begins",
-        ),
-        (
-            "443",
-            "column 1: expected a field before a number, as in `port 443`, found `443`",
-        ),
-        (
-            "port 80 or 10.0.0.1",
-            "column 12: expected a port as before; for an address write `host` before it, found `10.0.0.1`",
-        ),
-        (
-            "state == establishd",
-            "column 10: `establishd` is not one of closed, listen, syn-sent, syn-received, established, fin-wait-1, fin-wait-2, close-wait, closing, last-ack, time-wait; did you mean `established`?",
-        ),
-        (
-            "state > closed",
-            "column 1: `state` is a word and has no order: use `==`, `!=` or `in`",
-        ),
-        (
-            "rtt",
-            "column 1: `rtt` needs a comparison, as in `rtt > 50ms`, or `has rtt`",
-        ),
-        (
-            "closed == true",
-            "column 1: `closed` is yes or no: write `closed` or `not closed`",
-        ),
-        (
-            "rtt contains 5",
-            "column 1: `contains` is for names, and `rtt` is a time",
-        ),
-        (
-            "interface ~ \"(\"",
-            "column 13: expected a regular expression: unclosed group",
-        ),
-        (
-            "interface ~ \"\\w{1000}\"",
-            "column 13: the regular expression needs more than 131072 bytes",
-        ),
-        ("interface == \"eth0", "column 14: the quote \" is not closed"),
-        (
-            "\"eth0\"",
-            "column 1: expected a field: a text stands to the right of one, as in `interface == \"eth0\"`, found `\"`",
-        ),
-        (
-            "port 80 or port 81 and host 10.0.0.1",
-            "column 20: put parentheses: tcpdump would read `A or B and C` as `(A or B) and C`, other languages as `A or (B and C)`",
-        ),
-        (
-            "rtt > 99999999999d",
-            "column 7: expected a time with its unit, such as `50ms` or `5m`, found `99999999999d`",
-        ),
-        (
-            "rtt > 0.1ns",
-            "column 7: expected a time with its unit, such as `50ms` or `5m`, found `0.1ns`",
-        ),
-    ] {
-        let refused = Filter::<Connection>::parse(text).expect_err(text);
-        assert_eq!(refused.to_string(), error, "{text}");
-    }
-    let refused = Filter::<Packet>::parse("rtt > 5ms").unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "column 1: packets have no field `rtt`; did you mean `rst`?"
-    );
-}
-
-#[test]
 fn the_pointer_stands_under_what_is_wrong() {
     let text = "\tport == 443 and prot == 80";
 
@@ -267,23 +127,23 @@ fn a_filter_beyond_the_limits_is_refused_and_never_overflows_the_stack() {
 
     check(
         &"(".repeat(4096),
-        "column 33: more than 32 parentheses within each other",
+        "column 33: expected at most 32 parentheses within each other, found one more",
     );
     check(
         &"(!".repeat(2048),
-        "column 65: more than 32 parentheses within each other",
+        "column 65: expected at most 32 parentheses within each other, found one more",
     );
     check(&"port ".repeat(819), "column 6: expected a port");
+    check(&"ä".repeat(2049), "expected at most 4096 bytes, found 4098");
     check(
-        &"ä".repeat(2049),
-        "the filter has 4098 bytes, at most 4096 are allowed",
-    );
-    check(
-        &["interface ~ x"; 9].join(" or "),
-        "more than 8 regular expressions",
+        &["interface ~ x"; 5].join(" or "),
+        "expected at most 4 regular expressions in one filter, found `x`",
     );
     let long_name = "x".repeat(4096);
-    let expected = format!("column 1: connections have no field `{}…`", &long_name[..48]);
+    let expected = format!(
+        "column 1: expected a field of connections, found `{}…`",
+        &long_name[..48]
+    );
     check(&long_name, &expected);
     let deep = format!("{}closed{}", "(".repeat(32), ")".repeat(32));
     assert_eq!(read::<Connection>(&deep), "closed");

@@ -53,7 +53,7 @@ export type Listener = Message<"tcpviewer.v1.Listener"> & {
   acceptQueueLimit?: number | undefined;
 
   /**
-   * Handshakes that have begun and are not complete (SYN-RECEIVED), by sock_diag.
+   * Handshakes that have begun and are not complete (SYN-RECEIVED). Absent where sock_diag is not to be had.
    *
    * @generated from field: optional uint32 syn_queue = 5;
    */
