@@ -25,21 +25,19 @@ const IPV4: u32 = 2;
 /// `AF_INET6`.
 const IPV6: u32 = 10;
 
-/// Takes what the kernel tells of a socket.
+/// Takes what the kernel tells of a socket. Most of it, nine calls for each connection in all, is of no interest.
 #[inline(always)]
 pub(crate) fn take(context: &SockOpsContext) {
-    // SAFETY: a helper that takes the context it was called with.
-    let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
     match context.op() {
-        BPF_SOCK_OPS_TCP_CONNECT_CB | BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => found(context, cookie),
-        BPF_SOCK_OPS_TCP_LISTEN_CB => listens(context, cookie),
+        BPF_SOCK_OPS_TCP_CONNECT_CB | BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => found(context),
+        BPF_SOCK_OPS_TCP_LISTEN_CB => listens(context),
         _ => {}
     }
 }
 
 /// Notes on which endpoints the socket is.
 #[inline(always)]
-fn found(context: &SockOpsContext, cookie: u64) {
+fn found(context: &SockOpsContext) {
     let Some((local, remote)) = addresses(context) else {
         return;
     };
@@ -53,6 +51,7 @@ fn found(context: &SockOpsContext, cookie: u64) {
     };
     // SAFETY: helpers that take the context they were called with, or nothing; the map entry is read at once.
     unsafe {
+        let cookie = bpf_get_socket_cookie(context.as_ptr());
         let network_cookie = bpf_get_netns_cookie(context.as_ptr());
         let time_ns = bpf_ktime_get_boot_ns();
         let rival_ns = match SOCKET_ENDS.get_ptr(ends) {
@@ -73,10 +72,12 @@ fn found(context: &SockOpsContext, cookie: u64) {
 
 /// Tells user space that a socket listens, and whose it is.
 #[inline(always)]
-fn listens(context: &SockOpsContext, cookie: u64) {
+fn listens(context: &SockOpsContext) {
     let Some((address, _remote)) = addresses(context) else {
         return;
     };
+    // SAFETY: a helper that takes the context it was called with.
+    let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
     let Some(owner) = OWNERS.get_ptr(cookie) else {
         return;
     };

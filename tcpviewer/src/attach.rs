@@ -8,7 +8,7 @@ pub mod load;
 
 pub mod links;
 
-mod cgroups;
+pub mod cgroups;
 
 use std::{collections::BTreeMap, sync::Arc};
 

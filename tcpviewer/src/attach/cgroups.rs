@@ -64,7 +64,11 @@ fn procfs_only(reason: String) -> Degradation {
 }
 
 /// Where the whole unified hierarchy is mounted: at /sys/fs/cgroup, or beside the older ones.
-fn find_root() -> Result<PathBuf, String> {
+///
+/// # Errors
+///
+/// When it is not, or the mounts cannot be read.
+pub fn find_root() -> Result<PathBuf, String> {
     let mounts = Process::myself()
         .and_then(|process| process.mountinfo())
         .map_err(|error| format!("read /proc/self/mountinfo: {error}"))?;

@@ -2,14 +2,17 @@
 //! passed to another one, and it may have become another program since. Reading can block, so this is for a thread
 //! that may.
 
-use std::{collections::HashMap, fs, io, sync::Arc};
+use std::{collections::HashMap, fs, io, os::unix::fs::MetadataExt as _, path::PathBuf, sync::Arc};
 
 use nix::unistd::{Uid, User};
 use procfs::process::Process as Directory;
 use tcpviewer_common::owner::SocketOwner;
 
 use super::group;
-use crate::model::{Clock, ControlGroup, Process};
+use crate::{
+    attach::cgroups::find_root,
+    model::{Clock, ControlGroup, Process},
+};
 
 /// Users whose names are remembered.
 const USERS: usize = 4_096;
@@ -25,6 +28,8 @@ pub(super) struct Reader {
     /// Groups of the unified hierarchy by the kernel's number of them, so that processes which are gone already find
     /// theirs.
     groups: HashMap<u64, Arc<ControlGroup>>,
+    /// Where that hierarchy is mounted, if it is.
+    root: Option<PathBuf>,
 }
 
 /// A process with its time of start as /proc has it, in ticks.
@@ -32,6 +37,8 @@ pub(super) struct Reader {
 pub(super) struct Found {
     pub(super) process: Process,
     pub(super) start_ticks: u64,
+    /// Whether its group is one of the unified hierarchy.
+    is_unified: bool,
 }
 
 impl Reader {
@@ -40,6 +47,7 @@ impl Reader {
             clock,
             users: HashMap::new(),
             groups: HashMap::new(),
+            root: find_root().ok(),
         }
     }
 
@@ -57,18 +65,32 @@ impl Reader {
             }
             process.network_namespace = found_process.network_namespace;
             process.group = found_process.group;
-        }
-        match &process.group {
-            Some(group) if owner.cgroup_id != 0 => {
-                if self.groups.len() >= GROUPS {
-                    self.groups.clear();
-                }
-                self.groups.insert(owner.cgroup_id, Arc::clone(group));
+            // The kernel's number is that of the unified hierarchy. In older ones, processes of the same number differ.
+            if found.is_unified
+                && let Some(group) = &process.group
+            {
+                self.remember(owner.cgroup_id, group);
             }
-            Some(_) => {}
-            None => process.group = self.groups.get(&owner.cgroup_id).cloned(),
+        }
+        if process.group.is_none() {
+            process.group = self.groups.get(&owner.cgroup_id).cloned();
         }
         process
+    }
+
+    /// Remembers a group, if it has this number: the process may have come to another one since it was seen.
+    fn remember(&mut self, id: u64, group: &Arc<ControlGroup>) {
+        let is_it = || {
+            let path = self.root.as_ref()?.join(group.path.trim_start_matches('/'));
+            Some(fs::metadata(path).ok()?.ino() == id)
+        };
+        if self.groups.contains_key(&id) || is_it() != Some(true) {
+            return;
+        }
+        if self.groups.len() >= GROUPS {
+            self.groups.clear();
+        }
+        self.groups.insert(id, Arc::clone(group));
     }
 
     /// The process that has this number now. `None` where there is none, or it ended meanwhile.
@@ -79,7 +101,9 @@ impl Reader {
         let user_id = directory.uid().ok()?;
         let group = directory.open_relative("cgroup").ok();
         let group = group.and_then(|file| io::read_to_string(file).ok());
-        let group = group.and_then(|text| group::of_process(&text));
+        let (group, is_unified) = group
+            .and_then(|text| group::of_process(&text))
+            .map_or((None, false), |(group, is_unified)| (Some(group), is_unified));
         let network_namespace = network_namespace(pid);
         // The directory is that of one process for good, and that must not have gone while it was read. Should it
         // have become another program since its command line was read, the names will differ.
@@ -95,10 +119,14 @@ impl Reader {
             command_line: command_line(&arguments),
             user_id,
             user: self.user(user_id),
-            group: group.map(|(group, _is_unified)| Arc::new(group)),
+            group: group.map(Arc::new),
             network_namespace,
         };
-        Some(Found { process, start_ticks })
+        Some(Found {
+            process,
+            start_ticks,
+            is_unified,
+        })
     }
 
     fn user(&mut self, id: u32) -> Option<Arc<str>> {
@@ -286,6 +314,26 @@ mod tests {
         let process = reader().complete(&owner, Line::of(b"sleep\x0060\0", 9));
         assert_eq!(process.command_line.as_deref(), Some("sleep 60"));
         assert_eq!(process.network_namespace, None);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_has_the_group_that_has_its_number() {
+        let mut reader = reader();
+        let Some(root) = reader.root.clone() else { return };
+        let id = fs::metadata(root).unwrap().ino();
+        let group = Arc::new(group::of_path("/"));
+        // One that came to another group meanwhile says nothing of the first.
+        for number in [id, id + 1] {
+            reader.remember(number, &group);
+        }
+        let mut child = sleeper();
+        let gone = owner(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (cgroup_id, expected) in [(id, Some(group)), (id + 1, None)] {
+            let gone = SocketOwner { cgroup_id, ..gone };
+            assert_eq!(reader.complete(&gone, Line::default()).group, expected);
+        }
     }
 
     #[test]
