@@ -1,7 +1,7 @@
 // The dashboard in a real browser against the daemon at TCPVIEWER_URL: a connection that the test
 // makes shows up, changes, opens its details and its packets; every view is accessible in both themes and
 // usable in a small window.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -134,39 +134,90 @@ describe('dashboard', () => {
   });
 
   describe.each(['dark', 'light'] as const)('in the %s theme', (colorScheme) => {
-    it.each(['/', '/connections', '/connections?selected', '/connection', '/packets', '/nothing/here'])(
-      'is accessible at %s in a small and a narrow window, and fits into a large one',
-      async (path) => {
-        const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
-        await other.goto(addressOf(path));
-        await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
-        const shown = { '/': 'tiles', '/packets': 'packets', '/nothing/here': 'missing' }[path];
-        await other
-          .getByTestId(shown ?? (path === '/connections' ? 'connection-row' : 'details'))
-          .first()
-          .waitFor();
-        if (SCREENSHOTS !== undefined) {
-          await mkdir(SCREENSHOTS, { recursive: true });
-          await other.setViewportSize({ width: 1600, height: 900 });
-          const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
-          await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
+    it.each([
+      '/',
+      '/connections',
+      '/connections?selected',
+      '/connection',
+      '/packets',
+      '/groups',
+      '/nothing/here',
+    ])('is accessible at %s in a small and a narrow window, and fits into a large one', async (path) => {
+      const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
+      await other.goto(addressOf(path));
+      await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
+      const shown: Record<string, string> = {
+        '/': '[data-testid="top-talkers"] table',
+        '/connections': '[data-testid="connection-row"]',
+        '/connections?selected': '[data-testid="details"] canvas',
+        '/connection': '[data-testid="story"]',
+        '/packets': '[data-testid="packets"]',
+        '/groups': '[data-testid="group"]',
+        '/nothing/here': '[data-testid="missing"]',
+      };
+      await other
+        .locator(shown[path] ?? '')
+        .first()
+        .waitFor();
+      if (SCREENSHOTS !== undefined) {
+        await mkdir(SCREENSHOTS, { recursive: true });
+        await other.setViewportSize({ width: 1600, height: 900 });
+        const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
+        await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
+      }
+      for (const [width, height] of [
+        [2560, 1440],
+        [1280, 720],
+        [390, 780],
+      ] as const) {
+        await other.setViewportSize({ width, height });
+        // Wide windows have the same parts as those of 1280 pixels.
+        if (width <= 1280) {
+          expect(await findAxeViolations(other), `${width} px wide`).toEqual([]);
         }
-        for (const [width, height] of [
-          [2560, 1440],
-          [1280, 720],
-          [390, 780],
-        ] as const) {
-          await other.setViewportSize({ width, height });
-          // Wide windows have the same parts as those of 1280 pixels.
-          if (width <= 1280) {
-            expect(await findAxeViolations(other), `${width} px wide`).toEqual([]);
-          }
-          const overflowing = await other.evaluate('document.documentElement.scrollWidth - innerWidth');
-          expect(overflowing, `${width} px wide`).toBeLessThanOrEqual(0);
-        }
-        await other.close();
-      },
-    );
+        const overflowing = await other.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(overflowing, `${width} px wide`).toBeLessThanOrEqual(0);
+      }
+      await other.close();
+    });
+  });
+
+  it('records what passes the filter into a capture file', async () => {
+    const other = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+    const port = portOf(connection.source);
+    await other.goto(`${URL_OF_DAEMON}/packets?filter=${encodeURIComponent(`src port ${port}`)}`);
+    await other.getByRole('button', { name: 'Record pcapng' }).click();
+    await expect
+      .poll(async () => {
+        await connection.send(1000);
+        return other.getByTestId('recording').innerText();
+      }, WITHIN)
+      .toMatch(/^[1-9]\d* packets?,/);
+    const download = other.waitForEvent('download');
+    await other.getByRole('button', { name: 'Stop and save' }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toMatch(/^tcpviewer-.*\.pcapng$/);
+    const content = await readFile(await file.path());
+    // A pcapng file begins with a section header.
+    expect(content.subarray(0, 4).toString('hex')).toBe('0a0d0d0a');
+    expect(content.length).toBeGreaterThan(200);
+    await other.close();
+  });
+
+  it('shows the beginning of a connection as a ladder, and its segments against time', async () => {
+    const other = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+    await other.goto(addressOf('/connection'));
+    const ladder = other.getByTestId('sequence-ladder').getByRole('listitem');
+    await expect.poll(() => ladder.count(), WITHIN).toBe(3);
+    expect(await ladder.first().innerText()).toContain('SYN');
+    const plot = other.getByTestId('time-sequence');
+    await expect
+      .poll(async () => {
+        await connection.send(1000);
+        return plot.innerText();
+      }, WITHIN)
+      .toMatch(/[1-9]\d* segments?/);
+    await other.close();
   });
 
   it('goes anywhere by the command palette, which is accessible', async () => {

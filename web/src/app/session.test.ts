@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CONNECTIONS, PACKETS } from '../domain/place';
 import type { Stores } from '../store/stores';
 import { TestFeeds, testStores } from '../test/feeds';
-import { connection, status } from '../test/fixtures';
+import { connection, stats, status } from '../test/fixtures';
 import { startSession, UNHEALTHY, type Visibility } from './session';
 
 class TestPage implements Visibility {
@@ -110,6 +110,20 @@ describe('session', () => {
     stores.place.go({ view: 'connection', ref: { instance: 4n, id: 2n } });
     vi.advanceTimersByTime(300);
     expect(feeds.topics('packets')).toEqual([]);
+  });
+
+  it('asks for the groups of the view of groups', () => {
+    stores.place.go({ view: 'groups', by: 'port' });
+    vi.advanceTimersByTime(10);
+    expect(feeds.topics('groups')).toEqual([{ kind: 'groups', by: 'port' }]);
+    const group = { name: '443', connections: 2, sentBytesPerSecond: 0, receivedBytesPerSecond: 0 };
+    const rest = { packetsPerSecond: 0, payloadBytes: 0, retransmissions: 0, rttUs: undefined };
+    const list = { by: 'port', groups: [{ ...group, ...rest }], more: 0 } as const;
+    feeds.tell('groups', { kind: 'stats', stats: stats({ groups: [list] }) });
+    expect(stores.groups.list).toEqual(list);
+    stores.place.go(PACKETS);
+    vi.advanceTimersByTime(10);
+    expect(feeds.topics('groups')).toEqual([]);
   });
 
   it('asks for packets by their filter', () => {

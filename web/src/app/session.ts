@@ -120,6 +120,7 @@ function ask(stores: Stores, seen: boolean): void {
   stores.unhealthy.watch(seen && current.view === 'overview' ? UNHEALTHY : undefined);
   stores.table.watch(seen && current.view === 'connections' ? tableTopic(stores, current) : undefined);
   stores.selection.watch(seen ? stores.status.status?.instance : undefined);
+  stores.groups.watch(seen && current.view === 'groups' ? current.by : undefined);
   stores.packets.watch(seen ? packetsTopic(current, stores.status.status?.instance) : undefined);
 }
 

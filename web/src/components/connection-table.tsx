@@ -5,6 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import {
   useEffect,
   useLayoutEffect,
+  useMemo,
   useRef,
   useState,
   type KeyboardEvent,
@@ -37,7 +38,9 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
   useChanges(settings);
   const scroller = useRef<HTMLDivElement>(null);
   const chosen = settings.settings.columns;
-  const columns = columnsFor(chosen, areUsual(chosen), useElementWidth(scroller));
+  const widthPx = useElementWidth(scroller);
+  // Rows render again when their columns are others, so these stay the same while nothing changes.
+  const columns = useMemo(() => columnsFor(chosen, areUsual(chosen), widthPx), [chosen, widthPx]);
   const [cursor, setCursor] = useState<bigint>();
   const count = Math.max(order.total, order.offset + order.rows.length);
   const virtualizer = useVirtualizer({

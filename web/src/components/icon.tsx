@@ -14,6 +14,7 @@ const PATHS = {
   down: 'M3.5 6L8 10.5 12.5 6',
   overview: 'M2 9.5h3l2-6 3 9 2-5h2.5',
   table: 'M2 3.5h12v9H2zM2 6.5h12M6 6.5v6',
+  groups: 'M2.5 3.5h5v4h-5zM2.5 9.5h5v3h-5zM9.5 3.5h4v3h-4zM9.5 8.5h4v4h-4z',
   packets: 'M2.5 4h6M2.5 8h11M2.5 12h4M11 4h2.5M9.5 12h4',
   check: 'M3 8.5l3.2 3.2L13 5',
   open: 'M6.5 3.5H3.5v9h9v-3M9 3.5h3.5V7M12.5 3.5L7.5 8.5',

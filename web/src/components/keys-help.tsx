@@ -11,6 +11,7 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
       ['Ctrl K', 'command palette: go anywhere, do anything'],
       ['g o', 'overview'],
       ['g c', 'connections'],
+      ['g g', 'groups: by process, container, peer, port'],
       ['g p', 'packets'],
       ['/', 'filter of the view'],
       ['t', 'next theme: light, system, dark'],
@@ -29,10 +30,7 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
   },
   {
     title: 'Packets',
-    keys: [
-      ['p', 'pause the stream, or let it run'],
-      ['Enter', 'open the connection of the packet'],
-    ],
+    keys: [['p', 'pause the stream, or let it run']],
   },
 ];
 
@@ -51,8 +49,8 @@ export function KeysHelp({ onClose }: { onClose: () => void }): ReactElement {
               {keys.map(([key, meaning]) => (
                 <div key={key}>
                   <dt>
-                    {key.split(' ').map((part) => (
-                      <kbd key={part}>{part}</kbd>
+                    {key.split(' ').map((part, index) => (
+                      <kbd key={`${part} ${index}`}>{part}</kbd>
                     ))}
                   </dt>
                   <dd>{meaning}</dd>

@@ -24,6 +24,7 @@ export function Navigation(): ReactElement {
       views: ['connections', 'connection'],
       place: { ...place.connections, selected: undefined },
     },
+    { label: 'Groups', icon: 'groups', views: ['groups'], place: place.groups },
     { label: 'Packets', icon: 'packets', views: ['packets'], place: place.packets },
   ];
   return (

@@ -17,6 +17,7 @@ describe('place', () => {
     '/connections/17?run=5',
     '/packets',
     '/packets?filter=syn',
+    '/groups?by=container',
     '/nowhere/at/all',
   ])('comes back to %s', (url) => {
     expect(formatPlace(parse(url))).toBe(url);

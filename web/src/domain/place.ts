@@ -1,6 +1,7 @@
 // Where the user is: the view, and what of it is in its URL, so that every view can be shared.
 import type { ConnectionRef } from './connection';
 import { DEFAULT_SORT, isSortColumn, type Sort } from './sort';
+import { isGroupKind, type GroupKind } from './stats';
 
 export interface ConnectionsPlace {
   readonly view: 'connections';
@@ -23,11 +24,17 @@ export interface PacketsPlace {
   readonly filter: string;
 }
 
+export interface GroupsPlace {
+  readonly view: 'groups';
+  readonly by: GroupKind;
+}
+
 export type Place =
   | { readonly view: 'overview' }
   | ConnectionsPlace
   | ConnectionPlace
   | PacketsPlace
+  | GroupsPlace
   /** A path that means nothing. */
   | { readonly view: 'missing'; readonly path: string };
 
@@ -42,6 +49,8 @@ export const CONNECTIONS: ConnectionsPlace = {
   selected: undefined,
 };
 export const PACKETS: PacketsPlace = { view: 'packets', filter: '' };
+
+export const GROUPS: GroupsPlace = { view: 'groups', by: 'process' };
 
 /** Reads a path and a query string. What the query does not say, or says wrongly, is as on a fresh page. */
 export function parsePlace(path: string, search: string): Place {
@@ -63,6 +72,10 @@ export function parsePlace(path: string, search: string): Place {
         };
       case 'packets':
         return { view: 'packets', filter: query.get('filter') ?? '' };
+      case 'groups': {
+        const by = query.get('by');
+        return isGroupKind(by) ? { view: 'groups', by } : GROUPS;
+      }
     }
   }
   if (view === 'connections' && more.length === 0 && connection !== undefined) {
@@ -100,6 +113,9 @@ export function formatPlace(place: Place): string {
         query.set('filter', place.filter);
       }
       return withQuery('/packets', query);
+    case 'groups':
+      query.set('by', place.by);
+      return withQuery('/groups', query);
     case 'missing':
       return place.path;
   }
@@ -114,6 +130,7 @@ export function selectedIn(place: Place): ConnectionRef | undefined {
       return place.ref;
     case 'overview':
     case 'packets':
+    case 'groups':
     case 'missing':
       return undefined;
   }

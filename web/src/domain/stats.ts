@@ -17,7 +17,23 @@ export interface RttDistribution {
   readonly buckets: readonly RttBucket[];
 }
 
-export type GroupKind = 'peer' | 'port' | 'interface' | 'state' | 'process' | 'container' | 'unit';
+export const GROUP_KINDS = ['process', 'container', 'unit', 'peer', 'port', 'interface', 'state'] as const;
+
+export type GroupKind = (typeof GROUP_KINDS)[number];
+
+export const GROUP_WORDS: Record<GroupKind, { readonly one: string; readonly many: string }> = {
+  process: { one: 'Process', many: 'Processes' },
+  container: { one: 'Container', many: 'Containers' },
+  unit: { one: 'Unit', many: 'Units' },
+  peer: { one: 'Peer', many: 'Peers' },
+  port: { one: 'Port', many: 'Ports' },
+  interface: { one: 'Interface', many: 'Interfaces' },
+  state: { one: 'State', many: 'States' },
+};
+
+export function isGroupKind(name: string | null): name is GroupKind {
+  return GROUP_KINDS.some((kind) => kind === name);
+}
 
 /** Open connections with something in common. */
 export interface Group {
@@ -84,4 +100,25 @@ export function ratesBetween(before: Status, now: Status): HostRates | undefined
     retransmissionsPerSecond: perSecond(before.totals.retransmissions, now.totals.retransmissions),
     retransmissionShare: packets > 0 ? retransmissions / packets : undefined,
   };
+}
+
+/** A filter of the open connections of a group; undefined where no filter names them. */
+export function filterOfGroup(kind: GroupKind, name: string): string | undefined {
+  // A name in parentheses stands for those that have none.
+  if (name.startsWith('(')) {
+    return ['process', 'container', 'unit'].includes(kind) ? `open and not has ${kind}` : undefined;
+  }
+  switch (kind) {
+    case 'peer':
+      return `open and host ${name}`;
+    case 'port':
+      return `open and destination.port == ${name}`;
+    case 'state':
+      return `open and state == ${name.toLowerCase().replaceAll('_', '-')}`;
+    case 'interface':
+    case 'process':
+    case 'container':
+    case 'unit':
+      return `open and ${kind} == ${JSON.stringify(name)}`;
+  }
 }

@@ -4,7 +4,7 @@ import type { Connection, ResumePoint } from './connection';
 import type { NotablePacket, Point } from './history';
 import type { LinkState } from './link';
 import type { PacketBatch } from './packet';
-import type { Stats } from './stats';
+import type { GroupKind, Stats } from './stats';
 import type { Status } from './status';
 
 export interface ConnectionsTopic {
@@ -33,11 +33,18 @@ export interface ConnectionTopic {
   readonly id: bigint;
 }
 
+/** Sums grouped by one thing, all groups of it as far as a page shows them. */
+export interface GroupsTopic {
+  readonly kind: 'groups';
+  readonly by: GroupKind;
+}
+
 export type Topic =
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
   | ConnectionsTopic
   | ConnectionTopic
+  | GroupsTopic
   | PacketsTopic;
 
 export type FeedBody =
@@ -109,6 +116,8 @@ export function topicKey(topic: Topic): string {
       return JSON.stringify([topic.kind, topic.filter, topic.orderBy, topic.offset, topic.limit]);
     case 'connection':
       return JSON.stringify([topic.kind, String(topic.id)]);
+    case 'groups':
+      return JSON.stringify([topic.kind, topic.by]);
     case 'packets':
       return JSON.stringify([topic.kind, topic.filter, String(topic.connectionId), topic.last]);
   }

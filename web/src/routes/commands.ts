@@ -36,6 +36,14 @@ export function commandsOf(stores: Stores): Command[] {
       },
     },
     {
+      name: 'Go to groups',
+      hint: 'by process, container, peer, port',
+      shortcut: 'g g',
+      run: () => {
+        place.go(place.groups);
+      },
+    },
+    {
       name: 'Go to packets',
       shortcut: 'g p',
       run: () => {

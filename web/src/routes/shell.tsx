@@ -19,6 +19,7 @@ import styles from './shell.module.css';
 
 const Connections = lazy(() => import('./connections'));
 const Connection = lazy(() => import('./connection'));
+const Groups = lazy(() => import('./groups'));
 const Packets = lazy(() => import('./packets'));
 
 const NEXT_THEME: Record<Theme, Theme> = { light: 'system', system: 'dark', dark: 'light' };
@@ -63,6 +64,9 @@ function useShellKeys({ place, overlay, settings }: Stores): void {
       'g c': () => {
         place.go(place.connections);
       },
+      'g g': () => {
+        place.go(place.groups);
+      },
       'g p': () => {
         place.go(place.packets);
       },
@@ -92,6 +96,8 @@ function View(): ReactElement {
       return <Connection place={current} />;
     case 'packets':
       return <Packets place={current} />;
+    case 'groups':
+      return <Groups place={current} />;
     case 'missing':
       return <Missing path={current.path} />;
   }

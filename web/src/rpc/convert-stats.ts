@@ -14,6 +14,16 @@ const KINDS: Record<wire.GroupBy, GroupKind | undefined> = {
   [wire.GroupBy.UNIT]: 'unit',
 };
 
+export const GROUP_KINDS: Record<GroupKind, wire.GroupBy> = {
+  peer: wire.GroupBy.PEER,
+  port: wire.GroupBy.PORT,
+  interface: wire.GroupBy.INTERFACE,
+  state: wire.GroupBy.STATE,
+  process: wire.GroupBy.PROCESS,
+  container: wire.GroupBy.CONTAINER,
+  unit: wire.GroupBy.UNIT,
+};
+
 export function toStats(message: wire.Stats): Stats {
   return {
     atMs: toMilliseconds(message.at) ?? 0,

@@ -6,7 +6,14 @@ import { FeedMemory } from './memory';
 import type { TcpViewerClient } from './transport';
 
 /** A feed nobody listens to runs on for this long. Packets cost the kernel work, so they end at once. */
-const LINGER_MS = { status: 30_000, stats: 30_000, connections: 1000, connection: 1000, packets: 0 };
+const LINGER_MS = {
+  status: 30_000,
+  stats: 30_000,
+  groups: 1000,
+  connections: 1000,
+  connection: 1000,
+  packets: 0,
+};
 
 interface Shared {
   readonly feed: Feed;

@@ -6,7 +6,7 @@ import { GroupBy } from '../gen/tcpviewer/v1/stats_pb';
 import { toConnection, toMilliseconds } from './convert';
 import { toNotablePacket, toPoint } from './convert-history';
 import { toPacketBatch } from './convert-packet';
-import { toStats } from './convert-stats';
+import { GROUP_KINDS, toStats } from './convert-stats';
 import { toStatus } from './convert-status';
 import { wait } from './retry';
 import type { TcpViewerClient } from './transport';
@@ -16,6 +16,8 @@ const STATUS_TIMEOUT_MS = 5000;
 /** The groups that the overview shows. */
 const GROUPS = [GroupBy.PROCESS, GroupBy.PEER, GroupBy.PORT, GroupBy.CONTAINER];
 const GROUPS_SHOWN = 8;
+/** Groups that the view of groups shows at most. */
+const ALL_GROUPS_SHOWN = 200;
 
 export interface Told {
   readonly body: FeedBody;
@@ -36,7 +38,9 @@ export function ask(topic: Topic, call: Call): AsyncIterable<Told> {
     case 'status':
       return askStatus(call);
     case 'stats':
-      return askStats(call);
+      return askStats(GROUPS, GROUPS_SHOWN, call);
+    case 'groups':
+      return askStats([GROUP_KINDS[topic.by]], ALL_GROUPS_SHOWN, call);
     case 'connections':
       return askConnections(topic, call);
     case 'connection':
@@ -54,8 +58,8 @@ async function* askStatus({ client, signal }: Call): AsyncIterable<Told> {
   }
 }
 
-async function* askStats({ client, signal }: Call): AsyncIterable<Told> {
-  for await (const { stats } of client.watchStats({ groupBy: GROUPS, top: GROUPS_SHOWN }, { signal })) {
+async function* askStats(groupBy: GroupBy[], top: number, { client, signal }: Call): AsyncIterable<Told> {
+  for await (const { stats } of client.watchStats({ groupBy, top }, { signal })) {
     if (stats !== undefined) {
       yield {
         body: { kind: 'stats', stats: toStats(stats) },

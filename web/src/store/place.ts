@@ -3,10 +3,12 @@
 import {
   CONNECTIONS,
   formatPlace,
+  GROUPS,
   OVERVIEW,
   PACKETS,
   parsePlace,
   type ConnectionsPlace,
+  type GroupsPlace,
   type PacketsPlace,
   type Place,
 } from '../domain/place';
@@ -28,6 +30,7 @@ export class PlaceStore {
   #current: Place;
   #connections: ConnectionsPlace = CONNECTIONS;
   #packets: PacketsPlace = PACKETS;
+  #groups: GroupsPlace = GROUPS;
 
   constructor(bar: AddressBar | undefined) {
     this.#bar = bar;
@@ -57,6 +60,11 @@ export class PlaceStore {
     return this.#packets;
   }
 
+  /** The view of groups as it was left. */
+  get groups(): GroupsPlace {
+    return this.#groups;
+  }
+
   /** Goes somewhere one can come back from. */
   go(place: Place): void {
     const url = formatPlace(place);
@@ -83,6 +91,8 @@ export class PlaceStore {
       this.#connections = this.#current;
     } else if (this.#current.view === 'packets') {
       this.#packets = this.#current;
+    } else if (this.#current.view === 'groups') {
+      this.#groups = this.#current;
     }
   }
 }

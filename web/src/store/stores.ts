@@ -4,6 +4,7 @@ import type { Recorder } from '../domain/recording';
 import type { Feeds } from '../domain/topic';
 import { ClockStore } from './clock';
 import { ConnectionStore } from './connections';
+import { GroupStore } from './groups';
 import { LinkStore } from './link';
 import { OrderStore } from './order';
 import { OverlayStore } from './overlay';
@@ -32,6 +33,7 @@ export interface Stores {
   readonly trails: TrailStore;
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
+  readonly groups: GroupStore;
   readonly recording: RecordingStore;
   readonly settings: SettingsStore;
   readonly token: TokenStore;
@@ -62,6 +64,7 @@ export function createStores({ feeds, recorder, storage, token, bar }: Surroundi
     trails: new TrailStore(table),
     selection: new SelectionStore(feeds, table),
     packets: new PacketStore(feeds),
+    groups: new GroupStore(feeds),
     recording: new RecordingStore(recorder),
     settings: new SettingsStore(storage),
     token,
