@@ -216,6 +216,12 @@ impl ConnectionRecord {
     /// The newest payload came from the higher endpoint.
     pub const PAYLOAD_FROM_HIGH: u32 = 1 << 4;
 
+    /// It began with what a socket said that is older than the programs: until a packet of a half was seen, nothing
+    /// of it was measured.
+    pub const OLDER: u32 = 1 << 5;
+    /// Source and destination are known from the ports that are listened on.
+    pub const BY_LISTENER: u32 = 1 << 6;
+
     /// A record that has not begun.
     pub const VACANT: Self = Self {
         id: 0,

@@ -82,8 +82,9 @@ pub struct Settings {
     /// [`Settings::PACKETS`] while somebody watches packets, [`Settings::HEADERS`] while somebody captures them;
     /// else 0.
     pub watch_packets: u32,
-    /// CPUs this kernel can have; ids are made of it.
-    pub possible_cpus: u32,
+    /// Ids rise by this: one more than the CPUs this kernel can have. Each CPU gives those with its own remainder, user
+    /// space those with the last.
+    pub id_step: u32,
     /// Places in the ring of half-open connections, less one.
     pub half_open_mask: u32,
     /// Which of the two filters of packets is in force; the other one is written meanwhile.

@@ -49,7 +49,10 @@ pub fn replaces(record: &ConnectionRecord, segment: &Segment, side: Side) -> boo
         Side::Low => low,
         Side::High => high,
     };
-    segment.flags.opens() && own.has(Half::SEEN) && !(own.has(Half::SYN) && own.initial_seq == segment.seq)
+    let differs = own.has(Half::SEEN) && !(own.has(Half::SYN) && own.initial_seq == segment.seq);
+    // A socket that says something of a connection has its handshake behind it.
+    let is_later = !own.has(Half::SEEN) && record.has(ConnectionRecord::OLDER);
+    segment.flags.opens() && (differs || is_later)
 }
 
 /// Takes a segment into its connection's record.

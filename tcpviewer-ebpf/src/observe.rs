@@ -190,7 +190,7 @@ fn create(key: &ConnectionKey, ledger: &mut LedgerCounters) -> bool {
 fn next_id(ledger: &LedgerCounters, settings: &Settings) -> u64 {
     // SAFETY: a helper without preconditions.
     let cpu = unsafe { bpf_get_smp_processor_id() };
-    (ledger.opened + 1) * u64::from(settings.possible_cpus) + u64::from(cpu)
+    (ledger.opened + 1) * u64::from(settings.id_step) + u64::from(cpu)
 }
 
 /// Empties the record when the segment begins another connection on the same endpoints, after its last state

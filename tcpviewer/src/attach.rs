@@ -170,7 +170,10 @@ impl Attach {
         }
         let state = self.attach(&name, link.header.link_layer_type);
         match &state {
-            Ok(attachment) => tracing::info!(interface = %name, hook = ?attachment.hook, "attached"),
+            Ok(attachment) => {
+                self.names.set_attached(index);
+                tracing::info!(interface = %name, hook = ?attachment.hook, "attached");
+            }
             Err(reason) => tracing::warn!(interface = %name, reason, "not attached"),
         }
         self.attached.insert(index, Attached { name, state });

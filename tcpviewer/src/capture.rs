@@ -34,7 +34,8 @@ use self::{
 use crate::{
     attach::KernelMaps,
     model::{
-        Activity, Clock, InterfaceNames, Ledger, Pace, PacketBatch, PacketWish, Sample, SampleBatch, boot_ns,
+        Activity, Clock, CloseReason, InterfaceNames, Ledger, Pace, PacketBatch, PacketWish, Sample,
+        SampleBatch, SocketNews, boot_ns,
     },
 };
 
@@ -102,6 +103,7 @@ pub async fn run(
     clock: Clock,
     update_interval: Duration,
     mut requests: mpsc::Receiver<Request>,
+    mut news: mpsc::Receiver<Vec<SocketNews>>,
     outlets: Outlets,
 ) -> Result<(), CaptureError> {
     let mut kernel = Kernel::new(maps, names, clock)?;
@@ -136,6 +138,10 @@ pub async fn run(
                 }
                 None => return Ok(()),
             },
+            Some(news) = news.recv() => {
+                take_news(news, &mut kernel, &mut followed, &outlets).await?;
+                continue;
+            }
             woken = kernel.readable() => {
                 woken?;
                 empty_drains = 0;
@@ -235,7 +241,7 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
         let Some(mut tracked) = kernel.look_up(&key)? else {
             // It was given up, and the report of that was lost.
             followed.forget(&key);
-            batch.push(Sample::Gone(key));
+            batch.push(Sample::Gone(key, CloseReason::GivenUp));
             continue;
         };
         match followed.check(&tracked, now_ns) {
@@ -253,6 +259,44 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
         }
     }
     hand_on(outlets, batch, activities).await;
+    Ok(())
+}
+
+/// A connection with a socket that is older than the programs gets a record, in which its packets are counted from
+/// the first one on. One whose socket is gone has ended, whatever its packets say.
+async fn take_news(
+    news: Vec<SocketNews>,
+    kernel: &mut Kernel,
+    followed: &mut Followed,
+    outlets: &Outlets,
+) -> Result<(), CaptureError> {
+    let mut batch = Vec::new();
+    for each in news {
+        match each {
+            SocketNews::Open(open) => {
+                if let Some(tracked) = kernel.begin(&open)? {
+                    followed.found(&tracked, boot_ns());
+                    batch.push(tracked.into());
+                }
+                followed.set_socket(&open.look.key, true);
+                batch.push(Sample::Socket(Box::new(open.look)));
+            }
+            SocketNews::Gone { key, cookie } => {
+                followed.set_socket(&key, false);
+                let Some(tracked) = kernel.look_up(&key)? else {
+                    continue;
+                };
+                let mut halves = tracked.record.halves.iter();
+                if tracked.record.closed_ns == 0 && halves.any(|half| half.socket_cookie == cookie) {
+                    kernel.remove(&key)?;
+                    followed.forget(&key);
+                    batch.push(tracked.into());
+                    batch.push(Sample::Gone(key, CloseReason::SocketGone));
+                }
+            }
+        }
+    }
+    hand_on(outlets, batch, Vec::new()).await;
     Ok(())
 }
 

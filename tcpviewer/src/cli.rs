@@ -7,6 +7,7 @@ pub mod show;
 pub mod packets;
 pub mod capture;
 pub mod stats;
+pub mod listeners;
 pub mod replay;
 pub mod status;
 pub mod filter;
@@ -62,6 +63,8 @@ pub enum Subcommands {
     Capture(capture::CaptureArgs),
     /// Show sums over the open connections: rates, RTTs, the busiest peers and ports.
     Stats(stats::StatsArgs),
+    /// List the sockets that wait for connections: their queues, and what was dropped there.
+    Listeners(listeners::ListenersArgs),
     /// List the connections of a capture file, or serve them; needs neither privileges nor a daemon.
     Replay(replay::ReplayArgs),
     /// Show what the daemon does, what it could not count, and what it costs.

@@ -31,7 +31,7 @@ use crate::{
     },
     owners::{self, Owners},
     publish::{Board, PacketBoard},
-    sockets::Sockets,
+    sockets::{self, Sockets},
     table::{self, Table},
 };
 
@@ -78,9 +78,17 @@ pub async fn run(
     );
     let mut degradations = owners::degradations(&owner_maps);
     outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
-    match Sockets::open(clock) {
+    let mut socket_requests = None;
+    let (news, news_in) = mpsc::channel(QUEUE);
+    match Sockets::open(Arc::clone(&names), clock) {
         Ok(sockets) => {
-            outlets.activities = Some(follow_sockets(&mut stages, sockets, outlets.samples.clone()))
+            let to = sockets::Outlets {
+                samples: outlets.samples.clone(),
+                news,
+            };
+            let (activities, requests) = follow_sockets(&mut stages, sockets, to);
+            outlets.activities = Some(activities);
+            socket_requests = Some(requests);
         }
         Err(error) => degradations.push(Degradation {
             feature: "sockets".into(),
@@ -97,17 +105,24 @@ pub async fn run(
     });
     let interval = config.update_interval;
     stages.spawn(async move {
-        capture::run(maps, names, clock, interval, capture_requests_in, outlets)
-            .await
-            .map_err(Into::into)
+        capture::run(
+            maps,
+            names,
+            clock,
+            interval,
+            capture_requests_in,
+            news_in,
+            outlets,
+        )
+        .await
+        .map_err(Into::into)
     });
-    stages.spawn(carry_back(
-        commands_in,
-        Some(attach_requests),
-        capture_requests,
-        capacity,
-        degradations,
-    ));
+    let ways = Ways {
+        attach: Some(attach_requests),
+        capture: capture_requests,
+        sockets: socket_requests,
+    };
+    stages.spawn(carry_back(commands_in, ways, capacity, degradations));
     ready(&entrances.urls());
     serve(entrances, identity, boards, commands, stages, stop).await
 }
@@ -136,19 +151,21 @@ fn name_owners(
     Ok(samples_to)
 }
 
-/// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections.
+/// Starts the stage that looks at sockets, on a thread of its own. Returns where it hears of connections and of
+/// users' wishes.
 fn follow_sockets(
     stages: &mut JoinSet<anyhow::Result<()>>,
     sockets: Sockets,
-    samples: mpsc::Sender<SampleBatch>,
-) -> mpsc::Sender<Vec<Activity>> {
+    outlets: sockets::Outlets,
+) -> (mpsc::Sender<Vec<Activity>>, mpsc::Sender<sockets::Request>) {
     let (activities, activities_in) = mpsc::channel(QUEUE);
+    let (requests, requests_in) = mpsc::channel(QUEUE);
     let runtime = Handle::current();
     stages.spawn_blocking(move || {
-        runtime.block_on(sockets.run(activities_in, samples));
+        runtime.block_on(sockets.run(activities_in, requests_in, outlets));
         Ok(())
     });
-    activities
+    (activities, requests)
 }
 
 /// What subscribers read.
@@ -252,21 +269,38 @@ async fn publish_packets(
     Ok(())
 }
 
+/// Where users' wishes are fulfilled.
+struct Ways {
+    /// `None` where nothing is attached.
+    attach: Option<mpsc::Sender<StatusRequest>>,
+    capture: mpsc::Sender<Request>,
+    /// `None` where sockets are not looked at.
+    sockets: Option<mpsc::Sender<sockets::Request>>,
+}
+
 /// The way back: takes users' wishes to the stage that can fulfil them.
 async fn carry_back(
     mut commands: mpsc::Receiver<Command>,
-    attach: Option<mpsc::Sender<StatusRequest>>,
-    capture: mpsc::Sender<Request>,
+    ways: Ways,
     capacity: u64,
     degradations: Vec<Degradation>,
 ) -> anyhow::Result<()> {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::WatchPackets(wish) => capture.send(Request::WatchPackets(wish)).await?,
+            Command::WatchPackets(wish) => ways.capture.send(Request::WatchPackets(wish)).await?,
+            Command::Listeners(reply) => match &ways.sockets {
+                Some(sockets) => sockets.send(sockets::Request::Listeners(reply)).await?,
+                // Who asked may have gone; then nobody misses the answer.
+                None => drop(reply.send(Err("sockets of this host are not looked at".into()))),
+            },
+            Command::HostCounters(reply) => match &ways.sockets {
+                Some(sockets) => sockets.send(sockets::Request::HostCounters(reply)).await?,
+                None => drop(reply.send(Vec::new())),
+            },
             Command::Status(reply) => {
                 let (from_capture, capture_status) = oneshot::channel();
-                capture.send(Request::Status(from_capture)).await?;
-                let attach = match &attach {
+                ways.capture.send(Request::Status(from_capture)).await?;
+                let attach = match &ways.attach {
                     Some(attach) => {
                         let (from_attach, attach_status) = oneshot::channel();
                         attach.send(from_attach).await?;

@@ -10,8 +10,8 @@ use std::{
 use clap::Parser as _;
 use tcpviewer::{
     cli::{
-        Cli, ClientError, Subcommands, capture, completions, filter, list, man, packets, replay, run, show,
-        stats, status, token, watch,
+        Cli, ClientError, Subcommands, capture, completions, filter, list, listeners, man, packets, replay,
+        run, show, stats, status, token, watch,
     },
     config::ConfigError,
 };
@@ -26,6 +26,7 @@ async fn main() -> ExitCode {
         Subcommands::Packets(args) => packets::packets(args).await.map_err(Into::into),
         Subcommands::Capture(args) => capture::capture(args).await,
         Subcommands::Stats(args) => stats::stats(args).await.map_err(Into::into),
+        Subcommands::Listeners(args) => listeners::listeners(args).await.map_err(Into::into),
         Subcommands::Replay(args) => replay::replay(args).await,
         Subcommands::Token(args) => token::token(&args),
         Subcommands::Completions(args) => completions::completions(&args).map_err(Into::into),

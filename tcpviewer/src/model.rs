@@ -6,6 +6,8 @@ mod process;
 
 mod socket;
 
+mod listener;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -21,8 +23,11 @@ use tcpviewer_common::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-pub use self::process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process};
-pub use self::socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
+pub use self::{
+    listener::{HostCounter, Listener},
+    process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
+    socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
+};
 
 /// A connection as it is published. Counters are absolute since it was first seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +98,8 @@ pub enum Orientation {
     Handshake,
     /// By the ports: the higher one is taken for the source.
     Ports,
+    /// By the ports that are listened on at this host.
+    Listener,
 }
 
 /// Which end of a connection belongs to this host.
@@ -298,6 +305,8 @@ pub enum CloseReason {
     Replaced,
     /// It was half-open, and its place in the map was needed for a newer one.
     GivenUp,
+    /// Its socket is gone, and no packet said why.
+    SocketGone,
 }
 
 /// What a source learned of one connection.
@@ -305,8 +314,8 @@ pub enum CloseReason {
 pub enum Sample {
     /// What the packets tell: its record.
     Tracked(Box<Tracked>),
-    /// It left the kernel's map while nobody looked, so that nothing but its end is known.
-    Gone(ConnectionKey),
+    /// It ended without a word of its packets.
+    Gone(ConnectionKey, CloseReason),
     /// What the kernel says of one of its sockets.
     Socket(Box<SocketLook>),
     /// Who owns one of its sockets.
@@ -352,6 +361,39 @@ pub enum Pace {
     Quiet,
     /// It ended.
     Ended,
+}
+
+/// What a look at all sockets of this host showed of one of them.
+#[derive(Clone, Debug)]
+pub enum SocketNews {
+    /// It was not there the last time.
+    Open(Box<OpenSocket>),
+    /// It is gone.
+    Gone {
+        /// The endpoints of its connection.
+        key: ConnectionKey,
+        /// The kernel's number of it.
+        cookie: u64,
+    },
+}
+
+/// A socket of this host that was not known before. Times are nanoseconds of boot time.
+#[derive(Clone, Debug)]
+pub struct OpenSocket {
+    /// What it said.
+    pub look: SocketLook,
+    /// The kernel's number of it.
+    pub cookie: u64,
+    /// The interface that its packets pass; `None` where no programs are attached to that.
+    pub interface: Option<u32>,
+    /// Whether it opened its connection; `None` where that is not known.
+    pub opened: Option<bool>,
+    /// When it was looked at.
+    pub seen_ns: u64,
+    /// When it sent data last.
+    pub sent_ns: u64,
+    /// When it received something last.
+    pub received_ns: u64,
 }
 
 /// Samples on their way to the table.
@@ -405,26 +447,44 @@ pub fn key_between(local: SocketAddr, remote: SocketAddr) -> (ConnectionKey, Sid
 
 /// Names of interfaces by index: written where they are attached, read where packets come in.
 #[derive(Debug, Default)]
-pub struct InterfaceNames(RwLock<HashMap<u32, Arc<str>>>);
+pub struct InterfaceNames(RwLock<HashMap<u32, InterfaceName>>);
+
+#[derive(Clone, Debug)]
+struct InterfaceName {
+    name: Arc<str>,
+    /// Whether programs see its packets.
+    is_attached: bool,
+}
 
 impl InterfaceNames {
     /// Learns or corrects a name.
     pub fn set(&self, index: u32, name: Arc<str>) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(index, name);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_attached = known.get(&index).is_some_and(|known| known.is_attached);
+        known.insert(index, InterfaceName { name, is_attached });
+    }
+
+    /// Learns that packets of an interface are seen.
+    pub fn set_attached(&self, index: u32) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get_mut(&index) {
+            known.is_attached = true;
+        }
     }
 
     /// The name of an interface; its number where nothing is known of it.
     pub fn get(&self, index: u32) -> Arc<str> {
-        let known = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&index)
-            .cloned();
-        known.unwrap_or_else(|| format!("#{index}").into())
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let name = known.get(&index).map(|known| Arc::clone(&known.name));
+        name.unwrap_or_else(|| format!("#{index}").into())
+    }
+
+    /// The index of the interface of this name, if its packets are seen.
+    pub fn attached(&self, name: &str) -> Option<u32> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = known.iter();
+        all.find(|(_index, known)| known.is_attached && *known.name == *name)
+            .map(|(&index, _known)| index)
     }
 }
 
@@ -720,4 +780,8 @@ pub enum Command {
     WatchPackets(Option<Box<PacketWish>>),
     /// Report the status.
     Status(oneshot::Sender<Status>),
+    /// Report the listening sockets, or why they are not known.
+    Listeners(oneshot::Sender<Result<Vec<Listener>, String>>),
+    /// Report the counters of the host's TCP; none where they are not known.
+    HostCounters(oneshot::Sender<Vec<HostCounter>>),
 }

@@ -214,7 +214,7 @@ impl Owners {
         for sample in &*samples {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(tracked, now, &mut looks),
-                Sample::Gone(key) => self.followed.forget(key),
+                Sample::Gone(key, _reason) => self.followed.forget(key),
                 Sample::Socket(_) | Sample::Owner(_) => {}
             }
         }

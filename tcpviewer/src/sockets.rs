@@ -1,7 +1,8 @@
 //! The second source of samples: what the kernel says of the sockets of this host when it is asked. In: which
 //! connections move, which went quiet and which ended. Out: looks at the sockets of those that move, once in a while,
-//! and one when they went quiet, which holds until packets pass again. So the work follows activity, and what
-//! it may take of a core is limited.
+//! and one when they went quiet, which holds until packets pass again; and, from a look at all sockets now and then,
+//! which came, which changed and which are gone. So the work follows activity, and what it may take of a core is
+//! limited.
 
 mod budget;
 
@@ -13,27 +14,72 @@ mod convert;
 
 mod tcp_info;
 
+mod places;
+
+mod known;
+
+mod sweep;
+
+mod listeners;
+
+mod host;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
 use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, sleep_until},
 };
 
 pub use self::diag::DiagError;
 use self::{
     budget::Budget,
     diag::Diag,
+    host::HostCounters,
     lately::{Lately, Wish},
+    sweep::{Found, Sweep},
 };
-use crate::model::{Activity, Clock, Sample, SampleBatch, boot_ns};
+use crate::model::{
+    Activity, Clock, HostCounter, InterfaceNames, Listener, Sample, SampleBatch, SocketNews, boot_ns,
+};
 
 /// At most so many connections are looked at before others get their turn.
 const BATCH: usize = 128;
 /// What looking at connections that move may take of one core.
 const LOOKS_SHARE: f64 = 0.02;
+/// What looking at all sockets may take of one core.
+const SWEEP_SHARE: f64 = 0.005;
+/// All sockets are looked at once in this time, or as often as that share allows.
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+/// At most so much news is handed on at once.
+const NEWS: usize = 512;
+
+/// News that found no room is offered again after this time.
+const NEWS_PAUSE: Duration = Duration::from_millis(5);
+
+/// Where results go.
+pub struct Outlets {
+    /// Samples, to the table.
+    pub samples: mpsc::Sender<SampleBatch>,
+    /// Sockets that came and went, to whoever follows connections.
+    pub news: mpsc::Sender<Vec<SocketNews>>,
+}
+
+/// What is asked of the running stage.
+#[derive(Debug)]
+pub enum Request {
+    /// Report the listening sockets, or why they are not known.
+    Listeners(oneshot::Sender<Result<Vec<Listener>, String>>),
+    /// Report the counters of the host's TCP.
+    HostCounters(oneshot::Sender<Vec<HostCounter>>),
+}
 
 /// The sockets of this host.
 pub struct Sockets {
     diag: Diag,
+    sweep: Sweep,
+    names: Arc<InterfaceNames>,
+    counters: HostCounters,
     clock: Clock,
 }
 
@@ -43,9 +89,12 @@ impl Sockets {
     /// # Errors
     ///
     /// When the kernel gives no word of its sockets.
-    pub fn open(clock: Clock) -> Result<Self, DiagError> {
+    pub fn open(names: Arc<InterfaceNames>, clock: Clock) -> Result<Self, DiagError> {
         Ok(Self {
             diag: Diag::open()?,
+            sweep: Sweep::new(Diag::open()?),
+            names,
+            counters: HostCounters::default(),
             clock,
         })
     }
@@ -55,11 +104,15 @@ impl Sockets {
     pub async fn run(
         mut self,
         mut activities: mpsc::Receiver<Vec<Activity>>,
-        samples: mpsc::Sender<SampleBatch>,
+        mut requests: mpsc::Receiver<Request>,
+        outlets: Outlets,
     ) {
         let mut lately = Lately::default();
-        let mut looks = Budget::new(LOOKS_SHARE);
+        let (mut looks, mut sweeps) = (Budget::new(LOOKS_SHARE), Budget::new(SWEEP_SHARE));
+        let (mut sweep_due, mut sweep_took) = (Instant::now(), Duration::ZERO);
+        let mut news = VecDeque::new();
         loop {
+            hand_on_news(&mut news, &outlets.news);
             let next = lately.next().map(|due| due.max(looks.free_at()));
             tokio::select! {
                 received = activities.recv() => match received {
@@ -69,16 +122,46 @@ impl Sockets {
                     }
                     None => return,
                 },
+                Some(request) = requests.recv() => self.answer(request),
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let started = Instant::now();
                     let found = self.look_at(&lately.due(started, BATCH));
-                    looks.spent(started, Instant::now());
-                    if !found.is_empty() {
-                        let batch = SampleBatch { at: started, samples: found };
-                        // The receiver is gone only when the daemon stops.
-                        samples.send(batch).await.ok();
-                    }
+                    looks.spent(started.elapsed(), Instant::now());
+                    hand_on(found, started, &outlets.samples).await;
                 }
+                // What was found goes first: behind that, nothing piles up.
+                () = sleep_until(sweep_due), if news.len() < NEWS => {
+                    let started = Instant::now();
+                    let found = self.sweep.step(&self.names, self.clock);
+                    sweep_took += started.elapsed();
+                    let found = found.unwrap_or_else(|error| {
+                        tracing::debug!(%error, "sockets could not be looked at");
+                        Found { is_over: true, ..Found::default() }
+                    });
+                    if found.is_over {
+                        sweeps.spent(sweep_took, Instant::now());
+                        sweep_due = sweeps.free_at().max(started + SWEEP_EVERY);
+                        sweep_took = Duration::ZERO;
+                    }
+                    news.extend(found.news);
+                    hand_on(found.samples, started, &outlets.samples).await;
+                }
+                () = sleep(NEWS_PAUSE), if !news.is_empty() => {}
+            }
+        }
+    }
+
+    /// Who asked may have gone; then nobody misses the answer.
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Listeners(reply) => {
+                let listeners = listeners::listeners(&mut self.diag);
+                reply.send(listeners.map_err(|error| error.to_string())).ok();
+            }
+            Request::HostCounters(reply) => {
+                let counters = self.counters.read(Instant::now());
+                let counters = counters.inspect_err(|error| tracing::debug!(%error, "counters of the host"));
+                reply.send(counters.unwrap_or_default()).ok();
             }
         }
     }
@@ -99,5 +182,21 @@ impl Sockets {
             }
         }
         found
+    }
+}
+
+async fn hand_on(samples: Vec<Sample>, at: Instant, outlet: &mpsc::Sender<SampleBatch>) {
+    if !samples.is_empty() {
+        // The receiver is gone only when the daemon stops.
+        outlet.send(SampleBatch { at, samples }).await.ok();
+    }
+}
+
+/// Hands on what finds room. Who follows connections may be waiting for room here, so this does not wait for him.
+fn hand_on_news(news: &mut VecDeque<SocketNews>, outlet: &mpsc::Sender<Vec<SocketNews>>) {
+    while !news.is_empty()
+        && let Ok(room) = outlet.try_reserve()
+    {
+        room.send(news.drain(..news.len().min(NEWS)).collect());
     }
 }

@@ -128,7 +128,7 @@ impl Table {
         for sample in batch {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
-                Sample::Gone(key) => self.take_gone(&key, now),
+                Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
                 Sample::Owner(look) => self.take_owner(*look),
             }
@@ -229,12 +229,12 @@ impl Table {
         }
     }
 
-    fn take_gone(&mut self, key: &ConnectionKey, now: Instant) {
+    fn take_gone(&mut self, key: &ConnectionKey, reason: CloseReason, now: Instant) {
         if let Some(id) = self.ids.remove(key)
             && let Some(row) = self.rows.get(&id)
         {
             let at = self.clock.at(row.record.last_seen_ns());
-            self.end(id, CloseReason::GivenUp, at, now);
+            self.end(id, reason, at, now);
         }
     }
 
@@ -282,7 +282,8 @@ impl Table {
                 CloseReason::Fin
                 | CloseReason::IdleTimeout
                 | CloseReason::Replaced
-                | CloseReason::GivenUp => {}
+                | CloseReason::GivenUp
+                | CloseReason::SocketGone => {}
             }
             self.ended.push_back((now, id));
             self.changed.insert(id);

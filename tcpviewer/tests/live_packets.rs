@@ -17,6 +17,7 @@ use std::{
     io::{BufRead as _, BufReader},
     process::{self, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use pcap_file::{
@@ -24,6 +25,7 @@ use pcap_file::{
     pcapng::{Block, PcapNgReader, blocks::enhanced_packet::EnhancedPacketOption},
 };
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use support::{
     PATIENCE, daemon::Daemon, namespaces::Pair, require_root, share_machine, traffic::Open, wait_for,
     wait_for_quiet,
@@ -83,6 +85,50 @@ fn packets_leave_the_kernel_only_while_they_are_wanted() {
     talk();
     assert_eq!(sent(&daemon), after, "nobody watches any more");
     assert_eq!(daemon.status().ledger.unwrap().packet_events_lost, 0);
+    daemon.stop();
+}
+
+#[test]
+fn scripts_get_the_packets_of_what_they_ask_for_and_leave_no_watcher_behind() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let [wanted, other] = [(); 2].map(|()| Open::new(&pair.left, &pair.right, Pair::RIGHT));
+    let port = wanted.ends().1.port();
+    let ask = || {
+        let mut curl = pair.left.command("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--max-time", "20"]);
+        curl.arg(format!("{}/api/traffic?filter=port+{port}", daemon.url));
+        let output = curl.output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let packets_of = |answer: &Value| answer["packets"].as_array().unwrap().len() as u64;
+
+    assert_eq!(packets_of(&ask()), 0, "nobody has watched before");
+    let answer = wait_for(PATIENCE, "packets at hand", || {
+        other.exchange_in_turn(1, 1);
+        wanted.exchange_in_turn(1, 1);
+        Some(ask()).filter(|answer| packets_of(answer) > 10)
+    });
+    for packet in answer["packets"].as_array().unwrap() {
+        let ports = [&packet["src_port"], &packet["dst_port"]];
+        assert!(ports.contains(&&Value::from(port)), "{packet}");
+    }
+    let after = wait_for(PATIENCE, "the end of watching", || {
+        let before = sent(&daemon);
+        thread::sleep(Duration::from_millis(500));
+        wanted.exchange_in_turn(1, 1);
+        wait_for_quiet(|| seen(&daemon));
+        (sent(&daemon) == before).then_some(before)
+    });
+    println!(
+        "{after} packets left the kernel for {} in the answer",
+        packets_of(&answer)
+    );
+    assert_eq!(packets_of(&ask()), 0, "they are not at hand any more");
     daemon.stop();
 }
 

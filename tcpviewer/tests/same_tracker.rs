@@ -134,7 +134,7 @@ impl Kernel {
             // Reports of what opens, ends and is replaced are enough: the rest is in the map.
             update_interval_ns: u64::MAX,
             watch_packets: 0,
-            possible_cpus: u32::try_from(nr_cpus().unwrap()).unwrap(),
+            id_step: u32::try_from(nr_cpus().unwrap()).unwrap() + 1,
             half_open_mask: places(DEFAULT_MAX_CONNECTIONS) - 1,
             packet_filter: 0,
         };

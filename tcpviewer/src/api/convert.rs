@@ -124,6 +124,7 @@ fn orientation(orientation: model::Orientation) -> proto::Orientation {
     match orientation {
         model::Orientation::Handshake => proto::Orientation::Handshake,
         model::Orientation::Ports => proto::Orientation::Ports,
+        model::Orientation::Listener => proto::Orientation::Listener,
     }
 }
 
@@ -151,6 +152,7 @@ fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
         model::CloseReason::HandshakeTimeout => proto::CloseReason::HandshakeTimeout,
         model::CloseReason::Replaced => proto::CloseReason::Replaced,
         model::CloseReason::GivenUp => proto::CloseReason::GivenUp,
+        model::CloseReason::SocketGone => proto::CloseReason::SocketGone,
     }
 }
 
@@ -387,6 +389,7 @@ pub(super) fn notable_packet(packet: model::NotablePacket) -> proto::NotablePack
 pub(super) fn stats(
     stats: Stats,
     counts: Option<model::Ledger>,
+    host_counters: Vec<model::HostCounter>,
     at: SystemTime,
 ) -> proto::WatchStatsResponse {
     let states = stats
@@ -413,8 +416,35 @@ pub(super) fn stats(
             })
             .collect(),
         ledger: counts.map(ledger),
+        host_counters: host_counters.into_iter().map(host_counter).collect(),
     };
     proto::WatchStatsResponse { stats: Some(stats) }
+}
+
+fn host_counter(counter: model::HostCounter) -> proto::HostCounter {
+    proto::HostCounter {
+        name: counter.name.to_owned(),
+        meaning: counter.meaning.to_owned(),
+        total: counter.total,
+        per_second: counter.per_second,
+    }
+}
+
+/// The listening sockets.
+pub(super) fn listeners(listeners: Vec<model::Listener>) -> proto::ListListenersResponse {
+    let listener = |listener: model::Listener| proto::Listener {
+        address: Some(endpoint(listener.address)),
+        dual_stack: listener.is_dual_stack,
+        accept_queue: listener.accept_queue,
+        accept_queue_limit: listener.accept_queue_limit,
+        syn_queue: listener.syn_queue,
+        drops: listener.drops,
+        user_id: listener.user_id,
+        socket_cookie: listener.cookie,
+    };
+    proto::ListListenersResponse {
+        listeners: listeners.into_iter().map(listener).collect(),
+    }
 }
 
 fn rtt_distribution(rtt: RttDistribution) -> proto::RttDistribution {

@@ -20,8 +20,9 @@ use crate::{
     proto::{
         CapturePcapRequest, CapturePcapResponse, GetConnectionRequest, GetConnectionResponse,
         GetStatusRequest, GetStatusResponse, ListConnectionsRequest, ListConnectionsResponse,
-        WatchConnectionRequest, WatchConnectionResponse, WatchConnectionsRequest, WatchPacketsRequest,
-        WatchPacketsResponse, WatchStatsRequest, WatchStatsResponse,
+        ListListenersRequest, ListListenersResponse, WatchConnectionRequest, WatchConnectionResponse,
+        WatchConnectionsRequest, WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest,
+        WatchStatsResponse,
     },
     publish::{Board, PacketBoard},
 };
@@ -139,6 +140,13 @@ impl TcpViewerService for Service {
         request: Request<WatchStatsRequest>,
     ) -> Result<Response<Self::WatchStatsStream>, Status> {
         stats::watch(&self.board, &self.status, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    async fn list_listeners(
+        &self,
+        _request: Request<ListListenersRequest>,
+    ) -> Result<Response<ListListenersResponse>, Status> {
+        self.status.listeners().await.map(Response::new)
     }
 
     async fn get_status(

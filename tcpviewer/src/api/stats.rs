@@ -128,6 +128,7 @@ impl Source for Sums {
         let stats = Stats::of(&connections, &self.by, self.top);
         // Without a ledger for once: the daemon is busy or stops, and the sums hold all the same.
         let ledger = self.status.ledger().await;
-        Some(convert::stats(stats, ledger, SystemTime::now()))
+        let counters = self.status.host_counters().await;
+        Some(convert::stats(stats, ledger, counters, SystemTime::now()))
     }
 }

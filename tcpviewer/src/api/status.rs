@@ -15,8 +15,8 @@ use tracing::warn;
 
 use super::convert;
 use crate::{
-    model::{self, Command, Identity, Totals},
-    proto::GetStatusResponse,
+    model::{self, Command, HostCounter, Identity, Totals},
+    proto::{GetStatusResponse, ListListenersResponse},
 };
 
 /// Time for the daemon to report.
@@ -44,14 +44,7 @@ impl StatusReporter {
 
     /// The status; the caller adds what the API itself knows.
     pub(super) async fn report(&self, totals: Totals, streams: u32) -> Result<GetStatusResponse, Status> {
-        let status = match timeout(REPORT_TIMEOUT, self.ask()).await {
-            Ok(Some(status)) => status,
-            Ok(None) => return Err(Status::unavailable("the daemon stops")),
-            Err(_elapsed) => {
-                let problem = format!("the daemon did not report within {} s", REPORT_TIMEOUT.as_secs());
-                return Err(Status::unavailable(problem));
-            }
-        };
+        let status = self.in_time(Command::Status).await?;
         let cost = self
             .cost()
             .inspect_err(|error| warn!("measure the cost of the process: {error}"))
@@ -68,13 +61,39 @@ impl StatusReporter {
 
     /// What became of every packet; `None` where the daemon does not report in time.
     pub(super) async fn ledger(&self) -> Option<model::Ledger> {
-        let status = timeout(REPORT_TIMEOUT, self.ask()).await.ok()??;
+        let status = timeout(REPORT_TIMEOUT, self.ask(Command::Status)).await.ok()??;
         Some(status.ledger)
     }
 
-    async fn ask(&self) -> Option<model::Status> {
+    /// The counters of the host's TCP; none where they are not known or the daemon does not report in time.
+    pub(super) async fn host_counters(&self) -> Vec<HostCounter> {
+        let counters = timeout(REPORT_TIMEOUT, self.ask(Command::HostCounters)).await;
+        counters.ok().flatten().unwrap_or_default()
+    }
+
+    /// The listening sockets.
+    pub(super) async fn listeners(&self) -> Result<ListListenersResponse, Status> {
+        let listeners = self
+            .in_time(Command::Listeners)
+            .await?
+            .map_err(Status::failed_precondition)?;
+        Ok(convert::listeners(listeners))
+    }
+
+    async fn in_time<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Status> {
+        match timeout(REPORT_TIMEOUT, self.ask(command)).await {
+            Ok(Some(report)) => Ok(report),
+            Ok(None) => Err(Status::unavailable("the daemon stops")),
+            Err(_elapsed) => {
+                let problem = format!("the daemon did not report within {} s", REPORT_TIMEOUT.as_secs());
+                Err(Status::unavailable(problem))
+            }
+        }
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Status(answer)).await.ok()?;
+        self.commands.send(command(answer)).await.ok()?;
         answered.await.ok()
     }
 

@@ -177,7 +177,7 @@ pub fn load(
         Settings {
             update_interval_ns,
             watch_packets: 0,
-            possible_cpus,
+            id_step: possible_cpus + 1,
             half_open_mask: half_open_places - 1,
             packet_filter: 0,
         },

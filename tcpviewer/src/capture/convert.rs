@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionRecord, Half, Place},
+    connection::{ConnectionKey, ConnectionRecord, Half, Place, Side},
     event::{PacketEvent, PacketHeaders},
     ledger::LedgerCounters,
     segment::Flags,
 };
 
 use crate::model::{
-    Activity, Clock, Direction, Headers, InterfaceNames, Ledger, Pace, Packet, Tracked, endpoint,
+    Activity, Clock, Direction, Headers, InterfaceNames, Ledger, OpenSocket, Pace, Packet, Tracked, endpoint,
 };
 
 /// Name of the interface on which a connection is counted: where the source's packets pass, or, before one was
 /// seen, the destination's.
 pub fn interface(record: &ConnectionRecord, names: &InterfaceNames) -> Arc<str> {
     let (sent, received) = record.oriented();
-    let half = if sent.has(Half::SEEN) { sent } else { received };
+    let half = if sent.place != 0 { sent } else { received };
     names.get(Place(half.place).interface())
 }
 
@@ -30,6 +30,42 @@ pub fn tracked(key: ConnectionKey, record: ConnectionRecord, names: &InterfaceNa
         is_last: record.has(ConnectionRecord::GIVEN_UP),
     }
 }
+
+/// The record of a connection of which nothing is known but what its socket says: no packet is counted, and the places
+/// are where they will be.
+pub fn older(open: &OpenSocket, interface: u32, id: u64) -> ConnectionRecord {
+    let OpenSocket { look, .. } = open;
+    let (own, opposite) = match look.side {
+        Side::Low => (0, 1),
+        Side::High => (1, 0),
+    };
+    let (low_port, high_port) = (look.key.low_port, look.key.high_port);
+    let own_is_source = open.opened.unwrap_or({
+        let low_is_source = u16::from_be_bytes(low_port) >= u16::from_be_bytes(high_port);
+        low_is_source == (look.side == Side::Low)
+    });
+    let mut record = ConnectionRecord {
+        id,
+        first_seen_ns: open.seen_ns,
+        flags: ConnectionRecord::OLDER,
+        ..ConnectionRecord::VACANT
+    };
+    if open.opened.is_some() {
+        record.flags |= ConnectionRecord::BY_LISTENER;
+    }
+    if own_is_source == (look.side == Side::High) {
+        record.flags |= ConnectionRecord::SOURCE_IS_HIGH;
+    }
+    record.halves[own].place = Place::new(interface, true).0;
+    record.halves[own].socket_cookie = open.cookie;
+    record.halves[own].last_seen_ns = open.sent_ns;
+    record.halves[opposite].place = Place::new(interface, interface == LOOPBACK).0;
+    record.halves[opposite].last_seen_ns = open.received_ns;
+    record
+}
+
+/// Index of the loopback in every network namespace (Linux: `LOOPBACK_IFINDEX`).
+const LOOPBACK: u32 = 1;
 
 /// What a connection does, and which of its ends are of this host: those whose packets are counted on their way out.
 pub fn activity(tracked: &Tracked, pace: Pace) -> Activity {

@@ -51,6 +51,8 @@ struct Entry {
     last_seen_ns: u64,
     check_ns: u64,
     is_active: bool,
+    /// Whether a look at all sockets showed one of it: then it lives, however long it is silent.
+    has_socket: bool,
 }
 
 impl Followed {
@@ -88,6 +90,7 @@ impl Followed {
             last_seen_ns: 0,
             check_ns: 0,
             is_active: false,
+            has_socket: false,
         });
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
@@ -97,6 +100,29 @@ impl Followed {
             self.checks.remove(&(entry.check_ns, tracked.key));
             entry.check_ns = check_ns;
             self.checks.insert((check_ns, tracked.key));
+        }
+    }
+
+    /// Takes note of a connection that is in the map and quiet.
+    pub fn found(&mut self, tracked: &Tracked, now_ns: u64) {
+        let check_ns = now_ns + ESTABLISHED_SILENCE.as_nanos() as u64;
+        let entry = Entry {
+            known_ns: now_ns,
+            last_seen_ns: tracked.record.last_seen_ns(),
+            check_ns,
+            is_active: false,
+            has_socket: true,
+        };
+        if let Some(before) = self.connections.insert(tracked.key, entry) {
+            self.checks.remove(&(before.check_ns, tracked.key));
+        }
+        self.checks.insert((check_ns, tracked.key));
+    }
+
+    /// Takes note of whether a connection has a socket on this host.
+    pub fn set_socket(&mut self, key: &ConnectionKey, has_socket: bool) {
+        if let Some(entry) = self.connections.get_mut(key) {
+            entry.has_socket = has_socket;
         }
     }
 
@@ -134,9 +160,12 @@ impl Followed {
         };
         let last_seen_ns = tracked.record.last_seen_ns();
         let changed = last_seen_ns != entry.last_seen_ns;
-        let dead_ns = last_seen_ns + patience(&tracked.record).as_nanos() as u64;
+        let mut dead_ns = last_seen_ns + patience(&tracked.record).as_nanos() as u64;
         if !changed && dead_ns <= now_ns {
-            return Check::Dead;
+            if !entry.has_socket || tracked.record.closed_ns != 0 {
+                return Check::Dead;
+            }
+            dead_ns = now_ns + ESTABLISHED_SILENCE.as_nanos() as u64;
         }
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;

@@ -10,7 +10,7 @@ use std::{
 use aya::maps::{IterableMap as _, MapData, MapError, RingBuf};
 use tcpviewer_common::{
     abi::Plain as _,
-    connection::{ConnectionKey, Place},
+    connection::{ConnectionKey, ConnectionSlot, Place},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     ledger::LedgerCounters,
 };
@@ -19,11 +19,13 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{CaptureError, convert};
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, Packet, PacketWish, Tracked},
+    model::{Clock, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked},
 };
 
 /// `BPF_F_LOCK`: the value is copied with its lock held, so both halves are of one moment.
 const LOCKED: u64 = 4;
+/// `BPF_NOEXIST`: an entry that is there stays as it is.
+const ABSENT: u64 = 1;
 
 /// Reads and writes the kernel's maps.
 pub struct Kernel {
@@ -33,6 +35,8 @@ pub struct Kernel {
     names: Arc<InterfaceNames>,
     clock: Clock,
     packets_watched: bool,
+    /// Records that were put into the map here.
+    begun: u64,
     /// Records that were taken out of the map here.
     removed: u64,
     /// The running number up to which the ring of half-open connections was read.
@@ -57,6 +61,7 @@ impl Kernel {
             names,
             clock,
             packets_watched: false,
+            begun: 0,
             removed: 0,
             half_open_read: 0,
         })
@@ -150,6 +155,35 @@ impl Kernel {
         }
     }
 
+    /// Puts a connection into the map that is known by its socket alone. `None` where it is there already, where its
+    /// packets are not seen, and where there is no room.
+    ///
+    /// # Errors
+    ///
+    /// When the map does not answer.
+    pub fn begin(&mut self, open: &OpenSocket) -> Result<Option<Tracked>, CaptureError> {
+        let Some(interface) = open.interface else {
+            return Ok(None);
+        };
+        let step = u64::from(self.maps.settings.get(&0, 0)?.id_step);
+        // The last remainder is that of user space.
+        let id = (self.begun + 2) * step - 1;
+        let record = convert::older(open, interface, id);
+        let slot = ConnectionSlot {
+            record,
+            ..ConnectionSlot::VACANT
+        };
+        let key = open.look.key;
+        match self.maps.connections.insert(key, slot, ABSENT) {
+            Ok(()) => {
+                self.begun += 1;
+                Ok(Some(convert::tracked(key, record, &self.names)))
+            }
+            Err(MapError::SyscallError(error)) if is_expected(&error.io_error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Takes a connection out of the map.
     ///
     /// # Errors
@@ -200,7 +234,7 @@ impl Kernel {
             .map(balance)
             .fold((0, 0), |sum, cpu| (sum.0 + cpu.0, sum.1 + cpu.1));
         // The CPUs count on while they are read.
-        Ok(entered.saturating_sub(given_up + self.removed))
+        Ok((entered + self.begun).saturating_sub(given_up + self.removed))
     }
 
     /// What became of every packet, summed over the CPUs.
@@ -228,6 +262,12 @@ impl Kernel {
             .map(bytes)
             .try_fold(0, |sum, map| Some(sum + map?))
     }
+}
+
+/// Whether a connection is in the map already, or the map is full.
+fn is_expected(refusal: &io::Error) -> bool {
+    let code = refusal.raw_os_error();
+    code == Some(libc::EEXIST) || code == Some(libc::E2BIG)
 }
 
 /// The `memlock` line of a map's fdinfo.

@@ -44,6 +44,22 @@ pub(super) fn write_record(output: &mut impl Write, record: &impl Record) -> io:
     write_line(output, &values)
 }
 
+impl Record for proto::Listener {
+    fn columns(&self) -> Columns {
+        named([
+            ("address", address(self.address.as_ref())),
+            ("port", port(self.address.as_ref())),
+            ("dual_stack", text(self.dual_stack)),
+            ("accept_queue", self.accept_queue.to_string()),
+            ("accept_queue_limit", text(self.accept_queue_limit)),
+            ("syn_queue", text(self.syn_queue)),
+            ("drops", text(self.drops)),
+            ("user_id", self.user_id.to_string()),
+            ("socket_cookie", self.socket_cookie.to_string()),
+        ])
+    }
+}
+
 impl Record for proto::Connection {
     fn columns(&self) -> Columns {
         connection(self)

@@ -10,7 +10,7 @@ use super::{
     output::{bytes, microseconds, output, printable, write_json},
     selection::filter_text,
 };
-use crate::proto::{self, GroupBy, GroupList, RttDistribution, Stats, WatchStatsRequest};
+use crate::proto::{self, GroupBy, GroupList, HostCounter, RttDistribution, Stats, WatchStatsRequest};
 
 /// Longest bar of the distribution, characters.
 const BAR_WIDTH: u64 = 40;
@@ -131,6 +131,25 @@ fn write_text(output: &mut impl Write, stats: &Stats) -> io::Result<()> {
     }
     for list in &stats.groups {
         write_groups(output, list)?;
+    }
+    write_host_counters(output, &stats.host_counters)
+}
+
+/// Those that grow; the others tell nothing of now.
+fn write_host_counters(output: &mut impl Write, counters: &[HostCounter]) -> io::Result<()> {
+    let grows = |counter: &&HostCounter| counter.per_second.is_some_and(|rate| rate > 0.0);
+    let mut growing = counters.iter().filter(grows).peekable();
+    if growing.peek().is_some() {
+        writeln!(output, "\nof this host, per second")?;
+    }
+    for counter in growing {
+        writeln!(
+            output,
+            "  {:>10.1}  {:<20}  {}",
+            counter.per_second.unwrap_or_default(),
+            printable(&counter.name),
+            printable(&counter.meaning)
+        )?;
     }
     Ok(())
 }

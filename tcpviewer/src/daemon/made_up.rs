@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::{QUEUE, carry_back, identity, publish, serve};
+use super::{QUEUE, Ways, carry_back, identity, publish, serve};
 use crate::{
     api,
     capture::made_up::{self, Load, Shape},
@@ -56,7 +56,12 @@ pub async fn run(
         Ok(())
     });
     let capacity = u64::from(config.shape.connections);
-    stages.spawn(carry_back(commands_in, None, requests, capacity, Vec::new()));
+    let ways = Ways {
+        attach: None,
+        capture: requests,
+        sockets: None,
+    };
+    stages.spawn(carry_back(commands_in, ways, capacity, Vec::new()));
     ready(&entrances.urls());
     serve(entrances, identity, boards, commands, stages, stop).await
 }

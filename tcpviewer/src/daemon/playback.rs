@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{QUEUE, carry_back, identity, publish, serve};
+use super::{QUEUE, Ways, carry_back, identity, publish, serve};
 use crate::{
     api,
     capture::{
@@ -90,7 +90,12 @@ pub async fn run<R: Read + Send + 'static>(
         Ok(())
     });
     let capacity = u64::from(config.max_connections);
-    stages.spawn(carry_back(commands_in, None, requests, capacity, Vec::new()));
+    let ways = Ways {
+        attach: None,
+        capture: requests,
+        sockets: None,
+    };
+    stages.spawn(carry_back(commands_in, ways, capacity, Vec::new()));
 
     ready(&entrances.urls());
     // Reading waits for whoever writes into a pipe, so it has a thread of its own; it ends with the process.

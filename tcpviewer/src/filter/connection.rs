@@ -36,8 +36,9 @@ const CLOSE_REASONS: &[&str] = &[
     "handshake-timeout",
     "replaced",
     "given-up",
+    "socket-gone",
 ];
-const ORIENTATIONS: &[&str] = &["handshake", "ports"];
+const ORIENTATIONS: &[&str] = &["handshake", "ports", "listener"];
 const LOCAL_ENDS: &[&str] = &["source", "destination", "both", "neither"];
 
 impl Subject for Connection {
@@ -291,6 +292,7 @@ fn orientation(connection: &Connection) -> Option<&'static str> {
     Some(match connection.orientation {
         Orientation::Handshake => "handshake",
         Orientation::Ports => "ports",
+        Orientation::Listener => "listener",
     })
 }
 
@@ -309,6 +311,7 @@ fn close_reason(connection: &Connection) -> Option<&'static str> {
         CloseReason::HandshakeTimeout => "handshake-timeout",
         CloseReason::Replaced => "replaced",
         CloseReason::GivenUp => "given-up",
+        CloseReason::SocketGone => "socket-gone",
     })
 }
 

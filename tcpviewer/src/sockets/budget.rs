@@ -25,10 +25,9 @@ impl Budget {
         self.free_at.unwrap_or_else(Instant::now)
     }
 
-    /// Takes note of a piece of work.
-    pub(super) fn spent(&mut self, started: Instant, ended: Instant) {
-        let rest: Duration = ended.duration_since(started).mul_f64(self.rest);
-        self.free_at = Some(ended + rest);
+    /// Takes note of a piece of work that took so long and has just ended.
+    pub(super) fn spent(&mut self, time: Duration, now: Instant) {
+        self.free_at = Some(now + time.mul_f64(self.rest));
     }
 }
 
@@ -41,7 +40,7 @@ mod tests {
         let mut budget = Budget::new(0.02);
         let start = Instant::now();
         assert!(budget.free_at() <= Instant::now(), "nothing was spent yet");
-        budget.spent(start, start + Duration::from_millis(2));
-        assert_eq!(budget.free_at(), start + Duration::from_millis(100));
+        budget.spent(Duration::from_millis(2), start);
+        assert_eq!(budget.free_at(), start + Duration::from_millis(98));
     }
 }

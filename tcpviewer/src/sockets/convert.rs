@@ -5,7 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use netlink_packet_sock_diag::inet::{InetResponse, nlas::Nla};
 use tcpviewer_common::connection::{ConnectionKey, Side, SocketSample};
 
-use super::tcp_info::{self, TcpInfo};
+use super::{
+    diag::cookie_of,
+    tcp_info::{self, TcpInfo},
+};
 use crate::model::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
 
 /// What was said of the socket at this end of a connection; `None` where it is mostly gone (TIME-WAIT) or only half
@@ -16,12 +19,7 @@ pub(super) fn look(
     answer: &InetResponse,
     looked_at: SystemTime,
 ) -> Option<SocketLook> {
-    let info = answer.nlas.iter().find_map(|attribute| {
-        let Nla::TcpInfo(bytes) = attribute else {
-            return None;
-        };
-        TcpInfo::new(bytes)
-    })?;
+    let info = TcpInfo::new(tcp_info_of(answer)?)?;
     let measured = info.rtt_us != 0;
     let socket = Socket {
         sampled_at: looked_at,
@@ -105,4 +103,24 @@ const fn congestion_state(number: u8) -> CongestionState {
         4 => CongestionState::Loss,
         _ => CongestionState::Unknown,
     }
+}
+
+/// The kernel's number of the socket.
+pub(super) fn cookie(answer: &InetResponse) -> u64 {
+    cookie_of(answer.header.socket_id.cookie)
+}
+
+/// How long ago, in nanoseconds, the socket sent data last and received anything.
+pub(super) fn ages_ns(answer: &InetResponse) -> Option<(u64, u64)> {
+    let (sent, received) = tcp_info::ages_ms(tcp_info_of(answer)?)?;
+    Some((u64::from(sent) * 1_000_000, u64::from(received) * 1_000_000))
+}
+
+fn tcp_info_of(answer: &InetResponse) -> Option<&[u8]> {
+    answer.nlas.iter().find_map(|attribute| {
+        let Nla::TcpInfo(bytes) = attribute else {
+            return None;
+        };
+        Some(bytes.as_slice())
+    })
 }

@@ -1,10 +1,11 @@
 //! The conversation with the kernel about its sockets (NETLINK_SOCK_DIAG, man 7 sock_diag): a request goes out, the
 //! answer is there when the request returns, and comes out in the words of `netlink-packet-sock-diag`.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, ops::Range};
 
 use netlink_packet_core::{
-    DecodeError, ErrorMessage, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    DecodeError, ErrorMessage, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, Parseable as _,
 };
 use netlink_packet_sock_diag::{
     SockDiagMessage,
@@ -43,6 +44,29 @@ pub struct Diag {
     room: Vec<u8>,
     /// Number of the newest request, by which its answers are known.
     sequence: u32,
+    /// Whether answers to a request for many sockets are still to come.
+    is_dumping: bool,
+}
+
+/// Some of the answers to a request for many sockets.
+pub struct Part<'a> {
+    room: &'a [u8],
+    answers: Vec<Range<usize>>,
+}
+
+impl Part<'_> {
+    /// The answers as they came.
+    pub fn answers(&self) -> impl Iterator<Item = &[u8]> {
+        self.answers
+            .iter()
+            .filter_map(|range| self.room.get(range.clone()))
+    }
+
+    /// Those that can be read.
+    pub fn parsed(&self) -> impl Iterator<Item = InetResponse> {
+        self.answers()
+            .filter_map(|answer| InetResponse::parse(answer).ok())
+    }
 }
 
 impl Diag {
@@ -61,6 +85,7 @@ impl Diag {
             socket,
             room: vec![0; ROOM],
             sequence: 0,
+            is_dumping: false,
         })
     }
 
@@ -99,6 +124,69 @@ impl Diag {
         } else {
             Err(DecodeError::from(format!("unexpected {answer:?}")).into())
         }
+    }
+
+    /// Begins to ask for all sockets of a family (`AF_INET` or `AF_INET6`) that are in one of these states. The answers
+    /// are fetched by [`Diag::part`]; until the last one is, nothing else can be asked here.
+    ///
+    /// # Errors
+    ///
+    /// When the request does not arrive.
+    pub fn dump(
+        &mut self,
+        family: u8,
+        states: StateFlags,
+        extensions: ExtensionFlags,
+    ) -> Result<(), DiagError> {
+        let any = if family == AF_INET {
+            SocketId::new_v4()
+        } else {
+            SocketId::new_v6()
+        };
+        let request = InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions,
+            states,
+            socket_id: any,
+        };
+        self.send(request, NLM_F_REQUEST | NLM_F_DUMP)?;
+        self.is_dumping = true;
+        Ok(())
+    }
+
+    /// The next answers to a request for many sockets; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses the request or is not understood.
+    pub fn part(&mut self) -> Result<Option<Part<'_>>, DiagError> {
+        if !self.is_dumping {
+            return Ok(None);
+        }
+        // Whatever is wrong with this part, there is no other.
+        self.is_dumping = false;
+        let length = self.socket.recv(&mut &mut self.room[..], libc::MSG_DONTWAIT)?;
+        let (mut answers, mut at, mut is_last) = (Vec::new(), 0, false);
+        while at < length {
+            let message = NetlinkBuffer::new_checked(&self.room[at..length])?;
+            let payload = message.payload();
+            match message.message_type() {
+                _ if message.sequence_number() != self.sequence => {}
+                NLMSG_DONE => is_last = true,
+                NLMSG_ERROR => return Err(refusal(payload).into()),
+                _ => {
+                    let end = at + message.length() as usize;
+                    answers.push(end - payload.len()..end);
+                }
+            }
+            at += (message.length() as usize).next_multiple_of(ALIGNMENT);
+        }
+        self.is_dumping = !is_last;
+        Ok(Some(Part {
+            room: &self.room,
+            answers,
+        }))
     }
 
     fn send(&mut self, request: InetRequest, flags: u16) -> Result<(), DiagError> {
@@ -141,6 +229,22 @@ fn socket_id(local: SocketAddr, remote: SocketAddr, cookie: u64) -> SocketId {
     }
 }
 
+/// Messages begin at multiples of this (`NLMSG_ALIGNTO`).
+const ALIGNMENT: usize = 4;
+
+/// The error that a message of the kernel names: a negative number in front.
+fn refusal(payload: &[u8]) -> io::Error {
+    let code = payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
+    io::Error::from_raw_os_error(-code)
+}
+
+/// The cookie in the form that eBPF and SO_COOKIE have.
+pub(super) fn cookie_of(bytes: [u8; 8]) -> u64 {
+    let [a, b, c, d, e, f, g, h] = bytes;
+    let (low, high) = (u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]));
+    u64::from(low) | u64::from(high) << 32
+}
+
 /// Two numbers of 32 bits, the lower one first (Linux, net/core/sock_diag.c, sock_diag_save_cookie).
 fn cookie_bytes(cookie: u64) -> [u8; 8] {
     let [low, high] = [cookie as u32, (cookie >> 32) as u32].map(u32::to_ne_bytes);
@@ -175,7 +279,7 @@ mod tests {
             assert_eq!(found.header.socket_id.source_port, local.port());
             assert_eq!(found.header.socket_id.destination_address, remote.ip());
 
-            let cookie = u64::from_le_bytes(found.header.socket_id.cookie);
+            let cookie = cookie_of(found.header.socket_id.cookie);
             assert_eq!(
                 diag.ask(&key, own, cookie).unwrap().unwrap().header.inode,
                 found.header.inode
@@ -185,5 +289,26 @@ mod tests {
             let (key, own) = key_between(SocketAddr::new(local.ip(), 1), remote);
             assert_eq!(diag.ask(&key, own, 0).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn all_sockets_of_this_host_are_told_and_the_answer_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let open = [(); 300].map(|()| (TcpStream::connect(address).unwrap(), listener.accept().unwrap()));
+        let mut diag = Diag::open().unwrap();
+
+        let mut found = 0;
+        for _twice in 0..2 {
+            found = 0;
+            diag.dump(AF_INET, StateFlags::ESTABLISHED, ExtensionFlags::INFO)
+                .unwrap();
+            while let Some(part) = diag.part().unwrap() {
+                let ours = |answer: &InetResponse| answer.header.socket_id.destination_port == address.port();
+                found += part.parsed().filter(ours).count();
+            }
+        }
+
+        assert_eq!(found, open.len());
     }
 }

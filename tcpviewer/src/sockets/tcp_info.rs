@@ -88,6 +88,16 @@ impl TcpInfo {
     }
 }
 
+/// Times since something happened, milliseconds: they run while nothing does.
+pub(super) const AGES: std::ops::Range<usize> = 44..60;
+
+/// How long ago, in milliseconds, data was sent last, and anything was received.
+pub(super) fn ages_ms(bytes: &[u8]) -> Option<(u32, u32)> {
+    let (data_sent, data_received, ack_received) =
+        (u32_at(bytes, 44)?, u32_at(bytes, 52)?, u32_at(bytes, 56)?);
+    Some((data_sent, data_received.min(ack_received)))
+}
+
 /// `tcpi_delivery_rate_app_limited`, the first bit of its byte.
 const APP_LIMITED: u8 = if cfg!(target_endian = "little") { 1 } else { 1 << 7 };
 

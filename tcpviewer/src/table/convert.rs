@@ -1,7 +1,10 @@
 //! A row of the table in the words of the model: flags become states, ticks become microseconds, and what was
 //! not measured becomes absent.
 
-use tcpviewer_common::connection::{self, ConnectionRecord, Place, RttTicks, SocketSample};
+use tcpviewer_common::{
+    connection::{self, ConnectionRecord, Place, RttTicks, SocketSample},
+    state::TcpState,
+};
 
 use super::{Row, rates::HalfRates};
 use crate::model::{
@@ -31,12 +34,14 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         destination,
         orientation: if by_handshake {
             Orientation::Handshake
+        } else if record.has(ConnectionRecord::BY_LISTENER) {
+            Orientation::Listener
         } else {
             Orientation::Ports
         },
         local_end: local_end(sent, received),
-        source_state: sent.state(received),
-        destination_state: received.state(sent),
+        source_state: state(sent, received, source_socket),
+        destination_state: state(received, sent, destination_socket),
         interface: row.interface.clone(),
         sent: Half {
             socket: newest(&sent.socket, source_socket, clock),
@@ -53,6 +58,15 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         ecn: ecn(sent, received),
         source_owner: source_owner.clone(),
         destination_owner: destination_owner.clone(),
+    }
+}
+
+/// State of an end as its packets tell it; before one was seen, as its socket does.
+fn state(own: &connection::Half, other: &connection::Half, socket: Option<&Socket>) -> TcpState {
+    let told = socket.and_then(|socket| socket.details.as_ref());
+    match told {
+        Some(details) if !own.has(connection::Half::SEEN) => details.state,
+        Some(_) | None => own.state(other),
     }
 }
 
@@ -211,10 +225,7 @@ fn handshake(record: &ConnectionRecord) -> Handshake {
 
 /// What goes out comes from this host, what comes in is for it; what comes in on both halves passes through.
 fn local_end(sent: &connection::Half, received: &connection::Half) -> Option<LocalEnd> {
-    let leaves = |half: &connection::Half| {
-        half.has(connection::Half::SEEN)
-            .then(|| Place(half.place).is_egress())
-    };
+    let leaves = |half: &connection::Half| (half.place != 0).then(|| Place(half.place).is_egress());
     match (leaves(sent), leaves(received)) {
         (Some(true), Some(true)) => Some(LocalEnd::Both),
         (Some(true), Some(false) | None) => Some(LocalEnd::Source),

@@ -247,7 +247,11 @@ fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() 
     table.delta();
 
     table.take(
-        vec![last.into(), Sample::Gone(key(2)), Sample::Gone(key(3))],
+        vec![
+            last.into(),
+            Sample::Gone(key(2), CloseReason::GivenUp),
+            Sample::Gone(key(3), CloseReason::SocketGone),
+        ],
         Instant::now(),
     );
 

@@ -15,9 +15,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use tcpviewer::proto::{
-    Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest, Packet,
-    WatchConnectionRequest, WatchConnectionResponse, WatchPacketsRequest,
-    tcp_viewer_service_client::TcpViewerServiceClient,
+    Connection, GetStatusRequest, GetStatusResponse, Ledger, ListConnectionsRequest, ListListenersRequest,
+    Listener, Packet, Stats, WatchConnectionRequest, WatchConnectionResponse, WatchPacketsRequest,
+    WatchStatsRequest, tcp_viewer_service_client::TcpViewerServiceClient,
 };
 use tempfile::NamedTempFile;
 use tokio::time::timeout;
@@ -89,6 +89,24 @@ impl<'a> Daemon<'a> {
     pub(crate) fn status(&self) -> GetStatusResponse {
         let request = GetStatusRequest {};
         self.call(async |mut client| client.get_status(request).await.unwrap().into_inner())
+    }
+
+    /// The listening sockets.
+    pub(crate) fn listeners(&self) -> Vec<Listener> {
+        let request = ListListenersRequest {};
+        self.call(async |mut client| {
+            let answer = client.list_listeners(request).await.unwrap();
+            answer.into_inner().listeners
+        })
+    }
+
+    /// Sums over the open connections.
+    pub(crate) fn stats(&self) -> Stats {
+        let request = WatchStatsRequest::default();
+        self.call(async |mut client| {
+            let mut stream = client.watch_stats(request).await.unwrap().into_inner();
+            stream.message().await.unwrap().unwrap().stats.unwrap()
+        })
     }
 
     /// All connections, by the unary call.

@@ -16,7 +16,7 @@ pub(in crate::api) enum Need {
 const SERVICE: &str = "/tcpviewer.v1.TcpViewerService/";
 
 /// The calls of the service.
-const METHODS: [(&str, Role); 8] = [
+const METHODS: [(&str, Role); 9] = [
     ("WatchConnections", Role::Connections),
     // What it says of packets is of the kind that counters say.
     ("WatchConnection", Role::Connections),
@@ -25,6 +25,7 @@ const METHODS: [(&str, Role); 8] = [
     ("WatchPackets", Role::Packets),
     ("CapturePcap", Role::Packets),
     ("WatchStats", Role::Connections),
+    ("ListListeners", Role::Connections),
     ("GetStatus", Role::Connections),
 ];
 

@@ -37,6 +37,24 @@ fn a_busy_connection_is_left_alone_until_it_goes_quiet() {
 }
 
 #[test]
+fn a_silent_connection_lives_as_long_as_its_socket() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    let old = sample(SECOND, 0);
+    followed.found(&old, 20_000 * SECOND);
+    assert!(
+        followed.due(20_001 * SECOND, 10).is_empty(),
+        "it is quiet already"
+    );
+    assert_eq!(followed.due(30_000 * SECOND, 10).len(), 1);
+    assert_eq!(followed.check(&old, 30_000 * SECOND), Check::Unchanged);
+
+    followed.set_socket(&old.key, false);
+
+    assert_eq!(followed.due(40_000 * SECOND, 10).len(), 1);
+    assert_eq!(followed.check(&old, 40_000 * SECOND), Check::Dead);
+}
+
+#[test]
 fn what_was_not_reported_is_found_and_looked_for_again() {
     let mut followed = Followed::new(Duration::from_millis(250));
     followed.reported(&sample(SECOND, 0), SECOND);

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/stats.proto.
  */
 export const file_tcpviewer_v1_stats: GenFile = /*@__PURE__*/
-  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQipwIKBVN0YXRzEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjb25uZWN0aW9ucxgCIAEoBBIoCgZzdGF0ZXMYAyADKAsyGC50Y3B2aWV3ZXIudjEuU3RhdGVDb3VudBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEioKA3J0dBgGIAEoCzIdLnRjcHZpZXdlci52MS5SdHREaXN0cmlidXRpb24SJwoGZ3JvdXBzGAcgAygLMhcudGNwdmlld2VyLnYxLkdyb3VwTGlzdBIkCgZsZWRnZXIYCCABKAsyFC50Y3B2aWV3ZXIudjEuTGVkZ2VyKrYBCgdHcm91cEJ5EhgKFEdST1VQX0JZX1VOU1BFQ0lGSUVEEAASEQoNR1JPVVBfQllfUEVFUhABEhEKDUdST1VQX0JZX1BPUlQQAhIWChJHUk9VUF9CWV9JTlRFUkZBQ0UQAxISCg5HUk9VUF9CWV9TVEFURRAEEhQKEEdST1VQX0JZX1BST0NFU1MQBRIWChJHUk9VUF9CWV9DT05UQUlORVIQBhIRCg1HUk9VUF9CWV9VTklUEAdiBnByb3RvMw", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
+  fileDesc("Chh0Y3B2aWV3ZXIvdjEvc3RhdHMucHJvdG8SDHRjcHZpZXdlci52MSLoAQoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoBBIlCh1zZW50X3BheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgDIAEoBBIpCiFyZWNlaXZlZF9wYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGgoScGFja2V0c19wZXJfc2Vjb25kGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAcgASgEEhMKBnJ0dF91cxgIIAEoDUgAiAEBQgkKB19ydHRfdXMiYQoJR3JvdXBMaXN0EiEKAmJ5GAEgASgOMhUudGNwdmlld2VyLnYxLkdyb3VwQnkSIwoGZ3JvdXBzGAIgAygLMhMudGNwdmlld2VyLnYxLkdyb3VwEgwKBG1vcmUYAyABKAQikAEKD1J0dERpc3RyaWJ1dGlvbhITCgtjb25uZWN0aW9ucxgBIAEoBBIOCgZwNTBfdXMYAiABKA0SDgoGcDkwX3VzGAMgASgNEg4KBnA5OV91cxgEIAEoDRIOCgZtYXhfdXMYBSABKA0SKAoHYnVja2V0cxgGIAMoCzIXLnRjcHZpZXdlci52MS5SdHRCdWNrZXQiMgoJUnR0QnVja2V0EhAKCGJlbG93X3VzGAEgASgEEhMKC2Nvbm5lY3Rpb25zGAIgASgEIkgKClN0YXRlQ291bnQSJQoFc3RhdGUYASABKA4yFi50Y3B2aWV3ZXIudjEuVGNwU3RhdGUSEwoLY29ubmVjdGlvbnMYAiABKAQiYwoLSG9zdENvdW50ZXISDAoEbmFtZRgBIAEoCRIPCgdtZWFuaW5nGAIgASgJEg0KBXRvdGFsGAMgASgEEhcKCnBlcl9zZWNvbmQYBCABKAFIAIgBAUINCgtfcGVyX3NlY29uZCLZAgoFU3RhdHMSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2Nvbm5lY3Rpb25zGAIgASgEEigKBnN0YXRlcxgDIAMoCzIYLnRjcHZpZXdlci52MS5TdGF0ZUNvdW50EiAKGHBheWxvYWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoBBIaChJwYWNrZXRzX3Blcl9zZWNvbmQYBSABKAQSKgoDcnR0GAYgASgLMh0udGNwdmlld2VyLnYxLlJ0dERpc3RyaWJ1dGlvbhInCgZncm91cHMYByADKAsyFy50Y3B2aWV3ZXIudjEuR3JvdXBMaXN0EiQKBmxlZGdlchgIIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMAoNaG9zdF9jb3VudGVycxgJIAMoCzIZLnRjcHZpZXdlci52MS5Ib3N0Q291bnRlciq2AQoHR3JvdXBCeRIYChRHUk9VUF9CWV9VTlNQRUNJRklFRBAAEhEKDUdST1VQX0JZX1BFRVIQARIRCg1HUk9VUF9CWV9QT1JUEAISFgoSR1JPVVBfQllfSU5URVJGQUNFEAMSEgoOR1JPVVBfQllfU1RBVEUQBBIUChBHUk9VUF9CWV9QUk9DRVNTEAUSFgoSR1JPVVBfQllfQ09OVEFJTkVSEAYSEQoNR1JPVVBfQllfVU5JVBAHYgZwcm90bzM", [file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_status]);
 
 /**
  * Open connections with something in common.
@@ -239,6 +239,49 @@ export const StateCountSchema: GenMessage<StateCount> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_stats, 4);
 
 /**
+ * A counter that the kernel keeps of all TCP in the daemon's network namespace (/proc/net/snmp and
+ * /proc/net/netstat). One that this kernel does not keep is left out.
+ *
+ * @generated from message tcpviewer.v1.HostCounter
+ */
+export type HostCounter = Message<"tcpviewer.v1.HostCounter"> & {
+  /**
+   * The kernel's name of it, such as "ListenOverflows".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it counts, in a few words.
+   *
+   * @generated from field: string meaning = 2;
+   */
+  meaning: string;
+
+  /**
+   * Count since the host or the namespace began.
+   *
+   * @generated from field: uint64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * How fast it grows, per second, over the last second or more. Absent until it was read twice.
+   *
+   * @generated from field: optional double per_second = 4;
+   */
+  perSecond?: number | undefined;
+};
+
+/**
+ * Describes the message tcpviewer.v1.HostCounter.
+ * Use `create(HostCounterSchema)` to create a new message.
+ */
+export const HostCounterSchema: GenMessage<HostCounter> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_stats, 5);
+
+/**
  * Sums over the open connections at one moment.
  *
  * @generated from message tcpviewer.v1.Stats
@@ -299,6 +342,14 @@ export type Stats = Message<"tcpviewer.v1.Stats"> & {
    * @generated from field: tcpviewer.v1.Ledger ledger = 8;
    */
   ledger?: Ledger | undefined;
+
+  /**
+   * Counters of the host's TCP that tell that something goes wrong, in a fixed order, whatever the filter. None where
+   * a capture file is played.
+   *
+   * @generated from field: repeated tcpviewer.v1.HostCounter host_counters = 9;
+   */
+  hostCounters: HostCounter[];
 };
 
 /**
@@ -306,7 +357,7 @@ export type Stats = Message<"tcpviewer.v1.Stats"> & {
  * Use `create(StatsSchema)` to create a new message.
  */
 export const StatsSchema: GenMessage<Stats> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_stats, 5);
+  messageDesc(file_tcpviewer_v1_stats, 6);
 
 /**
  * What connections are grouped by.
