@@ -7,7 +7,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-export type Orientation = 'unknown' | 'handshake' | 'ports';
+export type Orientation = 'unknown' | 'handshake' | 'ports' | 'listener';
 export type LocalEnd = 'unknown' | 'source' | 'destination' | 'both' | 'neither';
 export type CloseReason =
   | 'none'
@@ -18,7 +18,8 @@ export type CloseReason =
   | 'idle-timeout'
   | 'handshake-timeout'
   | 'replaced'
-  | 'given-up';
+  | 'given-up'
+  | 'socket-gone';
 
 export type RttSource = 'unknown' | 'wire' | 'socket';
 
@@ -161,6 +162,7 @@ export const ORIENTATION_WORDS: Record<Orientation, string> = {
   unknown: 'not known',
   handshake: 'handshake seen: certain',
   ports: 'joined in mid-life: the higher port is taken for the source',
+  listener: 'older than the daemon: told by where this host listens',
 };
 
 export const LOCAL_END_WORDS: Record<LocalEnd, string> = {
@@ -196,6 +198,7 @@ export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   'handshake-timeout': 'the SYN was never answered',
   replaced: 'a new connection began on the same endpoints',
   'given-up': 'half-open, and its place was needed for a newer one',
+  'socket-gone': 'its socket is gone, and no packet said why',
 };
 
 /** Both directions together. */

@@ -43,6 +43,7 @@ const ORIENTATIONS: Record<wire.Orientation, Orientation> = {
   [wire.Orientation.UNSPECIFIED]: 'unknown',
   [wire.Orientation.HANDSHAKE]: 'handshake',
   [wire.Orientation.PORTS]: 'ports',
+  [wire.Orientation.LISTENER]: 'listener',
 };
 
 const LOCAL_ENDS: Record<wire.LocalEnd, LocalEnd> = {
@@ -63,6 +64,7 @@ const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
   [wire.CloseReason.HANDSHAKE_TIMEOUT]: 'handshake-timeout',
   [wire.CloseReason.REPLACED]: 'replaced',
   [wire.CloseReason.GIVEN_UP]: 'given-up',
+  [wire.CloseReason.SOCKET_GONE]: 'socket-gone',
 };
 
 const RTT_SOURCES: Record<wire.RttSource, RttSource> = {
