@@ -468,6 +468,7 @@ async fn completions_and_manual_pages_have_every_subcommand_and_the_exit_status(
         "packets",
         "capture",
         "stats",
+        "listeners",
         "replay",
         "status",
         "filter",
