@@ -61,14 +61,13 @@ impl StatusReporter {
 
     /// What became of every packet; `None` where the daemon does not report in time.
     pub(super) async fn ledger(&self) -> Option<model::Ledger> {
-        let status = timeout(REPORT_TIMEOUT, self.ask(Command::Status)).await.ok()??;
+        let status = self.in_time(Command::Status).await.ok()?;
         Some(status.ledger)
     }
 
     /// The counters of the host's TCP; none where they are not known or the daemon does not report in time.
     pub(super) async fn host_counters(&self) -> Vec<HostCounter> {
-        let counters = timeout(REPORT_TIMEOUT, self.ask(Command::HostCounters)).await;
-        counters.ok().flatten().unwrap_or_default()
+        self.in_time(Command::HostCounters).await.unwrap_or_default()
     }
 
     /// The listening sockets.
@@ -80,21 +79,26 @@ impl StatusReporter {
         Ok(convert::listeners(listeners))
     }
 
-    async fn in_time<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Status> {
-        match timeout(REPORT_TIMEOUT, self.ask(command)).await {
-            Ok(Some(report)) => Ok(report),
-            Ok(None) => Err(Status::unavailable("the daemon stops")),
-            Err(_elapsed) => {
+    /// Asks the daemon. In a task of its own: a stream whose client does not read is left alone in the middle of this,
+    /// and would keep the place in the queue that comes free for it from everybody else.
+    async fn in_time<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Status> {
+        let (answer, answered) = oneshot::channel();
+        let (commands, command) = (self.commands.clone(), command(answer));
+        let asking = async move {
+            commands.send(command).await.ok()?;
+            answered.await.ok()
+        };
+        match tokio::spawn(timeout(REPORT_TIMEOUT, asking)).await {
+            Ok(Ok(Some(report))) => Ok(report),
+            Ok(Ok(None)) | Err(_) => Err(Status::unavailable("the daemon stops")),
+            Ok(Err(_elapsed)) => {
                 let problem = format!("the daemon did not report within {} s", REPORT_TIMEOUT.as_secs());
                 Err(Status::unavailable(problem))
             }
         }
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.send(command(answer)).await.ok()?;
-        answered.await.ok()
     }
 
     fn cost(&self) -> ProcResult<Cost> {
@@ -146,7 +150,34 @@ impl CpuMeter {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn who_is_left_alone_while_he_asks_keeps_no_place_in_the_queue() {
+        let (commands, mut queue) = mpsc::channel(1);
+        let identity = Identity {
+            instance: 1,
+            host_name: String::new(),
+            kernel_release: String::new(),
+            capture_file: String::new(),
+            started_at: SystemTime::UNIX_EPOCH,
+            update_interval: Duration::from_millis(250),
+            keep_closed: Duration::from_secs(60),
+        };
+        let reporter = StatusReporter::new(Arc::new(identity), commands.clone());
+        let (first, _answered) = oneshot::channel();
+        commands.send(Command::HostCounters(first)).await.unwrap();
+        let mut left_alone = Box::pin(reporter.ledger());
+        assert_eq!((&mut left_alone).now_or_never(), None);
+        tokio::task::yield_now().await;
+
+        assert!(matches!(queue.recv().await, Some(Command::HostCounters(_))));
+
+        let next = timeout(Duration::from_secs(1), queue.recv()).await;
+        assert!(matches!(next, Ok(Some(Command::Status(_)))), "{next:?}");
+    }
 
     #[test]
     fn cpu_use_is_absent_at_first_and_measured_over_a_second_or_more() {
