@@ -1,11 +1,12 @@
-//! Leftovers of unfinished work: marks that a thing is still to be done, and macros that print or panic for the
-//! author alone. Looks at the files people write, in every language of the repository.
+//! Leftovers of unfinished work: marks that a thing is still to be done, macros that print or panic for the author
+//! alone, and files that were added to the top level by accident. Looks at the files people write, in every language
+//! of the repository.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::exec::root;
+use crate::exec::{Run, root};
 
 /// Written in two halves so that this file has none of them.
 const WORDS: &[&str] = &[
@@ -42,9 +43,19 @@ const EXTENSIONS: &[&str] = &[
     "rs", "toml", "proto", "ts", "tsx", "js", "css", "html", "md", "yml", "yaml", "sh", "service",
 ];
 
+/// Files of the top level that can be seen; settings of tools have names with a dot in front.
+const TOP_LEVEL: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+];
+
 /// One line for every leftover.
 pub(super) fn check() -> Result<Vec<String>> {
-    let mut findings = Vec::new();
+    let tracked = Run::new("git").args(["ls-files"]).output()?;
+    let mut findings = strays(&tracked);
     for folder in FOLDERS {
         let folder = root().join(folder);
         if folder.is_dir() {
@@ -56,6 +67,15 @@ pub(super) fn check() -> Result<Vec<String>> {
     }
     findings.sort_unstable();
     Ok(findings)
+}
+
+/// Files of the top level that do not belong there, among all that git tracks, one per line.
+fn strays(tracked: &str) -> Vec<String> {
+    tracked
+        .lines()
+        .filter(|path| !path.contains('/') && !path.starts_with('.') && !TOP_LEVEL.contains(path))
+        .map(|path| format!("{path}: does not belong to the top level"))
+        .collect()
 }
 
 fn in_folder(folder: &Path, findings: &mut Vec<String>) -> Result<()> {
@@ -105,6 +125,13 @@ fn leftover(line: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_got_into_the_top_level_is_found() {
+        let tracked = ".gitignore\nCargo.toml\nREADME.md\nsome.whl\ntcpviewer/build.rs\n";
+
+        assert_eq!(strays(tracked), ["some.whl: does not belong to the top level"]);
+    }
 
     #[test]
     fn marks_and_macros_are_found_as_words_only() {
