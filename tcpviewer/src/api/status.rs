@@ -21,6 +21,8 @@ use crate::{
 
 /// Time for the daemon to report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Streams that ask within so long share an answer: it is asked for at most ten times per second, however many they are.
+const SHARED: Duration = Duration::from_millis(100);
 /// CPU use is measured over at least this long.
 const CPU_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,8 @@ const CPU_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct StatusReporter {
     identity: Arc<Identity>,
     commands: mpsc::Sender<Command>,
+    ledger: Recent<model::Ledger>,
+    host_counters: Recent<Vec<HostCounter>>,
     meter: Mutex<CpuMeter>,
 }
 
@@ -38,6 +42,8 @@ impl StatusReporter {
         Self {
             identity,
             commands,
+            ledger: Recent::default(),
+            host_counters: Recent::default(),
             meter: Mutex::default(),
         }
     }
@@ -59,15 +65,22 @@ impl StatusReporter {
         ))
     }
 
-    /// What became of every packet; `None` where the daemon does not report in time.
+    /// What became of every packet, a moment ago at most; `None` where the daemon does not report in time.
     pub(super) async fn ledger(&self) -> Option<model::Ledger> {
+        if let Some(ledger) = self.ledger.get() {
+            return Some(ledger);
+        }
         let status = self.in_time(Command::Status).await.ok()?;
-        Some(status.ledger)
+        Some(self.ledger.set(status.ledger))
     }
 
     /// The counters of the host's TCP; none where they are not known or the daemon does not report in time.
     pub(super) async fn host_counters(&self) -> Vec<HostCounter> {
-        self.in_time(Command::HostCounters).await.unwrap_or_default()
+        if let Some(counters) = self.host_counters.get() {
+            return counters;
+        }
+        let counters = self.in_time(Command::HostCounters).await;
+        counters.map_or_else(|_late| Vec::new(), |counters| self.host_counters.set(counters))
     }
 
     /// The listening sockets.
@@ -114,6 +127,31 @@ impl StatusReporter {
     }
 }
 
+/// The newest answer to a question that many ask.
+#[derive(Debug)]
+struct Recent<T>(Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Recent<T> {
+    /// The answer, if it is new enough to be shared.
+    fn get(&self) -> Option<T> {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, answer) = newest.as_ref()?;
+        (at.elapsed() < SHARED).then(|| answer.clone())
+    }
+
+    /// Keeps an answer that has just come.
+    fn set(&self, answer: T) -> T {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
+
 /// What the process costs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
@@ -157,16 +195,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_left_alone_while_he_asks_keeps_no_place_in_the_queue() {
         let (commands, mut queue) = mpsc::channel(1);
-        let identity = Identity {
-            instance: 1,
-            host_name: String::new(),
-            kernel_release: String::new(),
-            capture_file: String::new(),
-            started_at: SystemTime::UNIX_EPOCH,
-            update_interval: Duration::from_millis(250),
-            keep_closed: Duration::from_secs(60),
-        };
-        let reporter = StatusReporter::new(Arc::new(identity), commands.clone());
+        let reporter = reporter(commands.clone());
         let (first, _answered) = oneshot::channel();
         commands.send(Command::HostCounters(first)).await.unwrap();
         let mut left_alone = Box::pin(reporter.ledger());
@@ -177,6 +206,42 @@ mod tests {
 
         let next = timeout(Duration::from_secs(1), queue.recv()).await;
         assert!(matches!(next, Ok(Some(Command::Status(_)))), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_within_a_moment_share_an_answer() {
+        let (commands, mut queue) = mpsc::channel(1);
+        let reporter = reporter(commands);
+        let answer = async {
+            let Some(Command::HostCounters(reply)) = queue.recv().await else {
+                panic!("the counters are asked for")
+            };
+            let counter = HostCounter {
+                name: "RetransSegs",
+                meaning: "segments sent again",
+                total: 7,
+                per_second: None,
+            };
+            reply.send(vec![counter]).unwrap();
+        };
+        let (first, ()) = tokio::join!(reporter.host_counters(), answer);
+
+        assert_eq!(first.len(), 1);
+        assert_eq!(reporter.host_counters().await, first);
+        assert!(queue.try_recv().is_err(), "asked again");
+    }
+
+    fn reporter(commands: mpsc::Sender<Command>) -> StatusReporter {
+        let identity = Identity {
+            instance: 1,
+            host_name: String::new(),
+            kernel_release: String::new(),
+            capture_file: String::new(),
+            started_at: SystemTime::UNIX_EPOCH,
+            update_interval: Duration::from_millis(250),
+            keep_closed: Duration::from_secs(60),
+        };
+        StatusReporter::new(Arc::new(identity), commands)
     }
 
     #[test]
