@@ -146,6 +146,23 @@ describe('ConnectionTable', () => {
     expect(container.textContent).toContain('None of the open connections passes the filter “port 9”.');
   });
 
+  it('offers the ended ones where nothing is open', () => {
+    const stores = storesWith([]);
+    const { connections } = status();
+    stores.status.take({
+      kind: 'status',
+      status: status({ connections: { ...connections, listed: 3 } }),
+      atMs: 0,
+      sentAtMs: undefined,
+    });
+    const { container } = render(<Table />, stores);
+    expect(container.textContent).toContain('No connection is open; 3 ended ones are listed.');
+    act(() => {
+      container.querySelector<HTMLButtonElement>('[data-testid="empty-table"] button')?.click();
+    });
+    expect(stores.place.connections.showClosed).toBe(true);
+  });
+
   it('moves by j and k wherever the focus is, and opens the page of the selected row by Enter', () => {
     const { stores } = render(<Table />, storesWith([connection(1), connection(2), connection(3)]));
     const key = (name: string): void => {

@@ -1,8 +1,9 @@
-// What the table says when it has no rows: why, and what it is waiting for.
+// What the table says when it has no rows: why, what it is waiting for, and what there is instead.
 import type { ReactElement } from 'react';
-import { formatCount } from '../domain/format';
+import { formatCount, formatPlural } from '../domain/format';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
+import { Button } from './button';
 import styles from './empty-table.module.css';
 
 export function EmptyTable(): ReactElement {
@@ -15,13 +16,26 @@ export function EmptyTable(): ReactElement {
       <div role="row">
         <div role="gridcell" className={styles.empty} data-testid="empty-table">
           {reason(stores)}
+          {hasOnlyEnded(stores) && (
+            <div className={styles.instead}>
+              <Button
+                shortcut="c"
+                onClick={() => {
+                  stores.place.replace({ ...stores.place.connections, showClosed: true });
+                }}
+              >
+                Show ended ones
+              </Button>
+            </div>
+          )}
         </div>
       </div>
     </div>
   );
 }
 
-function reason({ table, status, place }: Stores): string {
+function reason(stores: Stores): string {
+  const { table } = stores;
   if (table.loading !== undefined) {
     return `Loading connections: ${formatCount(table.loading)} so far.`;
   }
@@ -37,21 +51,28 @@ function reason({ table, status, place }: Stores): string {
     case 'reconnecting':
       return 'The daemon does not answer; connections will show here as soon as it does.';
     case 'live':
-      return noneWords({ status, place });
+      return noneWords(stores);
   }
 }
 
-function noneWords({
-  status: { status },
-  place: { connections: here },
-}: Pick<Stores, 'status' | 'place'>): string {
+/** Whether all that is listed has ended, and that is why nothing shows. */
+function hasOnlyEnded({ table, status: { status }, place: { connections: here } }: Stores): boolean {
+  const listed = status?.connections.listed ?? 0;
+  return table.link.kind === 'live' && listed > 0 && !here.showClosed && here.filter.trim() === '';
+}
+
+function noneWords(stores: Stores): string {
+  const {
+    status: { status },
+    place: { connections: here },
+  } = stores;
   const listed = status?.connections.listed ?? 0;
   if (listed > 0 && here.filter.trim() !== '') {
     const kept = here.showClosed ? 'listed' : 'open';
     return `None of the ${kept} connections passes the filter “${here.filter.trim()}”.`;
   }
-  if (listed > 0 && !here.showClosed) {
-    return `None of the ${formatCount(listed)} listed connections is open.`;
+  if (hasOnlyEnded(stores)) {
+    return `No connection is open; ${formatPlural(listed, 'ended one is', 'ended ones are')} listed.`;
   }
   if (status !== undefined && status.captureFile !== '') {
     return `Waiting for the first packet of ${status.captureFile}.`;
