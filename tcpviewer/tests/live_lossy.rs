@@ -20,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use prost_types::Timestamp;
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
@@ -88,7 +89,16 @@ fn over_a_lossy_line_counts_and_times_are_those_of_the_kernel_and_of_the_line() 
     });
     wait_for_quiet(|| of_kernel().map(|sockets| sockets.into_iter().map(segments).collect::<Vec<_>>()));
     let of_kernel = of_kernel();
-    let listed = wait_for_quiet(|| [&left, &right].map(Daemon::list));
+    wait_for_quiet(|| [&left, &right].map(Daemon::list));
+    let listed = wait_for(PATIENCE, "last word of every socket", || {
+        let listed = [&left, &right].map(Daemon::list);
+        let [at_left, at_right] = &listed;
+        let is_last = at_left.iter().all(|each| has_last_word(each, each.sent.as_ref()))
+            && at_right
+                .iter()
+                .all(|each| has_last_word(each, each.received.as_ref()));
+        is_last.then_some(listed)
+    });
     let mut figures = Figures::default();
     for (line, open) in lines.iter().zip(&open) {
         line.write_down();
@@ -156,6 +166,15 @@ fn exchange(pair: &Pair, lines: &[Line<'_>]) -> Vec<Vec<Open>> {
         };
         threads.into_iter().map(join).collect()
     })
+}
+
+/// Whether the socket that sends this half was looked at after the connection's last packet.
+fn has_last_word(connection: &Connection, half: Option<&Half>) -> bool {
+    let looked_at = half
+        .and_then(|half| half.socket.as_ref())
+        .and_then(|socket| socket.sampled_at);
+    let order = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
+    order(looked_at) > order(connection.last_seen)
 }
 
 /// Local and remote.
