@@ -238,11 +238,12 @@ fn change(
             bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
             return None;
         }
-        let outcome = tracker::observe(record, segment, seen);
+        // Before the tracker, so that the verifier follows it once and not once with a socket and once without.
         tracker::take_cookie(record, seen.side, cookie);
         if let Some(socket) = socket {
             tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
         }
+        let outcome = tracker::observe(record, segment, seen);
         let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
         let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, update_interval_ns));
         let id = record.id;
