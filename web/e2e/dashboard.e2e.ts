@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findAxeViolations, launchBrowser, watchForeignRequests } from './browser';
-import { openConnection, type TestConnection } from './traffic';
+import { failToConnect, openConnection, type TestConnection } from './traffic';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
 const SCREENSHOTS = process.env.SCREENSHOTS;
@@ -133,6 +133,41 @@ describe('dashboard', () => {
     await other.close();
   });
 
+  it('shows a connection that was refused, and by what', async () => {
+    const other = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    const source = await failToConnect();
+    await other.goto(`${URL_OF_DAEMON}/failures?kind=refused`);
+    const failure = other.getByTestId('failure').filter({ hasText: source });
+    await failure.filter({ hasText: 'refused it' }).waitFor();
+    await failure.getByRole('link').click();
+    await other.getByTestId('story').filter({ hasText: 'refused it' }).waitFor();
+    const phases = other.getByTestId('timeline').getByRole('listitem');
+    expect((await phases.allInnerTexts()).join()).toMatch(/^opening/);
+    expect(await phases.count()).toBe(1);
+    await other.close();
+  });
+
+  it('shows where this host listens, with the connections that came there', async () => {
+    const other = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await other.goto(`${URL_OF_DAEMON}/listeners`);
+    await other.getByTestId('listener').filter({ hasText: connection.destination }).getByRole('link').click();
+    await other.getByTestId('connection-row').filter({ hasText: connection.source }).waitFor();
+    await other.close();
+  });
+
+  it("shows the kernel's counters as rates", async () => {
+    const other = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await other.goto(`${URL_OF_DAEMON}/host`);
+    const segments = other.getByTestId('host-counter').filter({ hasText: 'OutSegs' });
+    await expect
+      .poll(async () => {
+        await connection.send(1000);
+        return segments.innerText();
+      }, WITHIN)
+      .toMatch(/[1-9][\d.,]*\/s/);
+    await other.close();
+  });
+
   describe.each(['dark', 'light'] as const)('in the %s theme', (colorScheme) => {
     it.each([
       '/',
@@ -141,6 +176,9 @@ describe('dashboard', () => {
       '/connection',
       '/packets',
       '/groups',
+      '/failures',
+      '/listeners',
+      '/host',
       '/nothing/here',
     ])('is accessible at %s in a small and a narrow window, and fits into a large one', async (path) => {
       const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
@@ -153,6 +191,9 @@ describe('dashboard', () => {
         '/connection': '[data-testid="story"]',
         '/packets': '[data-testid="packets"]',
         '/groups': '[data-testid="group"]',
+        '/failures': '[data-testid="failure"]',
+        '/listeners': '[data-testid="listener"]',
+        '/host': '[data-testid="host-counter"]',
         '/nothing/here': '[data-testid="missing"]',
       };
       await other

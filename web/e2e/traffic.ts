@@ -1,6 +1,7 @@
 // A TCP connection on the loopback interface that the tests make themselves.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { freePort } from './port';
 
 export interface TestConnection {
   /** When connect() was called, by this host's clock. */
@@ -31,6 +32,20 @@ export async function openConnection(): Promise<TestConnection> {
     send: (bytes) => send(socket, bytes),
     close: () => close(server, socket),
   };
+}
+
+/** Connects to a port where nobody listens; gives "address:port" of the side that tried. */
+export async function failToConnect(): Promise<string> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  const localPort = await freePort();
+  const socket = connect({ port, host: '127.0.0.1', localPort });
+  await once(socket, 'error');
+  return `127.0.0.1:${localPort}`;
 }
 
 function send(socket: Socket, bytes: number): Promise<void> {

@@ -1,5 +1,6 @@
 // Turns what is on the screen into what the daemon is asked for: each view its topics, and none of them but
 // the sums while the page is hidden.
+import { filterOfFailure, type FailureKind } from '../domain/failure';
 import { filterOf } from '../domain/filter';
 import { selectedIn, type ConnectionsPlace, type Place } from '../domain/place';
 import { orderByOf } from '../domain/sort';
@@ -24,6 +25,19 @@ export const UNHEALTHY: ConnectionsTopic = {
   offset: 0,
   limit: 8,
 };
+
+const FAILURES_SHOWN = 200;
+
+/** The connections that failed, those whose last packet is the newest first. */
+export function failuresTopic(kind: FailureKind): ConnectionsTopic {
+  return {
+    kind: 'connections',
+    filter: filterOfFailure(kind),
+    orderBy: 'idle',
+    offset: 0,
+    limit: FAILURES_SHOWN,
+  };
+}
 
 /** Whether anybody looks, and how to hear that it changed; `document` in the browser. */
 export type Visibility = Pick<Document, 'visibilityState' | 'addEventListener' | 'removeEventListener'>;
@@ -121,6 +135,8 @@ function ask(stores: Stores, seen: boolean): void {
   stores.table.watch(seen && current.view === 'connections' ? tableTopic(stores, current) : undefined);
   stores.selection.watch(seen ? stores.status.status?.instance : undefined);
   stores.groups.watch(seen && current.view === 'groups' ? current.by : undefined);
+  stores.failures.watch(seen && current.view === 'failures' ? failuresTopic(current.kind) : undefined);
+  stores.listeners.watch(seen && current.view === 'listeners');
   stores.packets.watch(seen ? packetsTopic(current, stores.status.status?.instance) : undefined);
 }
 

@@ -22,6 +22,7 @@ import { RoundTripTable } from './round-trip-table';
 import { SequenceLadder } from './sequence-ladder';
 import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
+import { StateTimeline } from './state-timeline';
 import { TimeSequencePlot } from './time-sequence-plot';
 import { TrafficTable } from './traffic-table';
 
@@ -56,6 +57,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
         ) : (
           <>
             <Story connection={connection} />
+            <StateTimeline connection={connection} />
             <div className={styles.parts}>
               <div className={styles.charts}>
                 <ConnectionCharts connection={connection} heightPx={CHART_HEIGHT_PX} />

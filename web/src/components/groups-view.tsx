@@ -13,7 +13,7 @@ import { GROUP_KINDS, GROUP_WORDS, type Group } from '../domain/stats';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import { GroupName } from './group-name';
-import styles from './groups-view.module.css';
+import styles from './list-view.module.css';
 import { SegmentedChoice } from './segmented-choice';
 
 export function GroupsView({ here }: { here: GroupsPlace }): ReactElement {

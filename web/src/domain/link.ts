@@ -4,7 +4,16 @@ import { formatDuration } from './format';
 /** Why the link broke: nobody answers, the daemon answered with an error or a refusal, or it fell silent. */
 export interface LinkFailure {
   readonly kind:
-    'unreachable' | 'error' | 'locked' | 'forbidden' | 'invalid' | 'missing' | 'silent' | 'stale' | 'ended';
+    | 'unreachable'
+    | 'error'
+    | 'locked'
+    | 'forbidden'
+    | 'invalid'
+    | 'missing'
+    | 'impossible'
+    | 'silent'
+    | 'stale'
+    | 'ended';
   readonly message: string;
 }
 
@@ -81,6 +90,7 @@ function whatHappened(failure: LinkFailure, url: string): string {
     case 'forbidden':
     case 'invalid':
     case 'missing':
+    case 'impossible':
       return `The daemon answers with an error: ${failure.message}`;
   }
 }

@@ -18,6 +18,10 @@ describe('place', () => {
     '/packets',
     '/packets?filter=syn',
     '/groups?by=container',
+    '/failures',
+    '/failures?kind=reset',
+    '/listeners',
+    '/host',
     '/nowhere/at/all',
   ])('comes back to %s', (url) => {
     expect(formatPlace(parse(url))).toBe(url);

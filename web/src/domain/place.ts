@@ -1,5 +1,6 @@
 // Where the user is: the view, and what of it is in its URL, so that every view can be shared.
 import type { ConnectionRef } from './connection';
+import { isFailureKind, type FailureKind } from './failure';
 import { DEFAULT_SORT, isSortColumn, type Sort } from './sort';
 import { isGroupKind, type GroupKind } from './stats';
 
@@ -29,12 +30,20 @@ export interface GroupsPlace {
   readonly by: GroupKind;
 }
 
+export interface FailuresPlace {
+  readonly view: 'failures';
+  readonly kind: FailureKind;
+}
+
 export type Place =
   | { readonly view: 'overview' }
   | ConnectionsPlace
   | ConnectionPlace
   | PacketsPlace
   | GroupsPlace
+  | FailuresPlace
+  | { readonly view: 'listeners' }
+  | { readonly view: 'host' }
   /** A path that means nothing. */
   | { readonly view: 'missing'; readonly path: string };
 
@@ -51,6 +60,9 @@ export const CONNECTIONS: ConnectionsPlace = {
 export const PACKETS: PacketsPlace = { view: 'packets', filter: '' };
 
 export const GROUPS: GroupsPlace = { view: 'groups', by: 'process' };
+export const FAILED: FailuresPlace = { view: 'failures', kind: 'all' };
+export const LISTENERS: Place = { view: 'listeners' };
+export const HOST: Place = { view: 'host' };
 
 /** Reads a path and a query string. What the query does not say, or says wrongly, is as on a fresh page. */
 export function parsePlace(path: string, search: string): Place {
@@ -76,6 +88,14 @@ export function parsePlace(path: string, search: string): Place {
         const by = query.get('by');
         return isGroupKind(by) ? { view: 'groups', by } : GROUPS;
       }
+      case 'failures': {
+        const kind = query.get('kind');
+        return isFailureKind(kind) ? { view: 'failures', kind } : FAILED;
+      }
+      case 'listeners':
+        return LISTENERS;
+      case 'host':
+        return HOST;
     }
   }
   if (view === 'connections' && more.length === 0 && connection !== undefined) {
@@ -116,6 +136,14 @@ export function formatPlace(place: Place): string {
     case 'groups':
       query.set('by', place.by);
       return withQuery('/groups', query);
+    case 'failures':
+      if (place.kind !== FAILED.kind) {
+        query.set('kind', place.kind);
+      }
+      return withQuery('/failures', query);
+    case 'listeners':
+    case 'host':
+      return `/${place.view}`;
     case 'missing':
       return place.path;
   }
@@ -131,6 +159,9 @@ export function selectedIn(place: Place): ConnectionRef | undefined {
     case 'overview':
     case 'packets':
     case 'groups':
+    case 'failures':
+    case 'listeners':
+    case 'host':
     case 'missing':
       return undefined;
   }

@@ -54,6 +54,25 @@ export interface GroupList {
   readonly more: number;
 }
 
+/** A counter that the kernel keeps of all TCP of the host. */
+export interface HostCounter {
+  /** The kernel's name of it. */
+  readonly name: string;
+  readonly meaning: string;
+  /** Since the host or its network namespace began. */
+  readonly total: number;
+  /** Undefined until it was read twice. */
+  readonly perSecond: number | undefined;
+}
+
+/** Those that grow as long as all is well. */
+const TRAFFIC_COUNTERS = ['ActiveOpens', 'PassiveOpens', 'InSegs', 'OutSegs'];
+
+/** Whether this tells that something goes wrong now. */
+export function isTrouble({ name, perSecond }: HostCounter): boolean {
+  return (perSecond ?? 0) > 0 && !TRAFFIC_COUNTERS.includes(name);
+}
+
 export interface Stats {
   /** By the daemon's clock. */
   readonly atMs: number;
@@ -63,6 +82,8 @@ export interface Stats {
   readonly packetsPerSecond: number;
   readonly rtt: RttDistribution | undefined;
   readonly groups: readonly GroupList[];
+  /** None where a capture file is played. */
+  readonly hostCounters: readonly HostCounter[];
 }
 
 /** What happened per second between two statuses of one run of the daemon. */

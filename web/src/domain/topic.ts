@@ -3,6 +3,7 @@
 import type { Connection, ResumePoint } from './connection';
 import type { NotablePacket, Point } from './history';
 import type { LinkState } from './link';
+import type { Listener } from './listener';
 import type { PacketBatch } from './packet';
 import type { GroupKind, Stats } from './stats';
 import type { Status } from './status';
@@ -42,6 +43,7 @@ export interface GroupsTopic {
 export type Topic =
   | { readonly kind: 'status' }
   | { readonly kind: 'stats' }
+  | { readonly kind: 'listeners' }
   | ConnectionsTopic
   | ConnectionTopic
   | GroupsTopic
@@ -51,6 +53,7 @@ export type FeedBody =
   | { readonly kind: 'link'; readonly link: LinkState }
   | { readonly kind: 'status'; readonly status: Status }
   | { readonly kind: 'stats'; readonly stats: Stats }
+  | { readonly kind: 'listeners'; readonly listeners: readonly Listener[] }
   | {
       readonly kind: 'snapshot';
       readonly first: boolean;
@@ -111,6 +114,7 @@ export function topicKey(topic: Topic): string {
   switch (topic.kind) {
     case 'status':
     case 'stats':
+    case 'listeners':
       return topic.kind;
     case 'connections':
       return JSON.stringify([topic.kind, topic.filter, topic.orderBy, topic.offset, topic.limit]);

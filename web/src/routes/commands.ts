@@ -1,7 +1,8 @@
 // The commands of the palette: every view, every switch, and what an address, a port or a number that was
 // typed can mean.
 import type { Command } from '../components/command-palette';
-import { CONNECTIONS, OVERVIEW } from '../domain/place';
+import { FAILURE_WORDS, FAILURES } from '../domain/failure';
+import { CONNECTIONS, HOST, LISTENERS, OVERVIEW } from '../domain/place';
 import type { Theme } from '../store/settings';
 import type { Stores } from '../store/stores';
 
@@ -17,7 +18,7 @@ export function commandsOf(stores: Stores): Command[] {
     name,
     hint,
     run: () => {
-      place.go({ ...CONNECTIONS, filter, sort, showClosed: filter.startsWith('close') });
+      place.go({ ...CONNECTIONS, filter, sort });
     },
   });
   return [
@@ -50,6 +51,30 @@ export function commandsOf(stores: Stores): Command[] {
         place.go(place.packets);
       },
     },
+    {
+      name: 'Go to failures',
+      hint: 'refused, not answered, reset',
+      shortcut: 'g f',
+      run: () => {
+        place.go(place.failures);
+      },
+    },
+    {
+      name: 'Go to listeners',
+      hint: 'queues, and what was dropped there',
+      shortcut: 'g l',
+      run: () => {
+        place.go(LISTENERS);
+      },
+    },
+    {
+      name: 'Go to the host',
+      hint: "the kernel's counters",
+      shortcut: 'g h',
+      run: () => {
+        place.go(HOST);
+      },
+    },
     filtered('Show connections that lose packets', 'retransmissions > 0', 'retransmissions > 0', {
       column: 'retransmissions',
       direction: 'descending',
@@ -58,16 +83,12 @@ export function commandsOf(stores: Stores): Command[] {
       column: 'rtt',
       direction: 'descending',
     }),
-    filtered(
-      'Show connections that failed',
-      'refused or not answered',
-      'close_reason in {refused, handshake-timeout}',
-    ),
-    filtered(
-      'Show connections that were reset',
-      'ended by a RST',
-      'close_reason in {reset-by-source, reset-by-destination}',
-    ),
+    ...FAILURES.map((kind) => ({
+      name: `Show failures: ${FAILURE_WORDS[kind].name.toLowerCase()}`,
+      run: () => {
+        place.go({ view: 'failures', kind });
+      },
+    })),
     {
       name: order.frozen ? 'Let the order of the rows move' : 'Freeze the order of the rows',
       shortcut: 'f',

@@ -8,7 +8,7 @@ import { LinkBanner } from '../components/link-banner';
 import { TokenForm } from '../components/token-form';
 import { useKeys } from '../components/use-keys';
 import { isGone } from '../domain/link';
-import { OVERVIEW } from '../domain/place';
+import { HOST, LISTENERS, OVERVIEW } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import type { Theme } from '../store/settings';
 import { useStores, type Stores } from '../store/stores';
@@ -19,7 +19,10 @@ import styles from './shell.module.css';
 
 const Connections = lazy(() => import('./connections'));
 const Connection = lazy(() => import('./connection'));
+const Failures = lazy(() => import('./failures'));
 const Groups = lazy(() => import('./groups'));
+const Host = lazy(() => import('./host'));
+const Listeners = lazy(() => import('./listeners'));
 const Packets = lazy(() => import('./packets'));
 
 const NEXT_THEME: Record<Theme, Theme> = { light: 'system', system: 'dark', dark: 'light' };
@@ -70,6 +73,15 @@ function useShellKeys({ place, overlay, settings }: Stores): void {
       'g p': () => {
         place.go(place.packets);
       },
+      'g f': () => {
+        place.go(place.failures);
+      },
+      'g l': () => {
+        place.go(LISTENERS);
+      },
+      'g h': () => {
+        place.go(HOST);
+      },
       '?': () => {
         overlay.show('keys');
       },
@@ -98,6 +110,12 @@ function View(): ReactElement {
       return <Packets place={current} />;
     case 'groups':
       return <Groups place={current} />;
+    case 'failures':
+      return <Failures place={current} />;
+    case 'listeners':
+      return <Listeners />;
+    case 'host':
+      return <Host />;
     case 'missing':
       return <Missing path={current.path} />;
   }

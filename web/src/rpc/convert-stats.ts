@@ -35,6 +35,12 @@ export function toStats(message: wire.Stats): Stats {
       const kind = known(KINDS, by, undefined);
       return kind === undefined ? [] : { by: kind, groups: groups.map(toGroup), more: Number(more) };
     }),
+    hostCounters: message.hostCounters.map(({ name, meaning, total, perSecond }) => ({
+      name,
+      meaning,
+      total: Number(total),
+      perSecond,
+    })),
   };
 }
 

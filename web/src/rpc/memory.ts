@@ -23,6 +23,7 @@ export class FeedMemory {
   #at: ResumePoint | undefined;
   #detail: Detail | undefined;
   #batch: PacketBatch | undefined;
+  #listeners: FeedMessage | undefined;
 
   take(message: FeedMessage): void {
     switch (message.kind) {
@@ -35,6 +36,9 @@ export class FeedMemory {
         if (this.#sums.length > SUMS_KEPT) {
           this.#sums.shift();
         }
+        return;
+      case 'listeners':
+        this.#listeners = message;
         return;
       case 'snapshot':
         if (message.first || this.#incoming === undefined) {
@@ -88,6 +92,9 @@ export class FeedMemory {
       const connections = ids.flatMap((id) => this.#connections.get(id) ?? []);
       told.push(message({ kind: 'snapshot', first: true, connections }));
       told.push(message({ kind: 'snapshot-end', at: this.#at, total: this.#total }));
+    }
+    if (this.#listeners !== undefined) {
+      told.push(this.#listeners);
     }
     if (this.#detail !== undefined) {
       told.push(message(this.#detail));

@@ -55,11 +55,14 @@ function failureKind(code: Code): LinkFailure['kind'] {
   if (code === Code.NotFound) {
     return 'missing';
   }
+  if (code === Code.FailedPrecondition) {
+    return 'impossible';
+  }
   const networkCodes = [Code.Unknown, Code.Unavailable, Code.Canceled];
   return networkCodes.includes(code) ? 'unreachable' : 'error';
 }
 
 /** Whether the daemon answers, but will not tell this: asking again at once is of no use. */
 export function isRefusal({ kind }: LinkFailure): boolean {
-  return kind === 'forbidden' || kind === 'invalid' || kind === 'missing';
+  return kind === 'forbidden' || kind === 'invalid' || kind === 'missing' || kind === 'impossible';
 }

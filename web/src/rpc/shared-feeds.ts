@@ -10,6 +10,7 @@ const LINGER_MS = {
   status: 30_000,
   stats: 30_000,
   groups: 1000,
+  listeners: 1000,
   connections: 1000,
   connection: 1000,
   packets: 0,

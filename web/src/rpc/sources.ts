@@ -5,6 +5,7 @@ import type { ConnectionsTopic, ConnectionTopic, FeedBody, PacketsTopic, Topic }
 import { GroupBy } from '../gen/tcpviewer/v1/stats_pb';
 import { toConnection, toMilliseconds } from './convert';
 import { toNotablePacket, toPoint } from './convert-history';
+import { toListener } from './convert-listener';
 import { toPacketBatch } from './convert-packet';
 import { GROUP_KINDS, toStats } from './convert-stats';
 import { toStatus } from './convert-status';
@@ -12,6 +13,7 @@ import { wait } from './retry';
 import type { TcpViewerClient } from './transport';
 
 const STATUS_INTERVAL_MS = 1000;
+const LISTENERS_INTERVAL_MS = 2000;
 const STATUS_TIMEOUT_MS = 5000;
 /** The groups that the overview shows. */
 const GROUPS = [GroupBy.PROCESS, GroupBy.PEER, GroupBy.PORT, GroupBy.CONTAINER];
@@ -39,6 +41,8 @@ export function ask(topic: Topic, call: Call): AsyncIterable<Told> {
       return askStatus(call);
     case 'stats':
       return askStats(GROUPS, GROUPS_SHOWN, call);
+    case 'listeners':
+      return askListeners(call);
     case 'groups':
       return askStats([GROUP_KINDS[topic.by]], ALL_GROUPS_SHOWN, call);
     case 'connections':
@@ -55,6 +59,18 @@ async function* askStatus({ client, signal }: Call): AsyncIterable<Told> {
     const status = toStatus(await client.getStatus({}, { signal, timeoutMs: STATUS_TIMEOUT_MS }));
     yield { body: { kind: 'status', status }, sentAtMs: status.nowMs, live: true };
     await wait(STATUS_INTERVAL_MS, signal);
+  }
+}
+
+async function* askListeners({ client, signal }: Call): AsyncIterable<Told> {
+  while (!signal.aborted) {
+    const { listeners } = await client.listListeners({}, { signal, timeoutMs: STATUS_TIMEOUT_MS });
+    yield {
+      body: { kind: 'listeners', listeners: listeners.map(toListener) },
+      sentAtMs: undefined,
+      live: true,
+    };
+    await wait(LISTENERS_INTERVAL_MS, signal);
   }
 }
 

@@ -130,6 +130,7 @@ export class ConnectionStore {
       case 'detail':
       case 'status':
       case 'stats':
+      case 'listeners':
       case 'packets-begin':
       case 'packets':
         return;

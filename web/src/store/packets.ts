@@ -92,6 +92,7 @@ export class PacketStore {
       case 'detail':
       case 'status':
       case 'stats':
+      case 'listeners':
       case 'snapshot':
       case 'snapshot-end':
       case 'changes':

@@ -2,12 +2,14 @@
 // Each view is found again as it was left.
 import {
   CONNECTIONS,
+  FAILED,
   formatPlace,
   GROUPS,
   OVERVIEW,
   PACKETS,
   parsePlace,
   type ConnectionsPlace,
+  type FailuresPlace,
   type GroupsPlace,
   type PacketsPlace,
   type Place,
@@ -31,6 +33,7 @@ export class PlaceStore {
   #connections: ConnectionsPlace = CONNECTIONS;
   #packets: PacketsPlace = PACKETS;
   #groups: GroupsPlace = GROUPS;
+  #failures: FailuresPlace = FAILED;
 
   constructor(bar: AddressBar | undefined) {
     this.#bar = bar;
@@ -65,6 +68,11 @@ export class PlaceStore {
     return this.#groups;
   }
 
+  /** The view of failures as it was left. */
+  get failures(): FailuresPlace {
+    return this.#failures;
+  }
+
   /** Goes somewhere one can come back from. */
   go(place: Place): void {
     const url = formatPlace(place);
@@ -93,6 +101,8 @@ export class PlaceStore {
       this.#packets = this.#current;
     } else if (this.#current.view === 'groups') {
       this.#groups = this.#current;
+    } else if (this.#current.view === 'failures') {
+      this.#failures = this.#current;
     }
   }
 }

@@ -6,6 +6,7 @@ import { ClockStore } from './clock';
 import { ConnectionStore } from './connections';
 import { GroupStore } from './groups';
 import { LinkStore } from './link';
+import { ListenerStore } from './listeners';
 import { OrderStore } from './order';
 import { OverlayStore } from './overlay';
 import { OverviewStore } from './overview';
@@ -34,6 +35,9 @@ export interface Stores {
   readonly selection: SelectionStore;
   readonly packets: PacketStore;
   readonly groups: GroupStore;
+  /** The connections that failed. */
+  readonly failures: ConnectionStore;
+  readonly listeners: ListenerStore;
   readonly recording: RecordingStore;
   readonly settings: SettingsStore;
   readonly token: TokenStore;
@@ -65,6 +69,8 @@ export function createStores({ feeds, recorder, storage, token, bar }: Surroundi
     selection: new SelectionStore(feeds, table),
     packets: new PacketStore(feeds),
     groups: new GroupStore(feeds),
+    failures: new ConnectionStore(feeds),
+    listeners: new ListenerStore(feeds),
     recording: new RecordingStore(recorder),
     settings: new SettingsStore(storage),
     token,

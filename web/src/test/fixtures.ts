@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Connection, Half } from '../domain/connection';
+import type { Listener } from '../domain/listener';
 import type { Packet } from '../domain/packet';
 import type { Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
@@ -153,6 +154,20 @@ export function stats(values: Partial<Stats> = {}): Stats {
     packetsPerSecond: 0,
     rtt: undefined,
     groups: [],
+    hostCounters: [],
+    ...values,
+  };
+}
+
+export function listener(port: number, values: Partial<Listener> = {}): Listener {
+  return {
+    address: { address: '0.0.0.0', port },
+    dualStack: undefined,
+    acceptQueue: 0,
+    acceptQueueLimit: 128,
+    synQueue: 0,
+    drops: 0,
+    userId: 0,
     ...values,
   };
 }

@@ -1,0 +1,16 @@
+// From the generated listener to the plain type of domain/.
+import type { Listener } from '../domain/listener';
+import type { Listener as WireListener } from '../gen/tcpviewer/v1/listener_pb';
+import { toEndpoint } from './convert';
+
+export function toListener(message: WireListener): Listener {
+  return {
+    address: toEndpoint(message.address),
+    dualStack: message.dualStack,
+    acceptQueue: message.acceptQueue,
+    acceptQueueLimit: message.acceptQueueLimit,
+    synQueue: message.synQueue,
+    drops: message.drops,
+    userId: message.userId,
+  };
+}
