@@ -32,6 +32,17 @@ export async function findAxeViolations(page: Page): Promise<string[]> {
   );
 }
 
+/** Waits until every chart of the page is drawn as wide as it stands there. */
+export async function waitForCharts(page: Page): Promise<void> {
+  await page.locator('.u-over').first().waitFor();
+  await page.waitForFunction(`document.fonts.ready.then(() =>
+    [...document.querySelectorAll('figure .uplot')].every(
+      (chart) => Math.abs(chart.clientWidth - chart.parentElement.clientWidth) <= 1,
+    ))`);
+  // Drawn with one frame, and on the screen with the next.
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+}
+
 /** Addresses outside of the daemon that the page asked for; there must be none. */
 export function watchForeignRequests(page: Page, url: string): string[] {
   const foreign: string[] = [];

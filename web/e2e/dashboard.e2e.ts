@@ -5,7 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findAxeViolations, launchBrowser, watchForeignRequests } from './browser';
+import { findAxeViolations, launchBrowser, waitForCharts, watchForeignRequests } from './browser';
 import { failToConnect, openConnection, type TestConnection } from './traffic';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
@@ -203,6 +203,9 @@ describe('dashboard', () => {
       if (SCREENSHOTS !== undefined) {
         await mkdir(SCREENSHOTS, { recursive: true });
         await other.setViewportSize({ width: 1600, height: 900 });
+        if (path === '/' || (path.startsWith('/connection') && path !== '/connections')) {
+          await waitForCharts(other);
+        }
         const name = path.slice(1).replace(/\W+/g, '-') || 'overview';
         await other.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) });
       }

@@ -1,59 +1,13 @@
 // Many tabs of one browser over plain HTTP/1.1, where a browser opens six connections at most: all are live, and
 // they share their streams. A page whose connection stalls says so, and is live again by itself.
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from './browser';
+import { openStallingProxy } from './proxy';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
 const WITHIN = { timeout: 20_000, interval: 50 };
 const TABS = 8;
-
-/** Passes bytes on to the daemon, and none while it stalls. */
-async function openStallingProxy(): Promise<{
-  url: string;
-  stall: (on: boolean) => void;
-  close: () => void;
-}> {
-  const { hostname, port } = new URL(URL_OF_DAEMON);
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((browser) => {
-    const daemon = connect(Number(port), hostname);
-    for (const [from, to] of [
-      [browser, daemon],
-      [daemon, browser],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => from.destroy());
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stall: (on) => {
-      for (const socket of sockets) {
-        if (on) {
-          socket.pause();
-        } else {
-          socket.resume();
-        }
-      }
-    },
-    close: () => {
-      for (const socket of sockets) {
-        socket.destroy();
-      }
-      server.close();
-    },
-  };
-}
 
 describe('tabs', () => {
   let browser: Browser;
@@ -99,7 +53,7 @@ describe('tabs', () => {
   });
 
   it('say from when on their data is stale, and recover by themselves', async () => {
-    const proxy = await openStallingProxy();
+    const proxy = await openStallingProxy(URL_OF_DAEMON);
     const page = await context.newPage();
     await page.goto(proxy.url);
     await expect.poll(() => linkState(page), WITHIN).toBe('live');

@@ -1,7 +1,8 @@
-// Says across the page that the data below is old, and why: the daemon is gone, or its data stays away.
+// Says across the page that the data below is old, and why: the daemon is gone, or its data stays away. Or, more
+// quietly, that the clocks differ.
 import type { ReactElement } from 'react';
 import { formatClock, formatDuration } from '../domain/format';
-import { linkStory } from '../domain/link';
+import { linkStory, skewStory } from '../domain/link';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import { Icon } from './icon';
@@ -11,9 +12,15 @@ export function LinkBanner({ url }: { url: string }): ReactElement | null {
   const stores = useStores();
   useChanges(stores.link);
   useChanges(stores.clock);
-  const story = storyOf(stores, url);
+  const trouble = storyOf(stores, url);
+  const story = trouble ?? skewStory(stores.link.aheadMs);
   return story === undefined ? null : (
-    <section className={styles.banner} aria-label="Link to the daemon" data-testid="link-banner">
+    <section
+      className={styles.banner}
+      aria-label="Link to the daemon"
+      data-testid="link-banner"
+      data-quiet={trouble === undefined}
+    >
       <Icon name="warning" />
       <span>{story}</span>
     </section>

@@ -1,8 +1,9 @@
 // Segments, acknowledgements and retransmissions of the end that sends most, as marks in time and sequence
-// numbers: of the newest packets, since they are watched.
+// numbers: of the newest packets, since they are watched, and of what was sent again before, as far as the kernel
+// remembers it.
 import { useEffect, useRef, type ReactElement } from 'react';
 import type { Connection } from '../domain/connection';
-import { formatBytes, formatEndpoint, formatMicroseconds, formatPlural } from '../domain/format';
+import { formatBytes, formatCount, formatEndpoint, formatMicroseconds, formatPlural } from '../domain/format';
 import { timeSequenceOf, type TimeSequence } from '../domain/time-sequence';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
@@ -17,20 +18,21 @@ const AXIS_FONT = '10.5px "Inter Variable", system-ui, sans-serif';
 const LINES = 4;
 
 export function TimeSequencePlot({ connection }: { connection: Connection }): ReactElement {
-  const { packets } = useStores();
+  const { packets, selection } = useStores();
   useChanges(packets);
+  useChanges(selection);
   const canvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const widthPx = useElementWidth(frame);
   const theme = useThemeVersion();
-  const sender =
-    connection.sent.payloadBytes >= connection.received.payloadBytes
-      ? connection.source
-      : connection.destination;
+  const fromSource = connection.sent.payloadBytes >= connection.received.payloadBytes;
+  const sender = fromSource ? connection.source : connection.destination;
+  const half = fromSource ? connection.sent : connection.received;
   const { ring } = packets;
   const marks = timeSequenceOf(
     ring.map(({ packet }) => packet),
     sender,
+    selection.packets.filter((packet) => packet.fromSource === fromSource),
   );
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
@@ -38,7 +40,10 @@ export function TimeSequencePlot({ connection }: { connection: Connection }): Re
       draw(context, marks, widthPx);
     }
   }, [marks, widthPx, theme]);
-  const again = marks?.segments.filter((segment) => segment.again).length ?? 0;
+  const again = (marks?.segments ?? []).reduce(
+    (sum, segment) => sum + (segment.again ? segment.wirePackets : 0),
+    0,
+  );
   return (
     <figure className={styles.plot} data-testid="time-sequence" data-again={again}>
       <figcaption className={styles.legend}>
@@ -46,7 +51,12 @@ export function TimeSequencePlot({ connection }: { connection: Connection }): Re
         <span>of what {formatEndpoint(sender)} sends</span>
         <span className={styles.segments}>{formatPlural(marks?.segments.length ?? 0, 'segment')}</span>
         <span className={styles.acks}>{formatPlural(marks?.acks.length ?? 0, 'acknowledgement')}</span>
-        <span className={styles.again}>{again} sent again</span>
+        <span
+          className={styles.again}
+          title="Of what was sent again, those are shown that passed while the packets were watched, and those that the kernel remembers"
+        >
+          {formatCount(again)} of {formatCount(half.retransmissions)} sent again
+        </span>
       </figcaption>
       <div ref={frame} className={styles.frame} style={{ height: `${HEIGHT_PX}px` }}>
         {marks === undefined ? (

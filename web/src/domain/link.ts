@@ -72,6 +72,18 @@ export function linkStory(
   return `${whatHappened(link.failure, url)}, ${lastData}, trying again (attempt ${link.attempt + 1}).`;
 }
 
+/** A clock that is off by less than this is not worth a word. */
+const SKEW_MS = 5000;
+
+/** That the clocks of browser and daemon differ, where they do. */
+export function skewStory(aheadMs: number): string | undefined {
+  if (Math.abs(aheadMs) < SKEW_MS) {
+    return undefined;
+  }
+  const [howFar, way] = [formatDuration(Math.abs(aheadMs)), aheadMs > 0 ? 'ahead of' : 'behind'];
+  return `This browser's clock is ${howFar} ${way} the daemon's: times and ages are told by the daemon's.`;
+}
+
 function isUnreachable({ kind }: LinkFailure): boolean {
   return kind === 'unreachable' || kind === 'ended';
 }

@@ -1,11 +1,23 @@
 // Packets as marks in time and sequence numbers.
 import { describe, expect, it } from 'vitest';
 import { packet, START_MS } from '../test/fixtures';
+import type { NotablePacket } from './history';
 import { timeSequenceOf } from './time-sequence';
 
 const SOURCE = { address: '10.0.0.1', port: 40_000 };
 const DESTINATION = { address: '10.0.0.2', port: 443 };
 const back = { source: DESTINATION, destination: SOURCE };
+
+const remembered = (atMs: number, seq: number): NotablePacket => ({
+  timestampMs: START_MS + atMs,
+  fromSource: true,
+  notableFor: ['retransmission'],
+  flags: ['ACK'],
+  seq,
+  ack: 1,
+  window: 512,
+  payloadBytes: 100,
+});
 
 describe('time-sequence', () => {
   it('has a mark for each segment and each acknowledgement of one direction', () => {
@@ -37,6 +49,22 @@ describe('time-sequence', () => {
       SOURCE,
     );
     expect(marks?.segments.map(({ from }) => from)).toEqual([10, 20, 0]);
+  });
+
+  it('has what was sent again before anybody watched, and nothing twice', () => {
+    const marks = timeSequenceOf(
+      [
+        packet(1, { seq: 1000, payloadBytes: 100, timestampMs: START_MS }),
+        packet(1, { seq: 1000, payloadBytes: 100, retransmission: true, timestampMs: START_MS + 50 }),
+      ],
+      SOURCE,
+      [remembered(-900, 500), remembered(50.4, 1000)],
+    );
+    expect(marks?.segments.map(({ from, again }) => [from, again])).toEqual([
+      [0, true],
+      [500, false],
+      [500, true],
+    ]);
   });
 
   it('is nothing where nothing was sent', () => {

@@ -1,7 +1,7 @@
 // What is said in words: states, the ledger and the link to the daemon.
 import { describe, expect, it } from 'vitest';
 import { status } from '../test/fixtures';
-import { linkLabel, linkStory, type LinkState } from './link';
+import { linkLabel, linkStory, skewStory, type LinkState } from './link';
 import { ledgerLines, ledgerSummary } from './status';
 import { STATES } from './tcp-state';
 
@@ -38,6 +38,12 @@ describe('words', () => {
     expect(linkStory(gone, 'http://127.0.0.1:50051', 1000, 13_000)).toBe(
       'The daemon is gone: http://127.0.0.1:50051 does not answer, last data 12 s ago, trying again (attempt 4).',
     );
+  });
+
+  it('tells of a clock that is wrong, and not of one that is nearly right', () => {
+    expect(skewStory(4000)).toBeUndefined();
+    expect(skewStory(3_600_000)).toMatch(/^This browser's clock is .* ahead of the daemon's/);
+    expect(skewStory(-3_600_000)).toContain(' behind ');
   });
 
   it('does not cry out over a first hiccup', () => {

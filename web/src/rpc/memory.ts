@@ -8,7 +8,7 @@ import type { FeedBody, FeedMessage } from '../domain/topic';
 const SUMS_KEPT = 600;
 const PACKETS_KEPT = 1000;
 const POINTS_KEPT = 3000;
-const NOTABLE_KEPT = 500;
+const NOTABLE_KEPT = 1200;
 
 type Detail = Extract<FeedBody, { kind: 'detail' }>;
 

@@ -28,6 +28,7 @@ describe('LinkStore', () => {
     store.take(heard(START_MS, START_MS + 60_000));
     store.take(heard(START_MS + 1000, START_MS + 60_900));
     expect(store.daemonNowMs(START_MS + 2000)).toBe(START_MS + 62_000);
+    expect(store.aheadMs).toBe(-60_000);
     store.take(broken);
     expect(store.daemonNowMs(START_MS + 99_000)).toBe(START_MS + 61_000);
   });

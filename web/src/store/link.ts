@@ -39,6 +39,11 @@ export class LinkStore {
     return atMs + this.#clockOffsetMs;
   }
 
+  /** How far this browser's clock is ahead of the daemon's; negative where it is behind. */
+  get aheadMs(): number {
+    return -this.#clockOffsetMs;
+  }
+
   take(message: FeedMessage): void {
     if (message.kind === 'link') {
       this.#setState(message.link);

@@ -8,7 +8,8 @@ import type { ConnectionStore } from './connections';
 import { Notifier } from './notifier';
 
 const POINTS_KEPT = 3000;
-const PACKETS_KEPT = 500;
+/** As many as the daemon keeps of a connection that is watched. */
+const PACKETS_KEPT = 1200;
 
 export class SelectionStore {
   readonly notifier = new Notifier();

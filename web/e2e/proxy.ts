@@ -1,0 +1,48 @@
+// A network between browser and daemon that can stall: nothing is lost, and nothing arrives.
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** Passes bytes on to the daemon, and none while it stalls. */
+export async function openStallingProxy(urlOfDaemon: string): Promise<{
+  url: string;
+  stall: (on: boolean) => void;
+  close: () => void;
+}> {
+  const { hostname, port } = new URL(urlOfDaemon);
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((browser) => {
+    const daemon = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [browser, daemon],
+      [daemon, browser],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => from.destroy());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stall: (on) => {
+      for (const socket of sockets) {
+        if (on) {
+          socket.pause();
+        } else {
+          socket.resume();
+        }
+      }
+    },
+    close: () => {
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      server.close();
+    },
+  };
+}
