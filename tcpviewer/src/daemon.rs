@@ -26,10 +26,10 @@ use crate::{
     config::Config,
     history::History,
     model::{
-        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, PacketBatch, SampleBatch,
-        Status, boot_ns,
+        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, Listener, PacketBatch,
+        SampleBatch, Status, boot_ns,
     },
-    owners::{self, Owners},
+    owners::{self, ListenerOwners, Owners},
     publish::{Board, PacketBoard},
     sockets::{self, Sockets},
     table::{self, Table},
@@ -78,7 +78,7 @@ pub async fn run(
     );
     let mut degradations = owners::degradations(&owner_maps);
     outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
-    let mut socket_requests = None;
+    let mut sockets_way = None;
     let (news, news_in) = mpsc::channel(QUEUE);
     match Sockets::open(Arc::clone(&names), clock) {
         Ok(sockets) => {
@@ -88,7 +88,12 @@ pub async fn run(
             };
             let (activities, requests) = follow_sockets(&mut stages, sockets, to);
             outlets.activities = Some(activities);
-            socket_requests = Some(requests);
+            let (owners, search) = ListenerOwners::new(clock);
+            stages.spawn_blocking(move || {
+                search();
+                Ok(())
+            });
+            sockets_way = Some(SocketsWay { requests, owners });
         }
         Err(error) => degradations.push(Degradation {
             feature: "sockets".into(),
@@ -120,7 +125,7 @@ pub async fn run(
     let ways = Ways {
         attach: Some(attach_requests),
         capture: capture_requests,
-        sockets: socket_requests,
+        sockets: sockets_way,
     };
     stages.spawn(carry_back(commands_in, ways, capacity, degradations));
     ready(&entrances.urls());
@@ -275,7 +280,13 @@ struct Ways {
     attach: Option<mpsc::Sender<StatusRequest>>,
     capture: mpsc::Sender<Request>,
     /// `None` where sockets are not looked at.
-    sockets: Option<mpsc::Sender<sockets::Request>>,
+    sockets: Option<SocketsWay>,
+}
+
+/// Where sockets are looked at, and those named who hold them.
+struct SocketsWay {
+    requests: mpsc::Sender<sockets::Request>,
+    owners: ListenerOwners,
 }
 
 /// The way back: takes users' wishes to the stage that can fulfil them.
@@ -289,12 +300,22 @@ async fn carry_back(
         match command {
             Command::WatchPackets(wish) => ways.capture.send(Request::WatchPackets(wish)).await?,
             Command::Listeners(reply) => match &ways.sockets {
-                Some(sockets) => sockets.send(sockets::Request::Listeners(reply)).await?,
+                Some(SocketsWay { requests, owners }) => {
+                    let (from_sockets, listeners) = oneshot::channel();
+                    requests.send(sockets::Request::Listeners(from_sockets)).await?;
+                    // The search for processes takes its time, and nobody else is to wait for it.
+                    tokio::spawn(name_listeners(listeners, owners.clone(), reply));
+                }
                 // Who asked may have gone; then nobody misses the answer.
                 None => drop(reply.send(Err("sockets of this host are not looked at".into()))),
             },
             Command::HostCounters(reply) => match &ways.sockets {
-                Some(sockets) => sockets.send(sockets::Request::HostCounters(reply)).await?,
+                Some(sockets) => {
+                    sockets
+                        .requests
+                        .send(sockets::Request::HostCounters(reply))
+                        .await?
+                }
                 None => drop(reply.send(Vec::new())),
             },
             Command::Status(reply) => {
@@ -324,6 +345,22 @@ async fn carry_back(
         }
     }
     Ok(())
+}
+
+/// Hands the listening sockets on with the names of those who hold them.
+async fn name_listeners(
+    listeners: oneshot::Receiver<Result<Vec<Listener>, String>>,
+    owners: ListenerOwners,
+    reply: oneshot::Sender<Result<Vec<Listener>, String>>,
+) {
+    let answer = match listeners.await {
+        Ok(Ok(listeners)) => Ok(owners.name(listeners).await),
+        Ok(Err(error)) => Err(error),
+        // The stage is gone: the daemon stops.
+        Err(_gone) => return,
+    };
+    // Who asked may have gone; then nobody misses the answer.
+    reply.send(answer).ok();
 }
 
 fn identity(update_interval: Duration, keep_closed: Duration) -> anyhow::Result<Identity> {

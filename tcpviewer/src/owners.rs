@@ -17,6 +17,8 @@ mod processes;
 
 mod listeners;
 
+mod listening;
+
 mod followed;
 
 use std::{io, sync::Arc, time::Duration};
@@ -30,6 +32,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use self::listening::ListenerOwners;
 use self::{
     followed::{Ends, Followed, SIDES},
     kernel::Kernel,

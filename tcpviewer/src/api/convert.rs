@@ -441,6 +441,7 @@ pub(super) fn listeners(listeners: Vec<model::Listener>) -> proto::ListListeners
         drops: listener.drops,
         user_id: listener.user_id,
         socket_cookie: listener.cookie,
+        process: listener.owner.as_ref().map(process::process),
     };
     proto::ListListenersResponse {
         listeners: listeners.into_iter().map(listener).collect(),

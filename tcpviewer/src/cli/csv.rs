@@ -46,6 +46,8 @@ pub(super) fn write_record(output: &mut impl Write, record: &impl Record) -> io:
 
 impl Record for proto::Listener {
     fn columns(&self) -> Columns {
+        let process = self.process.as_ref();
+        let of = |value: fn(&proto::Process) -> Option<String>| text(process.and_then(value));
         named([
             ("address", address(self.address.as_ref())),
             ("port", port(self.address.as_ref())),
@@ -56,6 +58,11 @@ impl Record for proto::Listener {
             ("drops", text(self.drops)),
             ("user_id", self.user_id.to_string()),
             ("socket_cookie", self.socket_cookie.to_string()),
+            ("process", of(|process| Some(process.command.clone()))),
+            ("pid", of(|process| Some(process.pid.to_string()))),
+            ("command", of(|process| process.command_line.clone())),
+            ("unit", of(|process| process.unit.clone())),
+            ("container", of(|process| process.container.clone())),
         ])
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     client::{ClientArgs, ClientError, OutputForm, connect, unless_output_is_closed},
     csv::{write_head, write_record},
-    output::{output, printable, write_json},
+    output::{name, output, printable, write_json},
 };
 use crate::proto::{ListListenersRequest, Listener};
 
@@ -57,20 +57,21 @@ fn write_text(output: &mut impl Write, listeners: &[Listener]) -> io::Result<()>
         .fold("ADDRESS".len(), usize::max);
     writeln!(
         output,
-        "{:<width$}  WAITING  AT MOST  HANDSHAKES  DROPPED  USER",
+        "{:<width$}  WAITING  AT MOST  HANDSHAKES  DROPPED  USER  PROCESS",
         "ADDRESS"
     )?;
     for listener in listeners {
         writeln!(
             output,
-            "{:<width$}  {:>7}  {:>7}  {:>10}  {:>7}  {:>4}",
+            "{:<width$}  {:>7}  {:>7}  {:>10}  {:>7}  {:>4}  {}",
             address(listener),
             listener.accept_queue,
             // The kernel lets one more wait than the limit says.
             text(listener.accept_queue_limit.map(|limit| u64::from(limit) + 1)),
             text(listener.syn_queue),
             text(listener.drops),
-            listener.user_id
+            listener.user_id,
+            text(listener.process.as_ref().map(|process| printable(&name(process))))
         )?;
     }
     Ok(())
@@ -93,7 +94,7 @@ fn text(value: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::Endpoint;
+    use crate::proto::{Endpoint, Process};
 
     #[test]
     fn each_listener_has_a_line_and_what_is_not_known_a_dash() {
@@ -110,6 +111,11 @@ mod tests {
             syn_queue: Some(2),
             drops: Some(91),
             user_id: 1000,
+            process: Some(Process {
+                pid: 812,
+                command: "nginx".into(),
+                ..Process::default()
+            }),
             ..listener("::", 443)
         };
         let mut text = Vec::new();
@@ -118,9 +124,9 @@ mod tests {
 
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            "ADDRESS      WAITING  AT MOST  HANDSHAKES  DROPPED  USER\n\
-             10.0.0.1:80        0        -           -        -     0\n\
-             [::]:443           9        9           2       91  1000\n"
+            "ADDRESS      WAITING  AT MOST  HANDSHAKES  DROPPED  USER  PROCESS\n\
+             10.0.0.1:80        0        -           -        -     0  -\n\
+             [::]:443           9        9           2       91  1000  nginx/812\n"
         );
     }
 }

@@ -65,7 +65,6 @@ pub(super) fn endpoint(endpoint: Option<&proto::Endpoint>) -> String {
 
 /// The processes at the ends that have one: `curl/71` opened it, `→ nginx/812` was connected to.
 pub(super) fn processes(connection: &proto::Connection) -> String {
-    let name = |process: &proto::Process| format!("{}/{}", process.command, process.pid);
     let source = connection.source_process.as_ref().map(name);
     let destination = connection.destination_process.as_ref().map(name);
     match (source, destination) {
@@ -74,6 +73,11 @@ pub(super) fn processes(connection: &proto::Connection) -> String {
         (None, Some(destination)) => format!("→ {destination}"),
         (Some(source), Some(destination)) => format!("{source} → {destination}"),
     }
+}
+
+/// A process by its command and number.
+pub(super) fn name(process: &proto::Process) -> String {
+    format!("{}/{}", process.command, process.pid)
 }
 
 /// The name of a connection's state as RFC 9293 writes it; the numbers are the same on both sides.

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::process::Owner;
+
 /// A listening socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -21,6 +23,10 @@ pub struct Listener {
     pub user_id: u32,
     /// The kernel's number of it; 0 where that is not known.
     pub cookie: u64,
+    /// Its inode, by which those who hold it are found; 0 where that is not known.
+    pub inode: u64,
+    /// Who holds it; `None` where that is not known.
+    pub owner: Option<Owner>,
 }
 
 /// A counter that the kernel keeps of all of its TCP in one network namespace.

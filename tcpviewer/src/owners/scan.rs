@@ -74,9 +74,8 @@ impl Scanner {
                 Some((*wanted, oldest(holders)?))
             })
             .collect();
-        let ended = Instant::now();
-        let took = ended - started;
-        self.rest_until = Some(ended + (took * PAUSE).max(LEAST_PAUSE));
+        let (took, rest_until) = rest(started);
+        self.rest_until = Some(rest_until);
         tracing::debug!(
             wanted = wanted.len(),
             found = found.len(),
@@ -163,15 +162,22 @@ fn canonical(end: SocketAddr) -> SocketAddr {
     SocketAddr::new(end.ip().to_canonical(), end.port())
 }
 
+/// How long a walk took that began then and ends now, and until when there is to be no other one.
+pub(super) fn rest(started: Instant) -> (Duration, Instant) {
+    let ended = Instant::now();
+    let took = ended - started;
+    (took, ended + (took * PAUSE).max(LEAST_PAUSE))
+}
+
 /// A process that holds a socket.
-struct Holder {
+pub(super) struct Holder {
     process: Arc<Process>,
     start_ticks: u64,
 }
 
 /// Which processes hold sockets of these inodes. Each that does is read, and counts with what it still holds after that:
 /// else another process may have come to its number.
-fn holders(inodes: &HashSet<u64>, reader: &mut Reader) -> HashMap<u64, Vec<Arc<Holder>>> {
+pub(super) fn holders(inodes: &HashSet<u64>, reader: &mut Reader) -> HashMap<u64, Vec<Arc<Holder>>> {
     let mut holders: HashMap<u64, Vec<Arc<Holder>>> = HashMap::new();
     if inodes.is_empty() {
         return holders;
@@ -220,7 +226,7 @@ fn sockets(process: &Directory) -> impl Iterator<Item = u64> {
 }
 
 /// The oldest of the processes that hold a socket.
-fn oldest(holders: &[Arc<Holder>]) -> Option<Owner> {
+pub(super) fn oldest(holders: &[Arc<Holder>]) -> Option<Owner> {
     let source = if holders.len() == 1 {
         OwnerSource::Descriptor
     } else {

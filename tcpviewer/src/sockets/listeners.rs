@@ -63,6 +63,8 @@ fn listener(answer: &InetResponse) -> Listener {
         drops,
         user_id: header.uid,
         cookie: cookie_of(header.socket_id.cookie),
+        inode: header.inode.into(),
+        owner: None,
     }
 }
 
@@ -121,6 +123,8 @@ mod tests {
             drops: None,
             user_id: 0,
             cookie: 0,
+            inode: 0,
+            owner: None,
         };
         let mut all = ["0.0.0.0:80", "10.0.0.1:80", "[::]:80", "[::]:443"].map(listener);
         for (address, expected) in [

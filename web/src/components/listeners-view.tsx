@@ -13,6 +13,7 @@ import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import styles from './list-view.module.css';
 import { PlaceLink } from './place-link';
+import { ProcessName } from './process-name';
 
 export function ListenersView(): ReactElement {
   const stores = useStores();
@@ -52,6 +53,9 @@ export function ListenersView(): ReactElement {
                 <th scope="col" title="Packets of handshakes dropped here since the socket was made">
                   Dropped
                 </th>
+                <th scope="col" className={styles.text} title="The process that holds the socket">
+                  Process
+                </th>
                 <th scope="col" title="Number of the user who made the socket">
                   User
                 </th>
@@ -70,7 +74,7 @@ export function ListenersView(): ReactElement {
 }
 
 function Row({ listener }: { listener: Listener }): ReactElement {
-  const { address, acceptQueue, acceptQueueLimit, synQueue, drops, userId } = listener;
+  const { address, acceptQueue, acceptQueueLimit, synQueue, drops, userId, process } = listener;
   const trouble = listenerTrouble(listener);
   const share = queueShare(listener);
   return (
@@ -91,6 +95,9 @@ function Row({ listener }: { listener: Listener }): ReactElement {
       </td>
       <td className={toneOf(synQueue, false)}>{formatCount(synQueue)}</td>
       <td className={toneOf(drops, true)}>{formatCount(drops)}</td>
+      <td className={styles.text}>
+        <ProcessName process={process} />
+      </td>
       <td>{userId}</td>
     </tr>
   );

@@ -1,5 +1,5 @@
 // A socket of this host that waits for connections, and how full its queues are.
-import type { Endpoint } from './connection';
+import type { Endpoint, Process } from './connection';
 
 export interface Listener {
   readonly address: Endpoint;
@@ -14,6 +14,8 @@ export interface Listener {
   /** Packets of handshakes that were dropped here since the socket was made. */
   readonly drops: number | undefined;
   readonly userId: number;
+  /** The process that holds it; undefined where nobody was found, or not yet. */
+  readonly process: Process | undefined;
 }
 
 /** How full the accept queue is, 1 where there is no room for one more; undefined where its limit is not known. */

@@ -1,7 +1,7 @@
 // From the generated listener to the plain type of domain/.
 import type { Listener } from '../domain/listener';
 import type { Listener as WireListener } from '../gen/tcpviewer/v1/listener_pb';
-import { toEndpoint } from './convert';
+import { toEndpoint, toProcess } from './convert';
 
 export function toListener(message: WireListener): Listener {
   return {
@@ -12,5 +12,6 @@ export function toListener(message: WireListener): Listener {
     synQueue: message.synQueue,
     drops: message.drops,
     userId: message.userId,
+    process: toProcess(message.process),
   };
 }

@@ -240,7 +240,7 @@ function toSocket(message: wire.Socket | undefined): Socket | undefined {
   };
 }
 
-function toProcess(message: WireProcess | undefined): Process | undefined {
+export function toProcess(message: WireProcess | undefined): Process | undefined {
   if (message === undefined) {
     return undefined;
   }

@@ -168,6 +168,7 @@ export function listener(port: number, values: Partial<Listener> = {}): Listener
     synQueue: 0,
     drops: 0,
     userId: 0,
+    process: undefined,
     ...values,
   };
 }

@@ -8,13 +8,15 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Endpoint } from "./connection_pb";
 import { file_tcpviewer_v1_connection } from "./connection_pb";
+import type { Process } from "./process_pb";
+import { file_tcpviewer_v1_process } from "./process_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tcpviewer/v1/listener.proto.
  */
 export const file_tcpviewer_v1_listener: GenFile = /*@__PURE__*/
-  fileDesc("Cht0Y3B2aWV3ZXIvdjEvbGlzdGVuZXIucHJvdG8SDHRjcHZpZXdlci52MSKVAgoITGlzdGVuZXISJwoHYWRkcmVzcxgBIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIXCgpkdWFsX3N0YWNrGAIgASgISACIAQESFAoMYWNjZXB0X3F1ZXVlGAMgASgNEh8KEmFjY2VwdF9xdWV1ZV9saW1pdBgEIAEoDUgBiAEBEhYKCXN5bl9xdWV1ZRgFIAEoDUgCiAEBEhIKBWRyb3BzGAYgASgNSAOIAQESDwoHdXNlcl9pZBgHIAEoDRIVCg1zb2NrZXRfY29va2llGAggASgEQg0KC19kdWFsX3N0YWNrQhUKE19hY2NlcHRfcXVldWVfbGltaXRCDAoKX3N5bl9xdWV1ZUIICgZfZHJvcHNiBnByb3RvMw", [file_tcpviewer_v1_connection]);
+  fileDesc("Cht0Y3B2aWV3ZXIvdjEvbGlzdGVuZXIucHJvdG8SDHRjcHZpZXdlci52MSK9AgoITGlzdGVuZXISJwoHYWRkcmVzcxgBIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIXCgpkdWFsX3N0YWNrGAIgASgISACIAQESFAoMYWNjZXB0X3F1ZXVlGAMgASgNEh8KEmFjY2VwdF9xdWV1ZV9saW1pdBgEIAEoDUgBiAEBEhYKCXN5bl9xdWV1ZRgFIAEoDUgCiAEBEhIKBWRyb3BzGAYgASgNSAOIAQESDwoHdXNlcl9pZBgHIAEoDRIVCg1zb2NrZXRfY29va2llGAggASgEEiYKB3Byb2Nlc3MYCSABKAsyFS50Y3B2aWV3ZXIudjEuUHJvY2Vzc0INCgtfZHVhbF9zdGFja0IVChNfYWNjZXB0X3F1ZXVlX2xpbWl0QgwKCl9zeW5fcXVldWVCCAoGX2Ryb3BzYgZwcm90bzM", [file_tcpviewer_v1_connection, file_tcpviewer_v1_process]);
 
 /**
  * A listening socket. Where a connection is not taken by its application for lack of room, or not even begun, is
@@ -81,6 +83,15 @@ export type Listener = Message<"tcpviewer.v1.Listener"> & {
    * @generated from field: uint64 socket_cookie = 8;
    */
   socketCookie: bigint;
+
+  /**
+   * The process that holds the socket, the oldest where several do (procfs). It was looked for a second ago at most, or
+   * longer where there are so many processes that a search takes long. Absent where nobody was found, where it was not
+   * looked for yet, and where sock_diag is not to be had.
+   *
+   * @generated from field: tcpviewer.v1.Process process = 9;
+   */
+  process?: Process | undefined;
 };
 
 /**
