@@ -26,7 +26,7 @@ const _: () = {
         size_of::<Half>()
             == 7 * 8
                 + size_of::<SocketSample>()
-                + 32 * 4
+                + 34 * 4
                 + 2 * 2
                 + 4
                 + 4 * size_of::<Hole>()

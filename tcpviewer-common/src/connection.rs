@@ -94,6 +94,12 @@ impl Place {
     pub const fn is_egress(self) -> bool {
         self.0 & 1 == 1
     }
+
+    /// Which of the 32 bits of a set of places is this one's. Others share it.
+    #[inline(always)]
+    pub const fn bit(self) -> u32 {
+        self.0 & 31
+    }
 }
 
 /// Value of the kernel's map: a record behind its lock.
@@ -347,8 +353,12 @@ pub struct Half {
     pub last_seq: u32,
     /// Acknowledgement number of the newest packet with ACK.
     pub last_ack: u32,
+    /// The highest acknowledgement number, which an overtaken packet does not take back.
+    pub highest_ack: u32,
     /// The [`Place`] at which this half is counted.
     pub place: u32,
+    /// The places that showed what this one had shown before, [`Place::bit`].
+    pub later_places: u32,
     /// Bits of [`Half::SEEN`] and the like.
     pub flags: u32,
     /// The sequence number after the FIN.
@@ -540,7 +550,9 @@ impl Half {
         next_seq: 0,
         last_seq: 0,
         last_ack: 0,
+        highest_ack: 0,
         place: 0,
+        later_places: 0,
         flags: 0,
         fin_end: 0,
         srtt_8: 0,

@@ -27,6 +27,10 @@ pub const PACKET_RING_BYTES: u32 = 4 << 20;
 /// retransmission timeout (Linux: 200 ms, TCP_RTO_MIN), so that what is sent again on another path counts.
 pub const HOME_SILENCE_NS: u64 = 150_000_000;
 
+/// Binary logarithm of how many times as long a place waits that is known to come later on the path: a busy host may
+/// hold a packet between two hooks for longer than a retransmission takes.
+pub const LATER_PLACE_SHIFT: u32 = 3;
+
 /// Bytes of a packet's headers that are handed over at most: Ethernet, two VLAN tags, IPv6 with some extension headers,
 /// and a TCP header of full length.
 pub const HEADER_BYTES: usize = 192;

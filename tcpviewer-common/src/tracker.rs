@@ -5,7 +5,7 @@
 use crate::{
     analysis::{Class, analyse, close, dig, fill, repeated_packets},
     connection::{ConnectionRecord, Half, Hole, Notable, Place, RttTicks, Side, SocketSample, TimedSegment},
-    limits::{HOME_SILENCE_NS, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
+    limits::{HOME_SILENCE_NS, LATER_PLACE_SHIFT, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
     segment::{Ecn, Flags, Segment, SynOptions},
     seq,
 };
@@ -215,20 +215,29 @@ fn begin(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) {
 
 /// Whether the packet is counted at this place. Each half has one home, so that a packet that passes several
 /// interfaces counts once. A place that shows what the home has not seen yet comes earlier on the path and
-/// becomes the home; so does any place once the home has fallen silent.
+/// becomes the home; so does any place once the home has fallen silent. The home has seen what lies below the highest
+/// numbers it has shown: packets that overtake each other between two interfaces are no news at the second.
 #[inline(always)]
 fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
     if own.place == seen.place.0 {
         return true;
     }
+    let later = own.later_places >> seen.place.bit() & 1;
+    let silence = HOME_SILENCE_NS << (later * LATER_PLACE_SHIFT);
+    // The byte of a probe was shown and does not count as sent.
+    let probed = (own.flags & Half::PROBE) / Half::PROBE;
+    let shown = own.next_seq.wrapping_add(probed);
     let is_news = !own.has(Half::SEEN)
-        || seq::before(own.next_seq, segment.seq.wrapping_add(segment.sequence_length()))
+        || seq::before(shown, segment.seq.wrapping_add(segment.sequence_length()))
         || segment.flags.has(Flags::ACK)
             && !segment.flags.has(Flags::RST)
-            && seq::before(own.last_ack, segment.ack)
-        || seen.now_ns.saturating_sub(own.last_seen_ns) >= HOME_SILENCE_NS;
+            && seq::before(own.highest_ack, segment.ack)
+        || seen.now_ns.saturating_sub(own.last_seen_ns) >= silence;
     if is_news {
         own.place = seen.place.0;
+        own.later_places = 0;
+    } else {
+        own.later_places |= 1 << seen.place.bit();
     }
     is_news
 }
@@ -351,6 +360,9 @@ fn forget_timed(own: &mut Half, from: u32) {
 fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) -> bool {
     let ack = segment.ack;
     own.last_ack = ack;
+    if !own.has(Half::ACK) || seq::before(own.highest_ack, ack) {
+        own.highest_ack = ack;
+    }
     own.flags |= Half::ACK;
     close(other, ack);
     let mut sample = None;
