@@ -74,6 +74,7 @@ export function ConnectionCharts({ connection, heightPx, brief }: ConnectionChar
           <Plot
             {...shared}
             title="Sent again"
+            testId="plot-connection-again"
             format={formatRate}
             leastTop={2}
             series={[
