@@ -7,7 +7,6 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
 import type { Browser, Page } from 'playwright-core';
@@ -225,7 +224,7 @@ function againPerSecond({ at, sent }: Point, before: Point | undefined): number 
   if (at === undefined || before?.at === undefined) {
     return undefined;
   }
-  const seconds = (timestampMs(at) - timestampMs(before.at)) / 1000;
+  const seconds = Number(at.seconds - before.at.seconds) + (at.nanos - before.at.nanos) / 1e9;
   return Number((sent?.retransmissions ?? 0n) - (before.sent?.retransmissions ?? 0n)) / seconds;
 }
 
