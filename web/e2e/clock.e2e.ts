@@ -8,7 +8,7 @@ import { openStallingProxy } from './proxy';
 import { openConnection, type TestConnection } from './traffic';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
-const WITHIN = { timeout: 20_000, interval: 50 };
+const WITHIN = { timeout: 40_000, interval: 50 };
 const HOUR_MS = 3_600_000;
 
 describe.each(['its shared worker', 'the page itself'])(
