@@ -19,6 +19,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use tcpviewer_common::{
     bench::{ANSWERS, CONNECTIONS, NEXT_ACK, NEXT_DATA, OPENS},
     event::Settings,
+    limits::TIMED_SEGMENTS,
 };
 
 use crate::{
@@ -127,8 +128,10 @@ fn hot_flow() -> Result<Vec<Row>> {
 fn connections(shift: u32, packets: u32, rounds: usize) -> Result<Vec<Row>> {
     let mut programs = Programs::load(CONNECTIONS, shift)?;
     let packet = data(0);
+    // Once around to open them, and until more is in flight than is timed.
+    let rounds_before = 2 + TIMED_SEGMENTS as u32;
     for name in [FLOOR, TRACKER_IN] {
-        programs.run(name, &packet, 2 << shift)?;
+        programs.run(name, &packet, rounds_before << shift)?;
     }
     let plan = Plan {
         subjects: &[

@@ -888,8 +888,9 @@ export type Connection = Message<"tcpviewer.v1.Connection"> & {
   firstSeen?: Timestamp | undefined;
 
   /**
-   * When the newest packet was seen. Before the first one of a connection that is older than the daemon: when its
-   * socket sent data or received anything last.
+   * When the newest packet was seen; in the middle of a transfer up to a tick of the kernel's clock (10 ms at most) too
+   * early. Before the first one of a connection that is older than the daemon: when its socket sent data or received
+   * anything last.
    *
    * @generated from field: google.protobuf.Timestamp last_seen = 16;
    */
