@@ -36,7 +36,7 @@ use tonic::{
 };
 
 use crate::{
-    daemon::{Daemon, cost},
+    daemon::{Daemon, cost, samples_made},
     lateness::Lateness,
     reader::{Reader, Response},
     requests::{request, worst},
@@ -109,7 +109,9 @@ async fn main() -> Result<()> {
     }
     recording.store(false, Ordering::Relaxed);
     let (elapsed, at_end) = (started.elapsed().as_secs_f64(), cost(&mut client).await?);
-    // The rounds are over; what is on its way arrives, and a heartbeat tells each reader to stop.
+    rounds_over(&mut client).await?;
+    // What is on its way arrives, the youngest connections become older than any filter asks, and a heartbeat tells each
+    // reader to stop.
     sleep(SETTLE * 2).await;
     stop.store(true, Ordering::Relaxed);
 
@@ -167,6 +169,18 @@ async fn main() -> Result<()> {
     }
     eprintln!("latest: {} ms by `{}`", latest.0, latest.1);
     Ok(())
+}
+
+/// Waits until nothing changes any more.
+async fn rounds_over(client: &mut TcpViewerServiceClient<Channel>) -> Result<()> {
+    let mut before = None;
+    loop {
+        let now = samples_made(client).await?;
+        if before.replace(now) == Some(now) {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 fn asked(args: &Args, nth: u32) -> WatchConnectionsRequest {
@@ -231,11 +245,7 @@ async fn compare(client: &mut TcpViewerServiceClient<Channel>, reader: &Reader) 
         }
     }
     let listed: BTreeMap<_, _> = listed.into_iter().skip(asked.offset as usize).collect();
-    let held: BTreeMap<_, _> = reader
-        .held
-        .iter()
-        .map(|(id, held)| (*id, held.revision))
-        .collect();
+    let held: BTreeMap<_, _> = reader.held.revisions().collect();
     ensure!(
         held == listed,
         "`{}` {} {}: holds {} connections, {} are listed",

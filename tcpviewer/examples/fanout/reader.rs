@@ -2,7 +2,6 @@
 //! the revision and the time of the newest packet are decoded, so that the reader costs little beside the daemon.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,18 +28,44 @@ pub(crate) struct Reader {
     pub(crate) request: WatchConnectionsRequest,
     /// Every connection changes once per this time.
     every: Duration,
-    /// By id: the newest form.
-    pub(crate) held: HashMap<u64, Held>,
+    pub(crate) held: Forms,
     pub(crate) lateness: Lateness,
     pub(crate) messages: u64,
 }
 
 /// A form of a connection.
 #[derive(Clone, Copy)]
-pub(crate) struct Held {
-    pub(crate) revision: u64,
+struct Held {
+    revision: u64,
     /// When the round was due in which it was made.
     due: SystemTime,
+}
+
+/// The newest form of each connection. Made-up connections are numbered in a row, so each number is a place.
+#[derive(Default)]
+pub(crate) struct Forms(Vec<Option<Held>>);
+
+impl Forms {
+    /// Every connection that is held, and its revision.
+    pub(crate) fn revisions(&self) -> impl Iterator<Item = (u64, u64)> {
+        let numbered = (0..).zip(&self.0);
+        numbered.filter_map(|(id, held)| Some((id, (*held)?.revision)))
+    }
+
+    /// Puts a form, or none, in place of what was held.
+    fn replace(&mut self, id: u64, form: Option<Held>) -> Option<Held> {
+        let place = id as usize;
+        if self.0.len() <= place {
+            self.0.resize(place + 1, None);
+        }
+        self.0
+            .get_mut(place)
+            .and_then(|held| std::mem::replace(held, form))
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 impl Reader {
@@ -49,7 +74,7 @@ impl Reader {
         Self {
             request,
             every,
-            held: HashMap::new(),
+            held: Forms::default(),
             lateness: Lateness::new(),
             messages: 0,
         }
@@ -102,7 +127,7 @@ impl Reader {
             }
             Event::Changes(changes) => {
                 for id in changes.removed {
-                    self.held.remove(&id);
+                    self.held.replace(id, None);
                 }
                 self.hold(changes.connections, now, recording)?;
             }
@@ -119,7 +144,7 @@ impl Reader {
                 revision: connection.revision,
                 due,
             };
-            let before = self.held.insert(connection.id, new);
+            let before = self.held.replace(connection.id, Some(new));
             if let Some(before) = before {
                 ensure!(before.revision < new.revision, "an old form after a newer one");
             }
