@@ -16,11 +16,13 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 use support::{
+    PATIENCE,
     daemon::{Daemon, assert_no_loss},
     iperf::{self, COOKIE_BYTES},
     namespaces::Pair,
     require_root, share_machine,
     traffic::{Open, exchange_all, http},
+    wait_for,
     watch::{Connection, Protocol, Watch},
 };
 
@@ -169,16 +171,12 @@ fn a_filtered_watch_is_told_when_a_connection_no_longer_passes() {
         watch.connections(&[stays_ends], |_number, _connection| true);
     }
 
-    // The daemon still lists it: it is the filter that took it away.
-    let listed = daemon.list();
-    assert_eq!(listed.len(), 3);
-    assert_eq!(
-        listed
-            .iter()
-            .filter(|connection| connection.closed_at.is_some())
-            .count(),
-        1
-    );
+    // The daemon still lists it: it is the filter that took it away, with the first FIN.
+    wait_for(PATIENCE, "three connections, one of them closed", || {
+        let listed = daemon.list();
+        let closed = listed.iter().filter(|connection| connection.closed_at.is_some());
+        (listed.len() == 3 && closed.count() == 1).then_some(())
+    });
     drop(watches);
     daemon.stop();
 }

@@ -313,7 +313,11 @@ fn rows(ours: &Socket, known: &Known) -> Vec<Row> {
     let long = |value: Option<u64>| value.map(|value| value as f64);
     // Absent where `ss` leaves out a zero.
     let unless_zero = |value: Option<f64>| value.filter(|&value| value != 0.0);
-    let milliseconds = |value: Option<u32>| value.map(|value| f64::from(value) / 1e3);
+    // `ss` prints them with six digits (`%g` of C).
+    let milliseconds = |value: Option<u32>| {
+        let printed = format!("{:.5e}", f64::from(value?) / 1e3);
+        Some(printed.parse().unwrap())
+    };
     let bits = |value: Option<u64>| value.map(|value| value as f64 * 8.0);
     let time = |name, ours: Option<u64>, known| Row {
         name,

@@ -63,7 +63,10 @@ export function ListenersView(): ReactElement {
             </thead>
             <tbody>
               {listeners.map((listener) => (
-                <Row key={formatEndpoint(listener.address)} listener={listener} />
+                <Row
+                  key={`${formatEndpoint(listener.address)} ${listener.socketCookie}`}
+                  listener={listener}
+                />
               ))}
             </tbody>
           </table>

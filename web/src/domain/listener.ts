@@ -2,6 +2,8 @@
 import type { Endpoint, Process } from './connection';
 
 export interface Listener {
+  /** The kernel's number of the socket; several may listen at one address. '0' where it is not to be had. */
+  readonly socketCookie: string;
   readonly address: Endpoint;
   /** Whether an IPv6 socket takes IPv4 as well; undefined for IPv4, and where the kernel does not say. */
   readonly dualStack: boolean | undefined;

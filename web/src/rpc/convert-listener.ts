@@ -5,6 +5,7 @@ import { toEndpoint, toProcess } from './convert';
 
 export function toListener(message: WireListener): Listener {
   return {
+    socketCookie: String(message.socketCookie),
     address: toEndpoint(message.address),
     dualStack: message.dualStack,
     acceptQueue: message.acceptQueue,
