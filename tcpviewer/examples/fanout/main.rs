@@ -10,6 +10,7 @@
 
 mod daemon;
 mod lateness;
+mod message;
 mod reader;
 mod requests;
 mod rows;
@@ -24,6 +25,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
 use clap::Parser;
 use prost::Message as _;
 use tcpviewer::proto::{
@@ -38,7 +40,7 @@ use tonic::{
 use crate::{
     daemon::{Daemon, cost, samples_made},
     lateness::Lateness,
-    reader::{Reader, Response},
+    reader::Reader,
     requests::{request, worst},
     rows::Row,
 };
@@ -193,7 +195,7 @@ async fn channel(daemon: &Daemon) -> Result<Channel> {
 
 /// Streams that nobody reads: their owners are alive and take nothing, some as programs and some as browsers do.
 struct Silent {
-    _programs: Vec<Streaming<Response>>,
+    _programs: Vec<Streaming<Bytes>>,
     _browsers: Vec<TcpStream>,
 }
 

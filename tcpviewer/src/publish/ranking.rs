@@ -1,6 +1,6 @@
 //! The table in an order, shared by all who want the first of it. In: the order and the published table. Out: a list of
 //! all connections in that order, as of one revision. It is brought up to date when somebody asks and it is not new
-//! enough: what changed is sorted and merged into the rest, so it costs what changed, and not what there is.
+//! enough: what changed is sorted and merged into the rest. That costs a pass over all, so a long list is made less often.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -22,6 +22,8 @@ use crate::{
 pub(super) const MAX_ORDERS: usize = 24;
 /// Who asks within so long after another gets the same list, if it is newer than what he has.
 const SHARED: Duration = Duration::from_millis(50);
+/// The same, as many times as long as it took to make the list at least.
+const SHARED_PER_WORK: u32 = 8;
 /// Changes that are taken from the table in one go, so that it can be written between.
 const CHUNK: usize = 4_096;
 
@@ -59,13 +61,14 @@ pub(super) struct Ranking {
 struct Newest {
     cursor: Cursor,
     list: Arc<List>,
-    made: Instant,
 }
 
 /// All connections in an order, as of a revision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct List {
     pub(super) revision: u64,
+    /// Who has this list leaves it at that until then.
+    pub(super) rest_until: Instant,
     pub(super) places: Vec<Place>,
 }
 
@@ -80,8 +83,7 @@ impl Ranking {
     fn new(board: &Arc<Board>, order: Order<Connection>) -> Self {
         let newest = Newest {
             cursor: board.cursor_from_start(SnapshotReason::Initial),
-            list: Arc::default(),
-            made: Instant::now(),
+            list: List::empty(),
         };
         Self {
             order,
@@ -97,7 +99,7 @@ impl Ranking {
     /// The list as of `revision` or later.
     pub(super) fn list(&self, board: &Board, revision: u64, now: SystemTime) -> Arc<List> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = newest.made.elapsed() < SHARED;
+        let is_new = Instant::now() < newest.list.rest_until;
         let is_newest = newest.list.revision == board.revision() && !self.order.depends_on_time();
         if newest.list.revision < revision || !(is_new || is_newest) {
             newest.update(&self.order, now);
@@ -108,6 +110,7 @@ impl Ranking {
 
 impl Newest {
     fn update(&mut self, order: &Order<Connection>, now: SystemTime) {
+        let started = Instant::now();
         let (changed, removed) = self.changes();
         let place = |connection: Arc<Connection>| Place {
             key: order.key(&connection, now),
@@ -117,7 +120,7 @@ impl Newest {
             let id = place.connection.id;
             !removed.contains(&id) && !changed.contains_key(&id)
         };
-        let list = std::mem::take(&mut self.list);
+        let list = std::mem::replace(&mut self.list, List::empty());
         // Copied only where somebody is still looking at it.
         let old = Arc::try_unwrap(list).map_or_else(|list| list.places.clone(), |list| list.places);
         let mut places: Vec<_> = if order.depends_on_time() {
@@ -129,11 +132,12 @@ impl Newest {
         places.extend(changed.into_values().map(place));
         // What is in order already is found as one run and merged, not sorted again.
         places.sort();
+        let now = Instant::now();
         self.list = Arc::new(List {
             revision: self.cursor.revision(),
+            rest_until: now + SHARED.max((now - started) * SHARED_PER_WORK),
             places,
         });
-        self.made = Instant::now();
     }
 
     /// What changed since the list was made, by id, and what is no longer listed.
@@ -146,7 +150,7 @@ impl Newest {
                 } => {
                     if first {
                         // Where removals were forgotten, everything begins anew.
-                        self.list = Arc::default();
+                        self.list = List::empty();
                         changed.clear();
                     }
                     changed.extend(connections.into_iter().map(|each| (each.id, each)));
@@ -170,6 +174,17 @@ impl Newest {
             }
         }
         (changed, gone)
+    }
+}
+
+impl List {
+    /// A list of nothing, which is not new enough for anybody.
+    fn empty() -> Arc<Self> {
+        Arc::new(Self {
+            revision: 0,
+            rest_until: Instant::now(),
+            places: Vec::new(),
+        })
     }
 }
 

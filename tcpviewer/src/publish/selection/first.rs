@@ -112,9 +112,10 @@ impl First {
                 if look.step(&self.board, &mut self.passing, now) {
                     let reason = *reason;
                     let (found, total) = (std::mem::take(&mut look.found), look.total);
-                    let rest = look.worked * PAUSE_PER_WORK;
-                    self.rest_until = Instant::now() + rest.max(PAUSE);
-                    self.timed_rest_until = Instant::now() + rest.max(TIMED_PAUSE);
+                    let (now, rest) = (Instant::now(), look.worked * PAUSE_PER_WORK);
+                    let list_rests_until = look.list.as_ref().map_or(now, |list| list.rest_until);
+                    self.rest_until = list_rests_until.max(now + rest.max(PAUSE));
+                    self.timed_rest_until = list_rests_until.max(now + rest.max(TIMED_PAUSE));
                     self.total = total;
                     self.compare(found);
                     self.stage = Stage::Send(reason, true);
