@@ -51,6 +51,8 @@ fn protobuf(out: &Path) -> Result<()> {
     fs::write(out.join("descriptor.bin"), descriptors.encode_to_vec()).context("write descriptor.bin")?;
     tonic_prost_build::configure()
         .build_server(false)
+        // Much larger than the other messages of a bundle.
+        .boxed(".tcpviewer.v1.WatchBundleResponse.message.connection")
         .compile_fds(descriptors.clone())
         .context("generate messages and client from ../proto")?;
     let service = out.join("service");
@@ -61,6 +63,10 @@ fn protobuf(out: &Path) -> Result<()> {
         .extern_path(
             ".tcpviewer.v1.WatchConnectionsResponse",
             "crate::api::streamed::WatchConnectionsResponse",
+        )
+        .extern_path(
+            ".tcpviewer.v1.WatchBundleResponse",
+            "crate::api::streamed::WatchBundleResponse",
         )
         .extern_path(".tcpviewer.v1", "crate::proto")
         .compile_fds(descriptors)

@@ -49,7 +49,7 @@ const _: () = {
     assert!(size_of::<Settings>() == 24);
     assert!(size_of::<LedgerCounters>() == 22 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
-    assert!(size_of::<HalfOpenCursor>() == 16);
+    assert!(size_of::<HalfOpenCursor>() == 8);
     assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);
     assert!(size_of::<OwnerEvent>() == 8 + size_of::<SocketOwner>() + 16 + 2 + 2 + 4 + ARGUMENT_BYTES);
     assert!(size_of::<SocketEnds>() == 36 && align_of::<SocketEnds>() == 4);

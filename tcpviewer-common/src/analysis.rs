@@ -159,7 +159,7 @@ pub(crate) fn repeated_packets(own: &Half, segment: &Segment) -> u32 {
 
 /// Whether the segment ends exactly at the edge of the window that the other side offered.
 #[inline(always)]
-fn fills_window(own: &Half, other: &Half, segment: &Segment) -> bool {
+pub(crate) fn fills_window(own: &Half, other: &Half, segment: &Segment) -> bool {
     let edge = other.last_ack.wrapping_add(other.window_bytes(own));
     other.has(Half::SYN | Half::ACK) && segment.seq.wrapping_add(segment.payload_bytes) == edge
 }
@@ -196,6 +196,7 @@ fn note_ack(own: &mut Half, segment: &Segment) {
 /// Remembers a hole; the oldest one gives way when there is no room.
 #[inline(always)]
 pub(crate) fn dig(own: &mut Half, hole: Hole) {
+    own.flags |= Half::HOLES;
     for known in &mut own.holes {
         if known.start == known.end {
             *known = hole;
@@ -255,12 +256,20 @@ pub(crate) fn fill(own: &mut Half, start: u32, end: u32) -> u32 {
 /// Forgets holes that the other side no longer asks for.
 #[inline(always)]
 pub(crate) fn close(other: &mut Half, ack: u32) {
+    if !other.has(Half::HOLES) {
+        return;
+    }
+    let mut open_bytes = 0;
     for hole in &mut other.holes {
         if seq::before_or_at(hole.end, ack) {
             hole.end = hole.start;
         }
+        open_bytes |= hole.end ^ hole.start;
     }
     if seq::before_or_at(other.next_seq, ack) {
         other.forgotten_bytes = 0;
+    }
+    if open_bytes | other.forgotten_bytes == 0 {
+        other.flags &= !Half::HOLES;
     }
 }

@@ -104,12 +104,10 @@ impl Place {
 
 /// Value of the kernel's map: a record behind its lock.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionSlot {
-    /// Held while either direction changes the record. The kernel finds it by the name of its type.
-    pub lock: bpf_spin_lock,
-    /// Room that keeps the record aligned.
-    pub padding: u32,
+    /// Above 0 while a program changes or copies the record.
+    pub lock: u64,
     /// The record.
     pub record: ConnectionRecord,
 }
@@ -117,19 +115,9 @@ pub struct ConnectionSlot {
 impl ConnectionSlot {
     /// A slot whose record has not begun.
     pub const VACANT: Self = Self {
-        lock: bpf_spin_lock { value: 0 },
-        padding: 0,
+        lock: 0,
         record: ConnectionRecord::VACANT,
     };
-}
-
-/// `struct bpf_spin_lock` of the kernel (Linux 5.1, include/uapi/linux/bpf.h), which looks for this very name
-/// in the BTF of a map's value.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct bpf_spin_lock {
-    /// The kernel's own.
-    pub value: u32,
 }
 
 /// All that is known of one connection. Times are nanoseconds of boot time, 0 where it has not happened.
@@ -516,6 +504,8 @@ impl Half {
     pub const FAST_OPEN: u32 = 1 << 13;
     /// The SYN offers, or the SYN-ACK agrees to, explicit congestion notification (RFC 3168, section 6.1.1).
     pub const ECN: u32 = 1 << 14;
+    /// Some of its holes may be open, or it has forgotten bytes.
+    pub const HOLES: u32 = 1 << 15;
 
     /// A half of which nothing was seen.
     pub const SILENT: Self = Self {

@@ -6,7 +6,7 @@
 //! theirs.
 
 use crate::{
-    connection::{ConnectionKey, ConnectionRecord, Half, bpf_spin_lock},
+    connection::{ConnectionKey, ConnectionRecord, Half},
     seq,
 };
 
@@ -34,10 +34,6 @@ pub struct HalfOpen {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct HalfOpenCursor {
-    /// Held while the number is read and raised: this target has no atomic operation that returns a value.
-    pub lock: bpf_spin_lock,
-    /// Room that keeps the number aligned.
-    pub padding: u32,
     /// The running number of the connection that comes next. Its low bits are its place in the ring.
     pub next: u64,
 }

@@ -31,4 +31,6 @@ pub mod ledger;
 
 pub mod limits;
 
+pub mod bench;
+
 pub mod abi;

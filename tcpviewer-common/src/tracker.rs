@@ -3,12 +3,14 @@
 //! record's lock held, so it calls nothing, allocates nothing and has no loop without a bound.
 
 use crate::{
-    analysis::{Class, analyse, close, dig, fill, repeated_packets},
+    analysis::{Class, analyse, close, dig, fill, fills_window, repeated_packets},
     connection::{ConnectionRecord, Half, Hole, Notable, Place, RttTicks, Side, SocketSample, TimedSegment},
     limits::{HOME_SILENCE_NS, LATER_PLACE_SHIFT, NOTABLE_SEGMENTS, TIMED_SEGMENTS},
     segment::{Ecn, Flags, Segment, SynOptions},
     seq,
 };
+
+mod quick;
 
 /// Longest RTT that is told from others, ticks: 68 seconds. Leaves room for the scaling of the average.
 const MAX_SAMPLE: u32 = 1 << 28;
@@ -58,6 +60,16 @@ pub fn replaces(record: &ConnectionRecord, segment: &Segment, side: Side) -> boo
 /// Takes a segment into its connection's record.
 #[inline(always)]
 pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) -> Outcome {
+    match quick::observe(record, segment, seen) {
+        Some(outcome) => outcome,
+        None => observe_any(record, segment, &seen),
+    }
+}
+
+/// The long way, for every segment. Not inlined: in the kernel it would be in the way of the short one.
+#[inline(never)]
+pub fn observe_any(record: &mut ConnectionRecord, segment: &Segment, seen: &Sighting) -> Outcome {
+    let seen = *seen;
     let opened = record.id == 0;
     if opened {
         begin(record, segment, seen);
@@ -145,7 +157,7 @@ fn special(segment: &Segment) -> u32 {
 }
 
 /// Remembers a segment, in the place of the oldest that is remembered.
-#[inline(always)]
+#[inline(never)]
 fn note(
     record: &mut ConnectionRecord,
     segment: &Segment,
@@ -300,7 +312,7 @@ fn advance(own: &mut Half, segment: &Segment, now: u32, class: Class) {
 }
 
 /// Counts what was sent before, leaving out bytes that are seen for the first time: those that fill a hole.
-#[inline(always)]
+#[inline(never)]
 fn repeat(own: &mut Half, segment: &Segment, class: Class) {
     let length = segment.sequence_length();
     let end = segment.seq.wrapping_add(length);
@@ -359,12 +371,26 @@ fn forget_timed(own: &mut Half, from: u32) {
 #[inline(always)]
 fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) -> bool {
     let ack = segment.ack;
+    close(other, ack);
+    confirm(own, other, ack, now);
+    if other.has(Half::FIN) && seq::before_or_at(other.fin_end, ack) {
+        other.flags |= Half::FIN_ACKED;
+    }
+    if other.has(Half::SYN) && !other.has(Half::SYN_ACKED) && seq::before(other.initial_seq, ack) {
+        other.flags |= Half::SYN_ACKED;
+        return !segment.flags.has(Flags::SYN);
+    }
+    false
+}
+
+/// Takes an acknowledgement number, and an RTT sample where what it acknowledges is timed.
+#[inline(always)]
+fn confirm(own: &mut Half, other: &mut Half, ack: u32, now: u32) {
     own.last_ack = ack;
     if !own.has(Half::ACK) || seq::before(own.highest_ack, ack) {
         own.highest_ack = ack;
     }
     own.flags |= Half::ACK;
-    close(other, ack);
     let mut sample = None;
     for _ in 0..TIMED_SEGMENTS {
         if other.timed_count == 0 {
@@ -388,14 +414,6 @@ fn acknowledge(own: &mut Half, other: &mut Half, segment: &Segment, now: u32) ->
     {
         take_sample(other, ticks);
     }
-    if other.has(Half::FIN) && seq::before_or_at(other.fin_end, ack) {
-        other.flags |= Half::FIN_ACKED;
-    }
-    if other.has(Half::SYN) && !other.has(Half::SYN_ACKED) && seq::before(other.initial_seq, ack) {
-        other.flags |= Half::SYN_ACKED;
-        return !segment.flags.has(Flags::SYN);
-    }
-    false
 }
 
 /// Smooths an RTT sample as RFC 6298, section 2, has it. The scaled integers round as Linux does.

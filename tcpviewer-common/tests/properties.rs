@@ -6,7 +6,7 @@ use tcpviewer_common::{
     connection::{ConnectionRecord, Half, Place, Side},
     parse::{Captured, Link, parse},
     segment::{Ecn, Flags, Segment, SynOptions, mapped},
-    tracker::{Sighting, observe, replaces},
+    tracker::{Sighting, observe, observe_any, replaces},
 };
 
 /// A segment of a small conversation: sequence numbers close together, so that they meet and overlap.
@@ -70,6 +70,62 @@ fn follow(conversation: &[(bool, Segment, u64)], mirrored: bool) -> Vec<Connecti
     records
 }
 
+/// What a segment is, in relation to what was sent before: differences to the next sequence number and to the
+/// acknowledgement that is due, its payload, window and marks, and the pause before it. Most are as they should be.
+type Step = (bool, i32, i32, u32, u16, u8, u8, u32, u64);
+
+fn steps() -> impl Strategy<Value = Step> {
+    let seq = prop_oneof![20 => Just(0), 1 => Just(-1), 1 => -3_000_i32..3_000];
+    let ack = prop_oneof![8 => Just(0), 2 => -2_000_i32..0, 1 => -3_000_i32..3_000];
+    let payload = prop_oneof![4 => Just(0_u32), 1 => Just(1_u32), 6 => 1_u32..1_500];
+    let window = prop_oneof![10 => Just(1_000_u16), 1 => Just(0_u16), 2 => any::<u16>()];
+    let flags =
+        prop_oneof![30 => Just(Flags::ACK.0), 3 => Just(Flags::ACK.0 | Flags::PSH.0), 1 => any::<u8>()];
+    let ecn = prop_oneof![20 => 0_u8..3, 1 => Just(3_u8)];
+    let interface = prop_oneof![20 => Just(1_u32), 1 => 1_u32..4];
+    let pause_ns = prop_oneof![4 => 0_u64..1_000_000, 1 => 0_u64..2_000_000_000];
+    (
+        any::<bool>(),
+        seq,
+        ack,
+        payload,
+        window,
+        flags,
+        ecn,
+        interface,
+        pause_ns,
+    )
+}
+
+/// The segment of a step, from the side it says.
+fn segment_of(record: &ConnectionRecord, step: &Step) -> (Side, Segment) {
+    let (from_low, seq, ack, payload_bytes, window, flags, ecn, _, _) = *step;
+    let [low, high] = &record.halves;
+    let (side, own, other) = if from_low {
+        (Side::Low, low, high)
+    } else {
+        (Side::High, high, low)
+    };
+    let segment = Segment {
+        source: mapped([10, 0, 0, 1]),
+        destination: mapped([10, 0, 0, 2]),
+        source_port: [0x9c, 0x40],
+        destination_port: [0, 80],
+        seq: own.next_seq.wrapping_add_signed(seq),
+        ack: other.next_seq.wrapping_add_signed(ack),
+        payload_bytes,
+        link_bytes: 14,
+        header_bytes: 54,
+        wire_bytes: 54 + payload_bytes,
+        wire_packets: 1,
+        window,
+        flags: Flags(flags),
+        ecn: Ecn(ecn),
+        options: SynOptions::default(),
+    };
+    (side, segment)
+}
+
 fn counters(half: &Half) -> [u64; 12] {
     [
         half.packets,
@@ -122,6 +178,32 @@ proptest! {
             prop_assert_eq!(record.halves[0], mirror.halves[1]);
             prop_assert_eq!(record.halves[1], mirror.halves[0]);
             prop_assert_eq!(record.source_side() == Side::Low, mirror.source_side() == Side::High);
+        }
+    }
+
+    #[test]
+    fn the_short_way_does_what_the_long_way_does(shakes_hands in any::<bool>(), steps in vec(steps(), 1..40)) {
+        let mut record = ConnectionRecord::VACANT;
+        let mut now_ns = 1_000_000_000;
+        let mut observe_both = |record: &mut ConnectionRecord, side, segment: &Segment, interface, pause_ns| {
+            now_ns += pause_ns;
+            let seen = Sighting { side, place: Place::new(interface, interface & 1 == 0), now_ns, new_id: 1 };
+            let mut other = *record;
+            let outcomes = (observe(record, segment, seen), observe_any(&mut other, segment, &seen));
+            (outcomes, other)
+        };
+        if shakes_hands {
+            for (side, flags) in [(Side::Low, 2), (Side::High, 18), (Side::Low, 16)] {
+                let step = (matches!(side, Side::Low), 0, 0, 0, 1_000, flags, 0, 1, 0);
+                let (_, segment) = segment_of(&record, &step);
+                observe_both(&mut record, side, &segment, 1, 1_000);
+            }
+        }
+        for step in &steps {
+            let (side, segment) = segment_of(&record, step);
+            let ((short, long), other) = observe_both(&mut record, side, &segment, step.7, step.8);
+            prop_assert_eq!(short, long, "{:?}", step);
+            prop_assert_eq!(&record, &other, "{:?}", step);
         }
     }
 }

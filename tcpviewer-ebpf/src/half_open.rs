@@ -2,7 +2,6 @@
 //! confirmed meanwhile. So a flood of SYNs circles in its own share of the map.
 #![expect(unsafe_code, reason = "map values are behind raw pointers and locks")]
 
-use aya_ebpf::helpers::{bpf_spin_lock, bpf_spin_unlock};
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
     event::Settings,
@@ -11,6 +10,7 @@ use tcpviewer_common::{
 };
 
 use crate::{
+    lock,
     maps::{CONNECTIONS, HALF_OPEN, HALF_OPEN_CURSOR},
     report,
 };
@@ -50,14 +50,8 @@ pub(crate) fn make_room(now_ns: u64, ledger: &mut LedgerCounters, settings: &Set
 #[inline(always)]
 fn next_place(settings: &Settings) -> Option<*mut HalfOpen> {
     let cursor = HALF_OPEN_CURSOR.get_ptr_mut(0)?;
-    // SAFETY: an entry of a map, which changes only under its lock.
-    let number = unsafe {
-        bpf_spin_lock(&raw mut (*cursor).lock as *mut _);
-        let number = (*cursor).next;
-        (*cursor).next = number + 1;
-        bpf_spin_unlock(&raw mut (*cursor).lock as *mut _);
-        number
-    };
+    // SAFETY: an entry of a map.
+    let number = unsafe { lock::increment(&raw mut (*cursor).next) };
     HALF_OPEN.get_ptr_mut(number as u32 & settings.half_open_mask)
 }
 
@@ -90,14 +84,16 @@ fn give_up(place: *mut HalfOpen, now_ns: u64, ledger: &mut LedgerCounters) -> u3
 fn condemn(slot: *mut ConnectionSlot, id: u64) -> Option<bool> {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
-        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        if !lock::acquire(&raw mut (*slot).lock) {
+            return None;
+        }
         let record = &mut (*slot).record;
         let stays = record.id != id || is_confirmed(record);
         let was_reported = !record.has(ConnectionRecord::WITHHELD);
         if !stays {
             record.flags |= ConnectionRecord::GIVEN_UP;
         }
-        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        lock::release(&raw mut (*slot).lock);
         (!stays).then_some(was_reported)
     }
 }

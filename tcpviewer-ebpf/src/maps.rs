@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionSlot},
+    connection::{ConnectionKey, ConnectionSlot, Side},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
@@ -16,7 +16,7 @@ use tcpviewer_common::{
 };
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of connections, up to the capacity.
-const ON_DEMAND: usize = 1;
+pub(crate) const ON_DEMAND: usize = 1;
 
 /// One record per connection.
 #[btf_map]
@@ -57,9 +57,9 @@ pub(crate) static HEADERS: PerCpuArray<PacketHeaders, 1> = PerCpuArray::new();
 #[btf_map]
 pub(crate) static LEDGER: PerCpuArray<LedgerCounters, 1> = PerCpuArray::new();
 
-/// The segment a CPU is at work on; the kernel's stack of 512 bytes is for other things.
+/// What a CPU is at work on; the kernel's stack of 512 bytes is for other things.
 #[btf_map]
-pub(crate) static SEGMENT: PerCpuArray<Segment, 1> = PerCpuArray::new();
+pub(crate) static IN_HAND: PerCpuArray<InHand, 1> = PerCpuArray::new();
 
 /// What user space tells the programs.
 #[btf_map]
@@ -91,4 +91,12 @@ pub(crate) struct Told {
     pub(crate) time_ns: u64,
     /// Its name then.
     pub(crate) command: [u8; 16],
+}
+
+/// A segment, and where it belongs.
+#[derive(Clone, Copy)]
+pub(crate) struct InHand {
+    pub(crate) segment: Segment,
+    pub(crate) key: ConnectionKey,
+    pub(crate) side: Side,
 }

@@ -2,11 +2,7 @@
 //! followed is counted by its reason.
 #![expect(unsafe_code, reason = "map values are behind raw pointers and locks")]
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    helpers::{bpf_get_smp_processor_id, bpf_spin_lock, bpf_spin_unlock},
-    programs::TcContext,
-};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_smp_processor_id, programs::TcContext};
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Place},
     event::Settings,
@@ -18,11 +14,11 @@ use tcpviewer_common::{
 };
 
 use crate::{
-    clock, half_open,
-    maps::{CONNECTIONS, LEDGER, SEGMENT, SETTINGS},
+    clock, half_open, lock,
+    maps::{CONNECTIONS, IN_HAND, InHand, LEDGER, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report::{self, WatchedPacket},
-    socket::{self, TcpSocket},
+    socket,
 };
 
 /// More than the longest chain of headers that is followed.
@@ -41,13 +37,13 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
     // interrupt each other.
     let ledger = unsafe { &mut *ledger };
     ledger.packets_seen += 1;
-    let Some(segment) = SEGMENT.get_ptr_mut(0) else {
+    let Some(in_hand) = IN_HAND.get_ptr_mut(0) else {
         return;
     };
-    match read(context, link, &raw mut ledger.scratch, segment) {
+    match read(context, link, &raw mut ledger.scratch, in_hand) {
         Ok(()) => track(
             context,
-            segment,
+            in_hand,
             Place::new(interface(context), egress),
             ledger,
             settings,
@@ -59,7 +55,7 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
 /// Reads the packet's segment. Where headers lie outside the linear part they are first moved there. A function
 /// of its own, so that what it keeps on the kernel's stack of 512 bytes is gone before the record is changed.
 #[inline(never)]
-fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut Segment) -> Result<(), Skip> {
+fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut InHand) -> Result<(), Skip> {
     let bytes = LinearBytes::of(context, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
@@ -79,7 +75,10 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut Segment) ->
     let (segments, segment_bytes) = offload(context);
     segment.split(segments, segment_bytes);
     // SAFETY: this CPU's own entry of a map, valid while the program runs.
-    unsafe { to.write(segment) };
+    unsafe {
+        let (key, side) = ConnectionKey::of(&segment);
+        to.write(InHand { segment, key, side });
+    }
     Ok(())
 }
 
@@ -88,34 +87,27 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut Segment) ->
 #[inline(never)]
 fn track(
     context: &TcContext,
-    segment: *const Segment,
+    in_hand: *const InHand,
     place: Place,
     ledger: &mut LedgerCounters,
     settings: &Settings,
 ) {
     // SAFETY: this CPU's own entry, which was just written.
-    let segment = unsafe { &*segment };
-    let (key, side) = ConnectionKey::of(segment);
+    let InHand { segment, key, side } = unsafe { &*in_hand };
     let seen = Sighting {
-        side,
+        side: *side,
         place,
         now_ns: clock::now_ns(context),
         new_id: next_id(ledger, settings),
     };
-    let Some(slot) = find_or_create(context, &key, seen.now_ns, ledger, settings) else {
+    let Some(slot) = find_or_create(context, key, seen.now_ns, ledger, settings) else {
         ledger.packets_table_full += 1;
         return;
     };
     if segment.flags.opens() {
-        replace(&key, slot, segment, seen, ledger);
+        replace(key, slot, segment, seen, ledger);
     }
-    let (cookie, socket) = if place.is_egress() && socket::is_due(slot, segment, seen) {
-        (socket::cookie(context, segment), TcpSocket::of(context))
-    } else {
-        (0, None)
-    };
-    let Some((outcome, due, id)) = change(slot, segment, seen, cookie, socket, settings.update_interval_ns)
-    else {
+    let Some((outcome, due, id)) = change(context, slot, segment, seen, settings) else {
         // Another CPU is about to take the record out of the map.
         ledger.packets_table_full += 1;
         return;
@@ -127,25 +119,21 @@ fn track(
     ledger.packets_tracked += 1;
     if outcome.opened {
         ledger.opened += 1;
-        if half_open::enter(&key, id, seen.now_ns, ledger, settings) {
+        if half_open::enter(key, id, seen.now_ns, ledger, settings) {
             withhold(slot, id);
             ledger.connections_withheld += 1;
         } else {
-            report::connection(&key, slot, seen.now_ns, true, ledger);
+            report::connection(key, slot, seen.now_ns, true, ledger);
         }
     } else if due {
-        report::connection(&key, slot, seen.now_ns, outcome.closed, ledger);
+        report::connection(key, slot, seen.now_ns, outcome.closed, ledger);
     }
     if settings.watch_packets != 0 {
         let packet = WatchedPacket {
-            segment,
-            seen,
             connection_id: id,
             retransmission: outcome.retransmission,
-            filter: settings.packet_filter,
-            with_headers: settings.watch_packets == Settings::HEADERS,
         };
-        report::packet(context, &packet, ledger);
+        report::packet(context, segment, &seen, &packet, ledger);
     }
 }
 
@@ -210,12 +198,14 @@ fn replace(
     report::connection(key, slot, seen.now_ns, true, ledger);
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
-        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        if !lock::acquire(&raw mut (*slot).lock) {
+            return;
+        }
         let is_given_up = (*slot).record.has(ConnectionRecord::GIVEN_UP);
         if !is_given_up && tracker::replaces(&(*slot).record, segment, seen.side) {
             (*slot).record = ConnectionRecord::VACANT;
         }
-        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        lock::release(&raw mut (*slot).lock);
     }
 }
 
@@ -223,31 +213,30 @@ fn replace(
 /// where the record is on its way out of the map.
 #[inline(always)]
 fn change(
+    context: &TcContext,
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: Sighting,
-    cookie: u64,
-    socket: Option<TcpSocket>,
-    update_interval_ns: u64,
+    settings: &Settings,
 ) -> Option<(Outcome, bool, u64)> {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
-        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
-        let record = &mut (*slot).record;
-        if record.has(ConnectionRecord::GIVEN_UP) {
-            bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        if !lock::acquire(&raw mut (*slot).lock) {
             return None;
         }
-        // Before the tracker, so that the verifier follows it once and not once with a socket and once without.
-        tracker::take_cookie(record, seen.side, cookie);
-        if let Some(socket) = socket {
-            tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
+        let record = &mut (*slot).record;
+        if record.has(ConnectionRecord::GIVEN_UP) {
+            lock::release(&raw mut (*slot).lock);
+            return None;
+        }
+        if seen.place.is_egress() && socket::is_due(record, segment, &seen) {
+            socket::look(context, record, segment, &seen);
         }
         let outcome = tracker::observe(record, segment, seen);
         let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
-        let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, update_interval_ns));
+        let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, settings.update_interval_ns));
         let id = record.id;
-        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        lock::release(&raw mut (*slot).lock);
         Some((outcome, due, id))
     }
 }
@@ -257,12 +246,14 @@ fn change(
 fn withhold(slot: *mut ConnectionSlot, id: u64) {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
-        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        if !lock::acquire(&raw mut (*slot).lock) {
+            return;
+        }
         let record = &mut (*slot).record;
         // Another CPU may have reported it already.
         if record.id == id && record.emitted_ns == 0 {
             record.flags |= ConnectionRecord::WITHHELD;
         }
-        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        lock::release(&raw mut (*slot).lock);
     }
 }

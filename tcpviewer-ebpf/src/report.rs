@@ -7,12 +7,12 @@
 
 use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    helpers::{bpf_skb_load_bytes, bpf_spin_lock, bpf_spin_unlock},
+    helpers::bpf_skb_load_bytes,
     programs::TcContext,
 };
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
-    event::{ConnectionEvent, PacketEvent, PacketHeaders},
+    event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     ledger::LedgerCounters,
     limits::{HEADER_BYTES, URGENT_WAKEUP_NS, WAKEUP_NS},
     segment::Segment,
@@ -20,7 +20,8 @@ use tcpviewer_common::{
 };
 
 use crate::{
-    maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER},
+    lock,
+    maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER, SETTINGS},
     packet::vlan_tag,
 };
 
@@ -43,11 +44,15 @@ pub(crate) fn connection(
     unsafe {
         (*event).key = *key;
         (*event).padding = 0;
-        bpf_spin_lock(&raw mut (*slot).lock as *mut _);
+        if !lock::acquire(&raw mut (*slot).lock) {
+            entry.discard(u64::from(BPF_RB_NO_WAKEUP));
+            ledger.connection_events_lost += 1;
+            return;
+        }
         (*slot).record.emitted_ns = now_ns;
         (*slot).record.flags &= !ConnectionRecord::WITHHELD;
         (*event).record = (*slot).record;
-        bpf_spin_unlock(&raw mut (*slot).lock as *mut _);
+        lock::release(&raw mut (*slot).lock);
     }
     entry.submit(wake_up(
         now_ns,
@@ -60,35 +65,37 @@ pub(crate) fn connection(
 /// The same as the kernel's helpers count.
 const HEADER_BYTES_U32: u32 = HEADER_BYTES as u32;
 
-/// A packet that somebody may want to see.
-pub(crate) struct WatchedPacket<'a> {
-    /// What it carries.
-    pub(crate) segment: &'a Segment,
-    /// Where and when it was seen.
-    pub(crate) seen: Sighting,
+/// What the tracker says of a packet that somebody may want to see.
+#[derive(Clone, Copy)]
+pub(crate) struct WatchedPacket {
     /// The connection it belongs to.
     pub(crate) connection_id: u64,
     /// Whether it carries what was sent before.
     pub(crate) retransmission: bool,
-    /// Whether its headers are wanted as well.
-    pub(crate) with_headers: bool,
-    /// The filter in force.
-    pub(crate) filter: u32,
 }
 
 /// Sends one packet, if somebody wants it. A function of its own for the sake of the kernel's stack.
 #[inline(never)]
-pub(crate) fn packet(context: &TcContext, packet: &WatchedPacket<'_>, ledger: &mut LedgerCounters) {
+pub(crate) fn packet(
+    context: &TcContext,
+    segment: &Segment,
+    seen: &Sighting,
+    packet: &WatchedPacket,
+    ledger: &mut LedgerCounters,
+) {
+    let Some(settings) = SETTINGS.get(0) else {
+        return;
+    };
     let wanted = PACKET_FILTER
-        .get(packet.filter)
-        .is_some_and(|filter| filter.admits(packet.segment, packet.connection_id));
+        .get(settings.packet_filter)
+        .is_some_and(|filter| filter.admits(segment, packet.connection_id));
     if !wanted {
         return;
     }
-    let sent = if packet.with_headers {
-        send_headers(context, packet)
+    let sent = if settings.watch_packets == Settings::HEADERS {
+        send_headers(context, segment, seen, packet)
     } else {
-        send_event(packet)
+        send_event(segment, seen, packet)
     };
     if sent {
         ledger.packet_events += 1;
@@ -99,12 +106,12 @@ pub(crate) fn packet(context: &TcContext, packet: &WatchedPacket<'_>, ledger: &m
 
 /// Sends a packet. Returns whether there was room.
 #[inline(always)]
-fn send_event(packet: &WatchedPacket<'_>) -> bool {
+fn send_event(segment: &Segment, seen: &Sighting, packet: &WatchedPacket) -> bool {
     let Some(mut entry) = PACKET_EVENTS.reserve(0) else {
         return false;
     };
     // SAFETY: the entry has the size of the event.
-    unsafe { write_event(entry.as_mut_ptr(), packet) };
+    unsafe { write_event(entry.as_mut_ptr(), segment, seen, packet) };
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     true
 }
@@ -115,8 +122,7 @@ fn send_event(packet: &WatchedPacket<'_>) -> bool {
 ///
 /// `event` must be valid for writes.
 #[inline(always)]
-unsafe fn write_event(event: *mut PacketEvent, packet: &WatchedPacket<'_>) {
-    let (segment, seen) = (packet.segment, packet.seen);
+unsafe fn write_event(event: *mut PacketEvent, segment: &Segment, seen: &Sighting, packet: &WatchedPacket) {
     // SAFETY: as the caller says.
     unsafe {
         (*event).time_ns = seen.now_ns;
@@ -139,8 +145,7 @@ unsafe fn write_event(event: *mut PacketEvent, packet: &WatchedPacket<'_>) {
 
 /// Sends a packet with its headers. Returns whether there was room.
 #[inline(always)]
-fn send_headers(context: &TcContext, packet: &WatchedPacket<'_>) -> bool {
-    let segment = packet.segment;
+fn send_headers(context: &TcContext, segment: &Segment, seen: &Sighting, packet: &WatchedPacket) -> bool {
     let Some(scratch) = HEADERS.get_ptr_mut(0) else {
         return false;
     };
@@ -156,7 +161,7 @@ fn send_headers(context: &TcContext, packet: &WatchedPacket<'_>) -> bool {
     // SAFETY: this CPU's own entry of a map, valid while the program runs; the helper writes `length` bytes,
     // of which there are `HEADER_BYTES`.
     unsafe {
-        write_event(&raw mut (*scratch).event, packet);
+        write_event(&raw mut (*scratch).event, segment, seen, packet);
         (*scratch).length = context.len();
         (*scratch).captured = length;
         (*scratch).vlan_tag = tag;

@@ -11,35 +11,43 @@ use aya_ebpf::{
     programs::TcContext,
 };
 use tcpviewer_common::{
-    connection::{ConnectionSlot, Side, SocketSample},
+    connection::{ConnectionRecord, Side, SocketSample},
     limits::SOCKET_PAUSE_NS,
     segment::{Flags, Segment},
-    tracker::Sighting,
+    tracker::{self, Sighting},
 };
-
-/// A TCP socket of this host; never null.
-#[derive(Clone, Copy)]
-pub(crate) struct TcpSocket(*const bpf_tcp_sock);
 
 /// Whether to look at the socket that sent this: once in a while, before it is gone, and until its number is known.
 #[inline(always)]
-pub(crate) fn is_due(slot: *const ConnectionSlot, segment: &Segment, seen: Sighting) -> bool {
-    // SAFETY: a racy look at two numbers of the map entry, which outlives the program's run.
-    let (last_ns, cookie) = unsafe {
-        let [low, high] = &(*slot).record.halves;
-        match seen.side {
-            Side::Low => (low.socket.time_ns, low.socket_cookie),
-            Side::High => (high.socket.time_ns, high.socket_cookie),
-        }
+pub(crate) fn is_due(record: &ConnectionRecord, segment: &Segment, seen: &Sighting) -> bool {
+    let [low, high] = &record.halves;
+    let own = match seen.side {
+        Side::Low => low,
+        Side::High => high,
     };
-    cookie == 0 || segment.flags.has(Flags::FIN) || seen.now_ns.saturating_sub(last_ns) >= SOCKET_PAUSE_NS
+    own.socket_cookie == 0
+        || segment.flags.has(Flags::FIN)
+        || seen.now_ns.saturating_sub(own.socket.time_ns) >= SOCKET_PAUSE_NS
 }
+
+/// Writes into the record what the socket says now. A function of its own, as it is seldom called.
+#[inline(never)]
+pub(crate) fn look(context: &TcContext, record: &mut ConnectionRecord, segment: &Segment, seen: &Sighting) {
+    tracker::take_cookie(record, seen.side, cookie(context, segment));
+    if let Some(socket) = TcpSocket::of(context) {
+        tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
+    }
+}
+
+/// A TCP socket of this host; never null.
+#[derive(Clone, Copy)]
+struct TcpSocket(*const bpf_tcp_sock);
 
 /// The kernel's number of the socket the packet belongs to, also of one that is only half made or mostly gone; 0 for
 /// packets that are passed on. What the kernel sends without a connection, such as a reset, belongs to a socket of its
 /// own that has no ports, so one of the ports must agree; the other may have been translated on the way.
 #[inline(always)]
-pub(crate) fn cookie(context: &TcContext, segment: &Segment) -> u64 {
+fn cookie(context: &TcContext, segment: &Segment) -> u64 {
     // SAFETY: the context is valid while the program runs; the fields of a socket that is not null can be read
     // whatever state it is in (Linux 5.1). The source port is in host order, the other one in network order.
     unsafe {
@@ -61,7 +69,7 @@ impl TcpSocket {
     /// The socket the packet belongs to. `None` for packets that are passed on, and for sockets that are only
     /// half made or mostly gone.
     #[inline(always)]
-    pub(crate) fn of(context: &TcContext) -> Option<Self> {
+    fn of(context: &TcContext) -> Option<Self> {
         // SAFETY: the context is valid while the program runs; the helpers take what is not null, which is
         // checked before each (Linux 5.1, man 7 bpf-helpers). What they return needs no release.
         unsafe {
@@ -80,7 +88,7 @@ impl TcpSocket {
 
     /// What it says now.
     #[inline(always)]
-    pub(crate) fn sample(self, now_ns: u64) -> SocketSample {
+    fn sample(self, now_ns: u64) -> SocketSample {
         // SAFETY: not null, and valid while the program runs, for the packet holds its socket.
         let socket = unsafe { &*self.0 };
         SocketSample {

@@ -28,6 +28,7 @@ mod packets;
 mod capture;
 mod pcapng;
 mod stats;
+mod bundle;
 mod status;
 mod traffic;
 mod convert;

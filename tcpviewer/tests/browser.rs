@@ -27,6 +27,7 @@ use rcgen::CertifiedKey;
 use support::{
     daemon::Daemon,
     fate::Conditions,
+    iperf,
     lossy::LossyLink,
     namespaces::{Namespace, Pair},
     own_machine, require_root,
@@ -86,6 +87,7 @@ fn a_browser_shows_what_a_lossy_line_does() {
         &pair.left,
         &["--interface", "lossy", "--listen", "127.0.0.1:50100"],
     );
+    let _iperf3 = iperf::Server::start(&pair.right);
     let listener = pair.right.enter(|| TcpListener::bind(SERVER).unwrap());
     listener.set_nonblocking(true).unwrap();
     let done = AtomicBool::new(false);
@@ -97,6 +99,7 @@ fn a_browser_shows_what_a_lossy_line_does() {
             .current_dir(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../web")))
             .env("TCPVIEWER_URL", &daemon.url)
             .env("TCPVIEWER_LOSSY_SERVER", format!("{}:{}", SERVER.0, SERVER.1))
+            .env("TCPVIEWER_IPERF3_SERVER", SERVER.0.to_string())
             .status();
         done.store(true, Ordering::Relaxed);
         status.unwrap()

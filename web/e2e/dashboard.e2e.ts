@@ -182,6 +182,10 @@ describe('dashboard', () => {
       '/nothing/here',
     ])('is accessible at %s in a small and a narrow window, and fits into a large one', async (path) => {
       const other = await browser.newPage({ viewport: { width: 2560, height: 1440 }, colorScheme });
+      if (path === '/failures') {
+        // The one before may have left the list.
+        await failToConnect();
+      }
       await other.goto(addressOf(path));
       await other.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
       const shown: Record<string, string> = {

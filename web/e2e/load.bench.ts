@@ -16,22 +16,25 @@ const CHANGES_PER_SECOND = CONNECTIONS / 10;
 const SECONDS = Number(process.env.SECONDS ?? 20);
 const WANTED = { framesPerSecond: 55, longestTaskMs: 100, lateMs: 300, heapMb: 150, heapGrowthMb: 10 };
 const UPDATES_MEASURED = 60;
-/** The heap is looked at so often. */
-const LOOKS_AT_HEAP = 4;
+/** The table is scrolled in so many stretches; between them the heap is looked at. */
+const STRETCHES = 4;
 const WITHIN = { timeout: 120_000, interval: 250 };
 
 /**
  * Runs in the page before its own scripts: listens to what the shared worker tells, and notes how long ago the daemon
- * sent each update by the time the frame that shows it is done. Daemon and browser have one clock here.
+ * sent each update by the time the frame that shows it is done, and how long before that the newest packet in it was.
+ * The packets, the daemon and the browser have one clock here.
  */
 const NOTE_LATENESS = `
   window.lateMs = [];
+  window.beforeMs = [];
   const { addEventListener } = MessagePort.prototype;
   MessagePort.prototype.addEventListener = function (kind, listener) {
     addEventListener.call(this, kind, listener);
     if (kind !== 'message') return;
     addEventListener.call(this, kind, ({ data: { message } }) => {
       if (message?.kind !== 'changes' || message.connections.length === 0) return;
+      window.beforeMs.push(message.sentAtMs - Math.max(...message.connections.map(({ lastSeenMs }) => lastSeenMs)));
       // The store renders in the next frame, and the one after it begins when that is drawn.
       requestAnimationFrame(() => requestAnimationFrame(() => {
         window.lateMs.push(Date.now() - message.sentAtMs);
@@ -98,15 +101,9 @@ describe.skipIf(DAEMON === undefined)('a table of very many connections', () => 
     return usedSize / 1e6;
   };
 
-  it('stays smooth while it is scrolled', { timeout: SECONDS * 1000 + 120_000 }, async () => {
-    await chromium.send('Performance.enable', { timeDomain: 'threadTicks' });
-    const before = await threadSeconds();
-    const heapMb = [await usedHeapMb()];
-    const watching = setInterval(
-      () => void usedHeapMb().then((mb) => heapMb.push(mb)),
-      (SECONDS * 1000) / LOOKS_AT_HEAP,
-    );
-    const [frames, longestMs] = await page.evaluate<[number, number]>(`(async () => {
+  /** Scrolls for so many seconds; gives how many frames there were, and the longest task in milliseconds. */
+  const scroll = (seconds: number): Promise<[number, number]> =>
+    page.evaluate<[number, number]>(`(async () => {
       let longest = 0;
       const observer = new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
@@ -115,7 +112,7 @@ describe.skipIf(DAEMON === undefined)('a table of very many connections', () => 
       const table = document.querySelector('[role=grid]');
       const start = performance.now();
       let frames = 0;
-      while (performance.now() - start < ${SECONDS * 1000}) {
+      while (performance.now() - start < ${seconds * 1000}) {
         await new Promise(requestAnimationFrame);
         frames += 1;
         table.scrollTop = (table.scrollTop + 40) % (table.scrollHeight - table.clientHeight);
@@ -123,9 +120,20 @@ describe.skipIf(DAEMON === undefined)('a table of very many connections', () => 
       observer.disconnect();
       return [frames, longest];
     })()`);
+
+  it('stays smooth while it is scrolled', { timeout: SECONDS * 1000 + 120_000 }, async () => {
+    await chromium.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const before = await threadSeconds();
+    const heapMb = [await usedHeapMb()];
+    let [frames, longestMs] = [0, 0];
+    for (let stretch = 0; stretch < STRETCHES; stretch += 1) {
+      const [more, longest] = await scroll(SECONDS / STRETCHES);
+      frames += more;
+      longestMs = Math.max(longestMs, longest);
+      // What collecting all garbage at once takes is no part of the scrolling.
+      heapMb.push(await usedHeapMb());
+    }
     const busy = await threadSeconds();
-    clearInterval(watching);
-    heapMb.push(await usedHeapMb());
     const framesPerSecond = frames / SECONDS;
     process.stdout.write(
       `${CONNECTIONS} connections, ${CHANGES_PER_SECOND} changes per second: ` +
@@ -146,16 +154,22 @@ describe.skipIf(DAEMON === undefined)('a table of very many connections', () => 
     // The busiest first: all rows at hand change with every update.
     await page.goto(url.replace('?sort=-lastSeen', ''));
     await page.getByTestId('connection-row').first().waitFor(WITHIN);
-    await page.evaluate('window.lateMs.length = 0');
-    const lateMs = await vi.waitUntil(async () => {
-      const measured = await page.evaluate<number[]>('window.lateMs');
-      return measured.length >= UPDATES_MEASURED && measured.sort((left, right) => left - right);
-    }, WITHIN);
-    const at = (share: number): number => lateMs[Math.floor(lateMs.length * share)] ?? Infinity;
+    await page.evaluate('window.lateMs.length = window.beforeMs.length = 0');
+    const count = (): Promise<number> => page.evaluate<number>('window.lateMs.length');
+    await expect.poll(count, WITHIN).toBeGreaterThanOrEqual(UPDATES_MEASURED);
+    const [lateMs, beforeMs] = await page.evaluate<[number[], number[]]>('[window.lateMs, window.beforeMs]');
+    const words = (times: number[]): string =>
+      `half ${quantile(times, 0.5).toFixed(0)} ms, 95 of 100 ${quantile(times, 0.95).toFixed(0)} ms`;
     process.stdout.write(
-      `${lateMs.length} updates: half on the screen ${at(0.5).toFixed(0)} ms after they were sent, ` +
-        `95 of 100 ${at(0.95).toFixed(0)} ms\n`,
+      `${lateMs.length} updates on the screen after they were sent: ${words(lateMs)}; ` +
+        `sent after their newest packet: ${words(beforeMs)}\n`,
     );
-    expect(at(0.95)).toBeLessThan(WANTED.lateMs);
+    expect(quantile(lateMs, 0.95)).toBeLessThan(WANTED.lateMs);
   });
 });
+
+/** What this share of the values does not exceed. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.floor(sorted.length * share)] ?? Infinity;
+}

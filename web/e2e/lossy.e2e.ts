@@ -1,20 +1,26 @@
 // A connection over a line that delays, loses and reorders packets, to the server at TCPVIEWER_LOSSY_SERVER that reads
-// everything: each retransmission that the tracker counted has a mark, charts say under the pointer what the daemon
+// everything, or of iperf3: each retransmission that the tracker counted has a mark, charts say under the pointer what the daemon
 // says, and the views are pictured for the documentation where SCREENSHOTS names a folder.
+import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatByteRate, formatMicroseconds } from '../src/domain/format';
+import { formatByteRate, formatBytes, formatMicroseconds, formatRate } from '../src/domain/format';
+import type { Point } from '../src/gen/tcpviewer/v1/history_pb';
 import { TcpViewerService, type WatchConnectionResponse } from '../src/gen/tcpviewer/v1/service_pb';
 import { launchBrowser, waitForCharts } from './browser';
+import { freePort } from './port';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
 const SERVER = process.env.TCPVIEWER_LOSSY_SERVER;
+/** Its address; at the port that is usual. */
+const IPERF3_SERVER = process.env.TCPVIEWER_IPERF3_SERVER;
 const SCREENSHOTS = process.env.SCREENSHOTS;
 const WITHIN = { timeout: 30_000, interval: 100 };
 /** So much that some of it gets lost, and that all its packets fit into what a page keeps of them. */
@@ -102,15 +108,30 @@ describe.skipIf(SERVER === undefined)('a lossy line', () => {
     await other.goto(url);
     await waitForCharts(other);
     const { points } = await past();
-    const formats = { throughput: formatByteRate, rtt: formatMicroseconds };
-    const valuesOf = {
-      throughput: ({ sent }: (typeof points)[number]) => Number(sent?.payloadBytesPerSecond ?? 0),
-      rtt: ({ sent }: (typeof points)[number]) => sent?.srttUs,
+    const { connection } = await client.getConnection({ id });
+    const segmentBytes = connection?.sent?.socket?.mssBytes ?? connection?.sent?.mssBytes;
+    /** What the daemon says, in the words of the chart; by the name of the chart and of the line in it. */
+    const told: Record<string, Record<string, (point: Point, before: Point | undefined) => string>> = {
+      throughput: {
+        sent: ({ sent }) => formatByteRate(Number(sent?.payloadBytesPerSecond ?? 0)),
+        received: ({ received }) => formatByteRate(Number(received?.payloadBytesPerSecond ?? 0)),
+      },
+      rtt: {
+        'to destination': ({ sent }) => formatMicroseconds(sent?.srttUs),
+        kernel: ({ sent }) => formatMicroseconds(sent?.socketSrttUs),
+      },
+      window: {
+        'in flight': ({ sent }) => formatBytes(sent?.inFlightBytes),
+        cwnd: ({ sent }) => formatBytes(segments(sent?.congestionWindow, segmentBytes)),
+      },
+      again: {
+        sent: (point, before) => formatRate(againPerSecond(point, before)),
+      },
     };
-    const names = { throughput: 'sent', rtt: 'to destination' };
     const hovered = new Set<number>();
-    for (const chart of ['throughput', 'rtt'] as const) {
+    for (const [chart, lines] of Object.entries(told)) {
       const plot = other.getByTestId(`plot-connection-${chart}`);
+      await plot.scrollIntoViewIfNeeded();
       const box = await plot.locator('.u-over').boundingBox();
       if (box === null) {
         throw new Error(`no ${chart} chart`);
@@ -121,8 +142,10 @@ describe.skipIf(SERVER === undefined)('a lossy line', () => {
         const point = points[index];
         expect(point, `point ${index} of ${points.length}`).toBeDefined();
         if (point !== undefined) {
-          const shown = await plot.locator(`[data-series="${names[chart]}"]`).innerText();
-          expect(shown, `${chart} at point ${index}`).toBe(formats[chart](valuesOf[chart](point)));
+          for (const [line, words] of Object.entries(lines)) {
+            const shown = await plot.locator(`[data-series="${line}"]`).innerText();
+            expect(shown, `${line} of ${chart} at point ${index}`).toBe(words(point, points[index - 1]));
+          }
           hovered.add(index);
         }
       }
@@ -130,6 +153,44 @@ describe.skipIf(SERVER === undefined)('a lossy line', () => {
     expect(hovered.size).toBeGreaterThan(1);
     await other.close();
   });
+
+  it.skipIf(IPERF3_SERVER === undefined)(
+    'has a mark for each retransmission of a run of iperf3',
+    { timeout: 60_000 },
+    async () => {
+      const port = await freePort();
+      const sizes = ['--bytes', String(BYTES), '--bitrate', '1M'];
+      const iperf3 = spawn('iperf3', [
+        '--json',
+        '--client',
+        IPERF3_SERVER ?? '',
+        '--cport',
+        String(port),
+        ...sizes,
+      ]);
+      const report = text(iperf3.stdout);
+      const other = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+      await other.goto(`${URL_OF_DAEMON}/connections?closed=shown&filter=source.port+==+${port}`);
+      await other.getByTestId('connection-row').click();
+      await other.waitForURL(/selected=/);
+      const query = new URL(other.url()).searchParams;
+      const number = BigInt(query.get('selected') ?? 0);
+      await other.goto(`${URL_OF_DAEMON}/connections/${number}?run=${query.get('run') ?? ''}`);
+      const byKernel = retransmitsOf(await report);
+      const counted = async (): Promise<number> => {
+        const { connection } = await client.getConnection({ id: number });
+        return connection?.closedAt === undefined ? 0 : Number(connection.sent?.retransmissions);
+      };
+      await expect.poll(counted, WITHIN).toBeGreaterThan(0);
+      const again = await counted();
+      const plot = other.getByTestId('time-sequence');
+      await expect.poll(() => plot.getAttribute('data-again'), WITHIN).toBe(String(again));
+      process.stdout.write(
+        `iperf3: ${byKernel} retransmissions by the kernel, ${again} counted, ${again} marks\n`,
+      );
+      await other.close();
+    },
+  );
 
   it.skipIf(SCREENSHOTS === undefined)(
     'is pictured for the documentation',
@@ -153,3 +214,22 @@ describe.skipIf(SERVER === undefined)('a lossy line', () => {
     },
   );
 });
+
+function segments(count: number | undefined, segmentBytes: number | undefined): number | undefined {
+  return count === undefined || segmentBytes === undefined ? undefined : count * segmentBytes;
+}
+
+/** Packets sent again since the point before, per second. */
+function againPerSecond({ at, sent }: Point, before: Point | undefined): number | undefined {
+  if (at === undefined || before?.at === undefined) {
+    return undefined;
+  }
+  const seconds = Number(at.seconds - before.at.seconds) + (at.nanos - before.at.nanos) / 1e9;
+  return Number((sent?.retransmissions ?? 0n) - (before.sent?.retransmissions ?? 0n)) / seconds;
+}
+
+/** What iperf3 reads from its socket. */
+function retransmitsOf(report: string): number {
+  const { end } = JSON.parse(report) as { end: { sum_sent: { retransmits: number } } };
+  return end.sum_sent.retransmits;
+}

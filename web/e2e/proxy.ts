@@ -10,6 +10,7 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
 }> {
   const { hostname, port } = new URL(urlOfDaemon);
   const sockets = new Set<Socket>();
+  let isStalled = false;
   const server: Server = createServer((browser) => {
     const daemon = connect(Number(port), hostname);
     for (const [from, to] of [
@@ -23,6 +24,9 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
         to.destroy();
       });
       from.pipe(to);
+      if (isStalled) {
+        from.pause();
+      }
     }
   });
   server.listen(0, '127.0.0.1');
@@ -30,6 +34,7 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     stall: (on) => {
+      isStalled = on;
       for (const socket of sockets) {
         if (on) {
           socket.pause();

@@ -2,10 +2,15 @@
 //! of the daemon's crate that prints one row per figure as JSON; this builds and runs them and prints a table, or the
 //! rows as they are.
 
+use std::fs;
+
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::exec::{Run, target_dir};
+use crate::{
+    exec::{Run, target_dir},
+    privilege::{Access, DAEMON, Situation},
+};
 
 /// One figure.
 #[derive(Deserialize, Serialize)]
@@ -14,6 +19,8 @@ struct Row {
     name: String,
     value: f64,
     unit: String,
+    /// How far from it half of all measurements lie; `None` where it was measured once.
+    spread: Option<f64>,
     /// What it is compared with, and how many times that it is.
     ratio_to: Option<String>,
     ratio: Option<f64>,
@@ -22,20 +29,36 @@ struct Row {
     holds: Option<bool>,
 }
 
-/// The parts, and how each is run.
-const PARTS: [(&str, &[&[&str]]); 1] = [("fanout", &[&[], &["--reading", "16", "--silent", "0", "--worst"]])];
+/// A part: its name, whether it is measured in the kernel, and how it is run.
+type Part = (&'static str, bool, &'static [&'static [&'static str]]);
+
+const PARTS: [Part; 2] = [
+    ("kernel", true, &[&[]]),
+    (
+        "fanout",
+        false,
+        &[&[], &["--reading", "16", "--silent", "0", "--worst"]],
+    ),
+];
 
 pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
     let parts: Vec<_> = PARTS
         .iter()
-        .filter(|(name, _runs)| part.is_none_or(|part| part == *name))
+        .filter(|(name, ..)| part.is_none_or(|part| part == *name))
         .collect();
     if parts.is_empty() {
-        let names = PARTS.map(|(name, _runs)| name).join(", ");
+        let names = PARTS.map(|(name, ..)| name).join(", ");
         bail!(
             "bench {}: no such part; there are {names}",
             part.unwrap_or_default()
         );
+    }
+    let situation = Situation::now();
+    let access = situation.decide(DAEMON);
+    if let Access::Denied(missing) = &access
+        && parts.iter().any(|(_name, in_kernel, _runs)| *in_kernel)
+    {
+        return Err(situation.explain("bench", DAEMON, missing));
     }
     Run::new("cargo")
         .args([
@@ -48,9 +71,10 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
         ])
         .output()?;
     let mut rows = Vec::new();
-    for (name, runs) in parts {
+    for (name, in_kernel, runs) in parts {
+        let access = if *in_kernel { &access } else { &Access::Own };
         for arguments in *runs {
-            rows.extend(measure(name, arguments).with_context(|| format!("measure {name}"))?);
+            rows.extend(measure(access, name, arguments).with_context(|| format!("measure {name}"))?);
         }
     }
     if json {
@@ -58,6 +82,7 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
             println!("{}", serde_json::to_string(row)?);
         }
     } else {
+        println!("{}\n", machine());
         print(&rows);
     }
     let missed = rows.iter().filter(|row| row.holds == Some(false)).count();
@@ -67,9 +92,31 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn measure(name: &str, arguments: &[&str]) -> Result<Vec<Row>> {
+/// The machine, without which times mean nothing.
+fn machine() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let models: Vec<&str> = cpus
+        .lines()
+        .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map(|(_, model)| model)
+        .collect();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!(
+        "{} CPUs ({}), Linux {}",
+        models.len(),
+        models.first().unwrap_or(&"of a kind that does not tell its name"),
+        kernel.trim()
+    )
+}
+
+fn measure(access: &Access, name: &str, arguments: &[&str]) -> Result<Vec<Row>> {
     let program = target_dir().join("release/examples").join(name);
-    let output = Run::new(program).args(arguments).output()?;
+    let run = match access {
+        Access::Sudo => Run::new("sudo").args(["-n".as_ref(), program.as_os_str()]),
+        Access::SudoAsks => Run::new("sudo").args([program]),
+        Access::Own | Access::Denied(_) => Run::new(program),
+    };
+    let output = run.args(arguments).output()?;
     let rows = output.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>()
         .with_context(|| format!("read the figures in {output:?}"))
@@ -77,11 +124,13 @@ fn measure(name: &str, arguments: &[&str]) -> Result<Vec<Row>> {
 
 fn print(rows: &[Row]) {
     println!(
-        "{:<10} {:<44} {:>14} {:<10} {:>8}  target",
-        "part", "figure", "value", "unit", "ratio"
+        "{:<8} {:<44} {:>12} {:<6} {:>7} {:>7} {:<20} target",
+        "part", "figure", "value", "unit", "spread", "ratio", "to"
     );
     for row in rows {
         let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        let spread = row.spread.map_or_else(String::new, rounded);
+        let compared_with = row.ratio_to.as_deref().unwrap_or_default();
         let target = row.target.as_deref().unwrap_or_default();
         let verdict = match row.holds {
             Some(true) => "holds",
@@ -89,7 +138,7 @@ fn print(rows: &[Row]) {
             None => "",
         };
         println!(
-            "{:<10} {:<44} {:>14} {:<10} {ratio:>8}  {target} {verdict}",
+            "{:<8} {:<44} {:>12} {:<6} {spread:>7} {ratio:>7} {compared_with:<20} {target} {verdict}",
             row.part,
             row.name,
             rounded(row.value),
@@ -113,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_row_may_lack_what_it_is_compared_with() {
-        let text = r#"{"part":"fanout","name":"p99","value":12.5,"unit":"ms","ratio_to":null,"ratio":null,"target":null,"holds":null}"#;
+        let text = r#"{"part":"fanout","name":"p99","value":12.5,"unit":"ms","spread":null,"ratio_to":null,"ratio":null,"target":null,"holds":null}"#;
 
         let row: Row = serde_json::from_str(text).unwrap();
 

@@ -58,7 +58,7 @@ enum Command {
     },
     /// Measures what the daemon bears, and compares it with what it should
     Bench {
-        /// fanout; all parts one after the other where none is named
+        /// kernel or fanout; all parts one after the other where none is named
         part: Option<String>,
         /// Prints one JSON object per figure
         #[arg(long)]

@@ -709,6 +709,35 @@ fn what_is_in_flight_is_what_was_sent_and_not_acknowledged() {
 }
 
 #[test]
+fn data_and_acknowledgements_in_order_take_the_short_way() {
+    let mut talk = Conversation::established();
+    // After this the handshake's RTT is known.
+    talk.after_ms(5).client(101, 501, 0, Flags::ACK);
+    for (side, seq, ack, payload_bytes) in [
+        (Side::Low, 101, 501, 100),
+        (Side::Low, 201, 501, 100),
+        (Side::High, 501, 301, 0),
+        (Side::High, 501, 301, 50),
+        (Side::Low, 301, 551, 0),
+    ] {
+        let segment = Segment {
+            seq,
+            ack,
+            payload_bytes,
+            ..segment(40_000, 80)
+        };
+        let seen = Sighting {
+            side,
+            place: talk.place,
+            now_ns: talk.now_ns,
+            new_id: 7,
+        };
+        let outcome = quick::observe(&mut talk.record, &segment, seen);
+        assert!(outcome.is_some_and(|outcome| outcome.counted), "{segment:?}");
+    }
+}
+
+#[test]
 fn segments_worth_remembering_are_remembered_and_others_are_not() {
     let mut talk = Conversation::established();
     let kinds = |talk: &Conversation| talk.record.notable.map(|notable| (notable.flags, notable.kind));

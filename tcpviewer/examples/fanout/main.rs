@@ -13,6 +13,8 @@ mod lateness;
 mod message;
 mod reader;
 mod requests;
+#[path = "../rows/mod.rs"]
+#[expect(dead_code, reason = "each benchmark uses its part")]
 mod rows;
 
 use std::{
@@ -141,29 +143,25 @@ async fn main() -> Result<()> {
     let limit = (args.every + TOLERANCE).as_secs_f64() * 1_000.0;
     let milliseconds = |share| sum.at(share) as f64;
     let grown = largest.saturating_sub(before.resident_bytes) as f64 / MEBIBYTE;
+    let row = |name, value, unit| Row::new("fanout", name, value, unit);
     let mut rows = vec![
-        Row::new(of("forms received"), sum.count() as f64 / elapsed, "1/s"),
-        Row::new(of("messages"), messages as f64, ""),
-        Row::new(of("lateness, median"), milliseconds(0.5), "ms"),
-        Row::new(of("lateness, 99 of 100"), milliseconds(0.99), "ms"),
+        row(of("forms received"), sum.count() as f64 / elapsed, "1/s"),
+        row(of("messages"), messages as f64, ""),
+        row(of("lateness, median"), milliseconds(0.5), "ms"),
+        row(of("lateness, 99 of 100"), milliseconds(0.99), "ms"),
     ];
     let cores = (at_end.cpu_seconds - at_start.cpu_seconds) / elapsed;
     rows.extend(if args.worst {
         // What everybody asks for at once may be late; it must not take all there is.
         vec![
-            Row::new(of("lateness, greatest"), milliseconds(1.0), "ms"),
-            Row::new(of("work of the daemon"), cores, "cores"),
+            row(of("lateness, greatest"), milliseconds(1.0), "ms"),
+            row(of("work of the daemon"), cores, "cores"),
         ]
     } else {
         vec![
-            Row::at_most(of("lateness, greatest"), milliseconds(1.0), "ms", limit),
-            Row::at_most(
-                format!("memory grown, {silent} of them unread"),
-                grown,
-                "MiB",
-                64.0,
-            ),
-            Row::new(of("work of the daemon"), cores, "cores"),
+            row(of("lateness, greatest"), milliseconds(1.0), "ms").at_most(limit),
+            row(format!("memory grown, {silent} of them unread"), grown, "MiB").at_most(64.0),
+            row(of("work of the daemon"), cores, "cores"),
         ]
     });
     for row in rows {

@@ -7,9 +7,11 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use super::{
-    ApiContext, capture, connections, detail, packets, stats,
+    ApiContext,
+    bundle::Bundles,
+    capture, connections, detail, packets, stats,
     status::StatusReporter,
-    streamed::{WatchConnectionsResponse, service::TcpViewerService},
+    streamed::{WatchBundleResponse, WatchConnectionsResponse, service::TcpViewerService},
     streams::Streams,
     traffic::Traffic,
     watch::Watches,
@@ -18,11 +20,11 @@ use crate::{
     history::History,
     model::Identity,
     proto::{
-        CapturePcapRequest, CapturePcapResponse, GetConnectionRequest, GetConnectionResponse,
-        GetStatusRequest, GetStatusResponse, ListConnectionsRequest, ListConnectionsResponse,
-        ListListenersRequest, ListListenersResponse, WatchConnectionRequest, WatchConnectionResponse,
-        WatchConnectionsRequest, WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest,
-        WatchStatsResponse,
+        CapturePcapRequest, CapturePcapResponse, ChangeBundleRequest, ChangeBundleResponse,
+        GetConnectionRequest, GetConnectionResponse, GetStatusRequest, GetStatusResponse,
+        ListConnectionsRequest, ListConnectionsResponse, ListListenersRequest, ListListenersResponse,
+        WatchBundleRequest, WatchConnectionRequest, WatchConnectionResponse, WatchConnectionsRequest,
+        WatchPacketsRequest, WatchPacketsResponse, WatchStatsRequest, WatchStatsResponse,
     },
     publish::{Board, PacketBoard},
 };
@@ -36,7 +38,8 @@ pub(super) struct Service {
     packets: Arc<PacketBoard>,
     status: Arc<StatusReporter>,
     streams: Streams,
-    watches: Watches,
+    watches: Arc<Watches>,
+    bundles: Bundles,
 }
 
 impl Service {
@@ -51,8 +54,10 @@ impl Service {
         } = context;
         let status = Arc::new(StatusReporter::new(Arc::clone(&identity), commands));
         let streams = Streams::new(stopped);
+        let watches = Arc::new(Watches::new(&identity, &board, &status));
         Self {
-            watches: Watches::new(&identity, &board, &status, streams.clone()),
+            bundles: Bundles::new(&watches, &board, &history, &status, &streams),
+            watches,
             identity,
             board,
             history,
@@ -80,7 +85,9 @@ impl TcpViewerService for Service {
         &self,
         request: Request<WatchConnectionsRequest>,
     ) -> Result<Response<Self::WatchConnectionsStream>, Status> {
-        self.watches.watch(request.get_ref()).map(Response::new)
+        self.watches
+            .watch(&self.streams, request.get_ref())
+            .map(Response::new)
     }
 
     async fn list_connections(
@@ -140,6 +147,22 @@ impl TcpViewerService for Service {
         request: Request<WatchStatsRequest>,
     ) -> Result<Response<Self::WatchStatsStream>, Status> {
         stats::watch(&self.board, &self.status, &self.streams, request.get_ref()).map(Response::new)
+    }
+
+    type WatchBundleStream = BoxStream<'static, Result<WatchBundleResponse, Status>>;
+
+    async fn watch_bundle(
+        &self,
+        request: Request<WatchBundleRequest>,
+    ) -> Result<Response<Self::WatchBundleStream>, Status> {
+        self.bundles.watch(request.into_inner()).map(Response::new)
+    }
+
+    async fn change_bundle(
+        &self,
+        request: Request<ChangeBundleRequest>,
+    ) -> Result<Response<ChangeBundleResponse>, Status> {
+        self.bundles.change(request.into_inner()).map(Response::new)
     }
 
     async fn list_listeners(

@@ -1,6 +1,6 @@
-//! The messages of `WatchConnections` as the service sends them: on the wire those of the contract, with connections
-//! that are encoded already, so that many readers of one connection cost one encoding. And the service itself, which
-//! is generated around them.
+//! The messages of `WatchConnections` as the service sends them, alone or in a bundle: on the wire those of the
+//! contract, with connections that are encoded already, so that many readers of one connection cost one encoding. And
+//! the service itself, which is generated around them.
 
 use bytes::Bytes;
 
@@ -56,6 +56,30 @@ pub(super) struct Changes {
     pub(super) total: u64,
     #[prost(uint64, repeated, tag = "7")]
     pub(super) order: Vec<u64>,
+}
+
+/// `tcpviewer.v1.WatchBundleResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WatchBundleResponse {
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(oneof = "Bundled", tags = "2, 3, 4, 5, 6")]
+    pub(super) message: Option<Bundled>,
+}
+
+/// What a message of a bundle says.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Bundled {
+    #[prost(string, tag = "2")]
+    Opened(String),
+    #[prost(message, tag = "3")]
+    Connections(WatchConnectionsResponse),
+    #[prost(message, boxed, tag = "4")]
+    Connection(Box<proto::WatchConnectionResponse>),
+    #[prost(message, tag = "5")]
+    Stats(proto::WatchStatsResponse),
+    #[prost(message, tag = "6")]
+    End(proto::BundledEnd),
 }
 
 #[expect(
@@ -148,6 +172,50 @@ mod tests {
                 Ok(&expected)
             );
             assert_eq!(sent, expected.encode_to_vec());
+        }
+    }
+
+    #[test]
+    fn so_are_those_of_a_bundle() {
+        use proto::watch_bundle_response::Message;
+        let end = proto::BundledEnd {
+            code: 5,
+            message: "not listed".into(),
+        };
+        let heartbeat = proto::Heartbeat {
+            instance: 3,
+            ..Default::default()
+        };
+        let pairs = [
+            (Bundled::Opened("name".into()), Message::Opened("name".into())),
+            (
+                Bundled::Connections(WatchConnectionsResponse {
+                    event: Some(Event::Heartbeat(heartbeat)),
+                }),
+                Message::Connections(proto::WatchConnectionsResponse {
+                    event: Some(proto::watch_connections_response::Event::Heartbeat(heartbeat)),
+                }),
+            ),
+            (
+                Bundled::Connection(Box::default()),
+                Message::Connection(Box::default()),
+            ),
+            (
+                Bundled::Stats(proto::WatchStatsResponse::default()),
+                Message::Stats(proto::WatchStatsResponse::default()),
+            ),
+            (Bundled::End(end.clone()), Message::End(end)),
+        ];
+        for (sent, expected) in pairs {
+            let sent = WatchBundleResponse {
+                number: 7,
+                message: Some(sent),
+            };
+            let expected = proto::WatchBundleResponse {
+                number: 7,
+                message: Some(expected),
+            };
+            assert_eq!(sent.encode_to_vec(), expected.encode_to_vec());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What all streams of the API share: they are counted, limited in number, made message by message as the
-//! client takes them, and ended when the daemon stops.
+//! client takes them, and ended when the daemon stops. Those in a bundle are limited like others, and counted with it
+//! as one.
 
 use std::sync::{
     Arc,
@@ -26,6 +27,10 @@ pub(super) trait Source: Send + 'static {
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     open: Arc<AtomicU32>,
+    /// Of those, how many are in bundles.
+    bundled: Arc<AtomicU32>,
+    /// Whether the streams to come are in a bundle.
+    in_bundle: bool,
     stopped: watch::Receiver<bool>,
 }
 
@@ -34,13 +39,24 @@ impl Streams {
     pub(super) fn new(stopped: watch::Receiver<bool>) -> Self {
         Self {
             open: Arc::default(),
+            bundled: Arc::default(),
+            in_bundle: false,
             stopped,
         }
     }
 
-    /// How many are open.
+    /// The same, for streams in a bundle.
+    pub(super) fn in_bundle(&self) -> Self {
+        Self {
+            in_bundle: true,
+            ..self.clone()
+        }
+    }
+
+    /// How many are open towards clients; a bundle is one.
     pub(super) fn count(&self) -> u32 {
-        self.open.load(Ordering::Relaxed)
+        let bundled = self.bundled.load(Ordering::Relaxed);
+        self.open.load(Ordering::Relaxed).saturating_sub(bundled)
     }
 
     /// Counts one more stream, unless there are too many.
@@ -51,8 +67,12 @@ impl Streams {
             .map_err(|open| {
                 Status::resource_exhausted(format!("{open} streams are open, no more are allowed"))
             })?;
+        if self.in_bundle {
+            self.bundled.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(OpenStream {
             open: Arc::clone(&self.open),
+            bundled: self.in_bundle.then(|| Arc::clone(&self.bundled)),
             stopped: self.stopped.clone(),
         })
     }
@@ -62,6 +82,8 @@ impl Streams {
 #[derive(Debug)]
 pub(super) struct OpenStream {
     open: Arc<AtomicU32>,
+    /// Where it is in a bundle: how many are.
+    bundled: Option<Arc<AtomicU32>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -87,6 +109,9 @@ impl OpenStream {
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
+        if let Some(bundled) = &self.bundled {
+            bundled.fetch_sub(1, Ordering::Relaxed);
+        }
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -43,23 +43,16 @@ pub(super) struct Watches {
     identity: Arc<Identity>,
     board: Arc<Board>,
     status: Arc<StatusReporter>,
-    streams: Streams,
     forms: Arc<Forms>,
 }
 
 impl Watches {
     /// Streams of the connections on `board`.
-    pub(super) fn new(
-        identity: &Arc<Identity>,
-        board: &Arc<Board>,
-        status: &Arc<StatusReporter>,
-        streams: Streams,
-    ) -> Self {
+    pub(super) fn new(identity: &Arc<Identity>, board: &Arc<Board>, status: &Arc<StatusReporter>) -> Self {
         Self {
             identity: Arc::clone(identity),
             board: Arc::clone(board),
             status: Arc::clone(status),
-            streams,
             forms: Arc::new(Forms::new()),
         }
     }
@@ -67,6 +60,7 @@ impl Watches {
     /// `WatchConnections`.
     pub(super) fn watch(
         &self,
+        streams: &Streams,
         request: &WatchConnectionsRequest,
     ) -> Result<BoxStream<'static, Result<WatchConnectionsResponse, Status>>, Status> {
         let resume = request.resume.map(|point| ResumePoint {
@@ -96,7 +90,7 @@ impl Watches {
                 asking: None,
             },
         };
-        Ok(self.streams.open()?.run(source))
+        Ok(streams.open()?.run(source))
     }
 }
 

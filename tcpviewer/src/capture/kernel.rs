@@ -22,8 +22,9 @@ use crate::{
     model::{Clock, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked},
 };
 
-/// `BPF_F_LOCK`: the value is copied with its lock held, so both halves are of one moment.
-const LOCKED: u64 = 4;
+/// Copies of a record at most. Of one that changes faster than it is copied each number is right, but they may be of
+/// different moments.
+const READS: usize = 16;
 /// `BPF_NOEXIST`: an entry that is there stays as it is.
 const ABSENT: u64 = 1;
 
@@ -142,17 +143,27 @@ impl Kernel {
         Ok(())
     }
 
-    /// A connection as it is now; `None` when the map has it no more.
+    /// A connection as it is now; `None` when the map has it no more. A program may change it while it is copied, so it
+    /// is copied until two copies are the same: what did not change between the two is of one moment.
     ///
     /// # Errors
     ///
     /// When the map does not answer.
     pub fn look_up(&self, key: &ConnectionKey) -> Result<Option<Tracked>, CaptureError> {
-        match self.maps.connections.get(key, LOCKED) {
-            Ok(slot) => Ok(Some(convert::tracked(*key, slot.record, &self.names))),
-            Err(MapError::KeyNotFound) => Ok(None),
-            Err(error) => Err(error.into()),
+        let mut before = None;
+        for _ in 0..READS {
+            let slot = match self.maps.connections.get(key, 0) {
+                Ok(slot) => slot,
+                Err(MapError::KeyNotFound) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let is_whole = slot.lock == 0 && before == Some(slot);
+            before = Some(slot);
+            if is_whole {
+                break;
+            }
         }
+        Ok(before.map(|slot| convert::tracked(*key, slot.record, &self.names)))
     }
 
     /// Puts a connection into the map that is known by its socket alone. `None` where it is there already, where its
@@ -214,7 +225,7 @@ impl Kernel {
     /// When the maps do not answer.
     pub fn newest_half_open(&mut self) -> Result<Vec<ConnectionKey>, CaptureError> {
         let places = u64::from(self.maps.half_open.len());
-        let next = self.maps.half_open_cursor.get(&0, LOCKED)?.next;
+        let next = self.maps.half_open_cursor.get(&0, 0)?.next;
         let first = self.half_open_read.max(next.saturating_sub(places));
         self.half_open_read = next;
         let key = |number| Ok(self.maps.half_open.get(&((number % places) as u32), 0)?.key);

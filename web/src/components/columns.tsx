@@ -14,7 +14,6 @@ import {
   formatByteRate,
   formatBytes,
   formatCount,
-  formatDuration,
   formatMicroseconds,
   formatRate,
   formatShare,
@@ -22,8 +21,8 @@ import {
 } from '../domain/format';
 import { isSortColumn, type SortColumn } from '../domain/sort';
 import { stateWord } from '../domain/tcp-state';
-import type { Trail } from '../store/trails';
 import styles from './connection-row.module.css';
+import { DurationSince } from './duration-since';
 import { EndpointText } from './endpoint-text';
 import { ProcessName } from './process-name';
 import { RowTrail } from './row-trail';
@@ -38,7 +37,7 @@ interface ColumnMake {
   readonly numeric?: boolean;
   /** Where there is no room and nothing was chosen, the column with the highest number is left out first. */
   readonly dropFirst?: number;
-  readonly cell: (connection: Connection, nowMs: number, trail: Trail) => ReactNode;
+  readonly cell: (connection: Connection) => ReactNode;
   /** The filter by what this cell says. */
   readonly filter?: (connection: Connection) => string | undefined;
 }
@@ -109,7 +108,7 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     title: 'How the payload rate moved over the last half minute, each row in a scale of its own',
     widthPx: 72,
     dropFirst: 4,
-    cell: (_connection, _nowMs, { bytesPerSecond }) => <RowTrail values={bytesPerSecond} tone="sent" />,
+    cell: ({ id }) => <RowTrail id={id} of="rate" />,
   },
   rate: {
     label: 'Rate',
@@ -181,7 +180,7 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     label: 'RTT, 30 s',
     title: 'How the round-trip time moved over the last half minute, each row in a scale of its own',
     widthPx: 72,
-    cell: (_connection, _nowMs, { srttUs }) => <RowTrail values={srttUs} tone="round-trip" />,
+    cell: ({ id }) => <RowTrail id={id} of="round-trip" />,
   },
   response: {
     label: 'Response',
@@ -227,14 +226,14 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     widthPx: 76,
     numeric: true,
     dropFirst: 3,
-    cell: ({ firstSeenMs, closedAtMs }, nowMs) => formatDuration((closedAtMs ?? nowMs) - firstSeenMs),
+    cell: ({ firstSeenMs, closedAtMs }) => <DurationSince fromMs={firstSeenMs} untilMs={closedAtMs} />,
   },
   lastSeen: {
     label: 'Last seen',
     title: 'Since the newest packet',
     widthPx: 76,
     numeric: true,
-    cell: ({ lastSeenMs }, nowMs) => formatDuration(nowMs - lastSeenMs),
+    cell: ({ lastSeenMs }) => <DurationSince fromMs={lastSeenMs} />,
   },
   ended: {
     label: 'Ended',

@@ -7,6 +7,7 @@ import { retransmissionRates, windowBytes, type Point } from '../domain/history'
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Plot, type Series } from './plot';
+import { useDaemonNow } from './use-daemon-now';
 
 const SPAN_MS = { least: 30_000, most: 600_000 };
 
@@ -18,12 +19,11 @@ interface ConnectionChartsProps {
 }
 
 export function ConnectionCharts({ connection, heightPx, brief }: ConnectionChartsProps): ReactElement {
-  const { link, clock, status, selection } = useStores();
+  const { selection } = useStores();
   useChanges(selection);
-  useChanges(clock);
   const { points } = selection;
   const timesMs = points.map(({ atMs }) => atMs);
-  const nowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const nowMs = useDaemonNow();
   const endMs = Math.max(timesMs.at(-1) ?? 0, Math.min(nowMs, connection.closedAtMs ?? nowMs));
   const spanMs = Math.min(SPAN_MS.most, Math.max(SPAN_MS.least, endMs - (timesMs[0] ?? endMs)));
   const shared = { timesMs, endMs, spanMs, heightPx };
@@ -74,6 +74,7 @@ export function ConnectionCharts({ connection, heightPx, brief }: ConnectionChar
           <Plot
             {...shared}
             title="Sent again"
+            testId="plot-connection-again"
             format={formatRate}
             leastTop={2}
             series={[

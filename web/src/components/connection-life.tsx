@@ -7,14 +7,11 @@ import {
   type Connection,
 } from '../domain/connection';
 import { formatDuration, formatTimestamp } from '../domain/format';
-import { useChanges } from '../store/notifier';
-import { useStores } from '../store/stores';
 import styles from './connection-life.module.css';
+import { useDaemonNow } from './use-daemon-now';
 
 export function ConnectionLife({ connection }: { connection: Connection }): ReactElement {
-  const { link, clock, status } = useStores();
-  useChanges(clock);
-  const nowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const nowMs = useDaemonNow();
   const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
   return (
     <section>

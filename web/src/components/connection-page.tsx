@@ -25,6 +25,7 @@ import { StateBadge } from './state-badge';
 import { StateTimeline } from './state-timeline';
 import { TimeSequencePlot } from './time-sequence-plot';
 import { TrafficTable } from './traffic-table';
+import { useDaemonNow } from './use-daemon-now';
 
 const CHART_HEIGHT_PX = 150;
 
@@ -107,9 +108,7 @@ function Ends({ connection }: { connection: Connection }): ReactElement {
 
 /** How it stands, in a sentence. */
 function Story({ connection }: { connection: Connection }): ReactElement {
-  const { link, clock, status } = useStores();
-  useChanges(clock);
-  const nowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const nowMs = useDaemonNow();
   const { firstSeenMs, closedAtMs, closeReason, sent, received, rtt } = connection;
   const age = formatDuration((closedAtMs ?? nowMs) - firstSeenMs);
   const life =

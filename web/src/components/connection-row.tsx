@@ -1,8 +1,8 @@
-// One row of the connection table. It renders again only when its connection, its trail or the clock changes.
+// One row of the connection table. It renders again only when its connection changes, or when it is pointed at: only
+// then it has the buttons that filter by its values.
 import { memo, type ReactElement, type ReactNode } from 'react';
 import { isClosed, type Connection } from '../domain/connection';
 import { formatEndpoint } from '../domain/format';
-import type { Trail } from '../store/trails';
 import type { Column } from './columns';
 import styles from './connection-row.module.css';
 import { Icon } from './icon';
@@ -13,9 +13,8 @@ interface ConnectionRowProps {
   readonly listed: boolean;
   readonly selected: boolean;
   readonly atCursor: boolean;
+  readonly pointedAt: boolean;
   readonly columns: readonly Column[];
-  readonly trail: Trail;
-  readonly daemonNowMs: number;
   /** Counted from 1, below the header row. */
   readonly position: number;
   readonly topPx: number;
@@ -26,7 +25,7 @@ export function rowElementId(id: bigint): string {
 }
 
 export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowProps): ReactElement {
-  const { connection, columns, trail, daemonNowMs } = props;
+  const { connection, columns, pointedAt } = props;
   return (
     <div
       role="row"
@@ -40,11 +39,11 @@ export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowPro
       aria-rowindex={props.position + 1}
       aria-label={`${formatEndpoint(connection.source)} to ${formatEndpoint(connection.destination)}`}
       title={props.listed ? undefined : 'No longer listed; the row goes when the order moves on'}
-      style={{ transform: `translateY(${props.topPx}px)` }}
+      style={{ top: `${props.topPx}px` }}
     >
       {columns.map((column) => (
-        <Cell key={column.name} column={column} filter={column.filter?.(connection)}>
-          {column.cell(connection, daemonNowMs, trail)}
+        <Cell key={column.name} column={column} filter={pointedAt ? column.filter?.(connection) : undefined}>
+          {column.cell(connection)}
         </Cell>
       ))}
     </div>
@@ -86,12 +85,7 @@ function Cell({
 /** A place in the table whose row is not at hand. */
 export function EmptyRow({ topPx }: { topPx: number }): ReactElement {
   return (
-    <div
-      className={styles.row}
-      data-testid="empty-row"
-      aria-hidden="true"
-      style={{ transform: `translateY(${topPx}px)` }}
-    >
+    <div className={styles.row} data-testid="empty-row" aria-hidden="true" style={{ top: `${topPx}px` }}>
       <span className={styles.blank} />
     </div>
   );

@@ -73,6 +73,22 @@ describe('ConnectionTable', () => {
     expect(rowsOf(container)[1]?.getAttribute('aria-selected')).toBe('true');
   });
 
+  it('offers a filter by each value of the row that is pointed at, and of no other', () => {
+    const { container, stores } = render(<Table />, storesWith([connection(1), connection(2)]));
+    act(() => {
+      rowsOf(container)[1]?.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+    });
+    expect(rowsOf(container).map((row) => row.querySelectorAll('[data-filter]').length > 0)).toEqual([
+      false,
+      true,
+    ]);
+    act(() => {
+      rowsOf(container)[1]?.querySelector<HTMLButtonElement>('[data-filter^="state"]')?.click();
+    });
+    expect(stores.place.connections.filter).toBe('state == established');
+    expect(stores.selection.ref).toBeUndefined();
+  });
+
   it('moves by arrow keys and selects by Enter, then the selection moves along', () => {
     const { container, stores } = render(
       <Table />,

@@ -29,12 +29,10 @@ const ROW_HEIGHT_PX = 28;
 const HEADER_HEIGHT_PX = 30;
 
 export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElement {
-  const { link, table, place, order, viewport, trails, selection, clock, status, settings } = useStores();
+  const { table, place, order, viewport, selection, settings } = useStores();
   useChanges(table);
   useChanges(order);
-  useChanges(trails);
   useChanges(selection);
-  useChanges(clock);
   useChanges(settings);
   const scroller = useRef<HTMLDivElement>(null);
   const chosen = settings.settings.columns;
@@ -42,6 +40,7 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
   // Rows render again when their columns are others, so these stay the same while nothing changes.
   const columns = useMemo(() => columnsFor(chosen, areUsual(chosen), widthPx), [chosen, widthPx]);
   const [cursor, setCursor] = useState<bigint>();
+  const [pointedAt, setPointedAt] = useState<string>();
   const count = Math.max(order.total, order.offset + order.rows.length);
   const virtualizer = useVirtualizer({
     count,
@@ -129,15 +128,15 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
       return;
     }
     const filter = event.target.closest('[data-filter]')?.getAttribute('data-filter');
-    const id = event.target.closest('[data-connection-id]')?.getAttribute('data-connection-id');
+    const id = idOfRow(event.target);
     if (filter !== null && filter !== undefined) {
       place.go({ ...here, filter: narrowed(here.filter, filter) });
-    } else if (id !== null && id !== undefined) {
+    } else if (id !== undefined) {
       select(BigInt(id));
     }
   };
 
-  const daemonNowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const fits = virtualizer.getTotalSize() + HEADER_HEIGHT_PX <= (virtualizer.scrollRect?.height ?? 0);
   const cursorShown = cursor !== undefined && items.some(({ index }) => order.at(index) === cursor);
   return (
     <div
@@ -147,6 +146,7 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
       tabIndex={0}
       aria-label="Connections"
       aria-rowcount={count + 1}
+      data-fits={fits}
       aria-activedescendant={cursorShown ? rowElementId(cursor) : undefined}
       style={{ '--columns': tracks(columns), '--least-width': `${neededPx(columns)}px` }}
       onKeyDown={pressKey}
@@ -170,10 +170,14 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
           style={{ height: `${virtualizer.getTotalSize()}px` }}
           onClick={clickRow}
           onDoubleClick={open}
+          onPointerOver={({ target }) => {
+            setPointedAt(idOfRow(target));
+          }}
           onPointerMove={() => {
             order.pointer(true);
           }}
           onPointerLeave={() => {
+            setPointedAt(undefined);
             order.pointer(false);
           }}
         >
@@ -190,9 +194,8 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
                 listed={row.listed}
                 selected={selection.isSelected(row.connection.id)}
                 atCursor={row.connection.id === cursor}
+                pointedAt={String(row.connection.id) === pointedAt}
                 columns={columns}
-                trail={trails.of(row.connection.id)}
-                daemonNowMs={daemonNowMs}
                 position={index + 1}
                 topPx={topPx}
               />
@@ -202,6 +205,12 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
       )}
     </div>
   );
+}
+
+/** The connection whose row this is a part of. */
+function idOfRow(target: EventTarget): string | undefined {
+  const row = target instanceof Element ? target.closest('[data-connection-id]') : null;
+  return row?.getAttribute('data-connection-id') ?? undefined;
 }
 
 /** Where the order settles and the selected row moves, the table moves with it. */

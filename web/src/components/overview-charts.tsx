@@ -65,6 +65,7 @@ export function OverviewCharts(): ReactElement {
         <Plot
           {...shared}
           title="Packets"
+          testId="plot-packets"
           timesMs={sumTimes}
           format={formatRate}
           leastTop={10}
@@ -82,6 +83,7 @@ export function OverviewCharts(): ReactElement {
         <Plot
           {...shared}
           title="Connections"
+          testId="plot-connections"
           timesMs={rateTimes}
           format={formatRate}
           leastTop={2}
@@ -101,6 +103,7 @@ export function OverviewCharts(): ReactElement {
         <Plot
           {...shared}
           title="Sent again"
+          testId="plot-again"
           timesMs={rateTimes}
           format={formatShare}
           leastTop={0.005}

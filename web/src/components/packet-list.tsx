@@ -68,6 +68,7 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
       setScrolledUp(belowPx > ROW_HEIGHT_PX);
     }
   };
+  const fits = virtualizer.getTotalSize() + HEADER_HEIGHT_PX <= (virtualizer.scrollRect?.height ?? 0);
   const missed = (packets.at(-1)?.number ?? 0) - (shown.at(-1)?.number ?? 0);
   return (
     <div className={styles.frame}>
@@ -78,6 +79,7 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
         tabIndex={0}
         aria-label={label}
         aria-rowcount={shown.length + 1}
+        data-fits={fits}
         onScroll={noticeScroll}
       >
         <div role="rowgroup" className={styles.head}>

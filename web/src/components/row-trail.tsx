@@ -1,5 +1,8 @@
-// A line in a row of the table that shows how a number moved lately, in the scale of its own highest value.
+// A line in a row of the table that shows how a number moved lately, in the scale of its own highest value. Once per
+// second it renders again, and its row does not.
 import { memo, type ReactElement } from 'react';
+import { useChanges } from '../store/notifier';
+import { useStores } from '../store/stores';
 import { TRAIL_LENGTH } from '../store/trails';
 import styles from './row-trail.module.css';
 
@@ -7,12 +10,25 @@ const WIDTH = 72;
 const HEIGHT = 18;
 
 interface RowTrailProps {
-  /** Oldest first. */
-  readonly values: readonly (number | undefined)[];
-  readonly tone: 'sent' | 'round-trip';
+  /** The connection's. */
+  readonly id: bigint;
+  readonly of: 'rate' | 'round-trip';
 }
 
-export const RowTrail = memo(function RowTrail({ values, tone }: RowTrailProps): ReactElement {
+export function RowTrail({ id, of }: RowTrailProps): ReactElement {
+  const { trails } = useStores();
+  useChanges(trails);
+  const { bytesPerSecond, srttUs } = trails.of(id);
+  return <Line values={of === 'rate' ? bytesPerSecond : srttUs} of={of} />;
+}
+
+interface LineProps {
+  /** Oldest first. */
+  readonly values: readonly (number | undefined)[];
+  readonly of: RowTrailProps['of'];
+}
+
+const Line = memo(function Line({ values, of }: LineProps): ReactElement {
   const highest = Math.max(...values.map((value) => value ?? 0));
   if (!(highest > 0)) {
     return <span className={styles.none} aria-hidden="true" />;
@@ -33,7 +49,7 @@ export const RowTrail = memo(function RowTrail({ values, tone }: RowTrailProps):
   return (
     <svg
       className={styles.trail}
-      data-tone={tone}
+      data-of={of}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       preserveAspectRatio="none"
       aria-hidden="true"

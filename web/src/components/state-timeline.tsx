@@ -7,6 +7,7 @@ import { timelineOf, type Moment, type Phase } from '../domain/timeline';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import styles from './state-timeline.module.css';
+import { useDaemonNow } from './use-daemon-now';
 
 const PHASE_WORDS: Record<Phase['kind'], string> = { opening: 'opening', open: 'open', closing: 'closing' };
 const MOMENT_WORDS: Record<Moment['kind'], string> = {
@@ -16,10 +17,9 @@ const MOMENT_WORDS: Record<Moment['kind'], string> = {
 };
 
 export function StateTimeline({ connection }: { connection: Connection }): ReactElement {
-  const { link, clock, status, selection } = useStores();
+  const { selection } = useStores();
   useChanges(selection);
-  useChanges(clock);
-  const nowMs = status.ageAtMs(link.daemonNowMs(clock.nowMs));
+  const nowMs = useDaemonNow();
   const { phases, moments } = timelineOf(connection, selection.packets, nowMs);
   const totalMs = phases.reduce((sum, phase) => sum + lengthMs(phase), 0);
   return (

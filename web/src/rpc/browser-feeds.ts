@@ -1,6 +1,7 @@
 // The feeds of a page: through the worker that all pages of this browser share, so that eight of them need no
 // more connections than one, or straight from the daemon where the browser has no such workers.
 import type { Feeds } from '../domain/topic';
+import { bundled } from './bundle';
 import { PortFeeds } from './port';
 import { SharedFeeds } from './shared-feeds';
 import { createBrowserTransport, createTcpViewerClient } from './transport';
@@ -14,7 +15,7 @@ export interface TokenSource {
 export function openFeeds(token: TokenSource): Feeds {
   if (!Reflect.has(window, 'SharedWorker')) {
     const transport = createBrowserTransport(window.location.origin, () => token.current());
-    return new SharedFeeds(createTcpViewerClient(transport));
+    return new SharedFeeds(bundled(createTcpViewerClient(transport)));
   }
   const worker = new SharedWorker(new URL('./shared-worker.ts', import.meta.url), {
     type: 'module',

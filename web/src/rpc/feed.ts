@@ -4,23 +4,13 @@
 import type { ResumePoint } from '../domain/connection';
 import { CONNECTING, type LinkFailure, type LinkState } from '../domain/link';
 import type { FeedBody, FeedMessage, Topic } from '../domain/topic';
-import { backoffMs, isAborted, isRefusal, REFUSED_DELAY_MS, toFailure, wait } from './retry';
+import { backoffMs, GivenUp, isAborted, isRefusal, REFUSED_DELAY_MS, toFailure, wait } from './retry';
 import { SilenceTimer } from './silence';
 import { ask, type Told } from './sources';
 import type { TcpViewerClient } from './transport';
 
 /** Data that arrives this much later than the stream's quickest message is given up for fresh data. */
 export const DELAY_LIMIT_MS = 5_000;
-
-/** A break that this side decided on. */
-class GivenUp extends Error {
-  readonly failure: LinkFailure;
-
-  constructor(failure: LinkFailure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
 
 export class Feed {
   readonly #client: TcpViewerClient;
@@ -93,7 +83,12 @@ export class Feed {
       const call = { client: this.#client, signal: abort.signal, resume: this.#resume };
       for await (const told of ask(this.#topic, call)) {
         silence.restart();
-        this.#take(told, delay);
+        const lateMs = this.#take(told, delay);
+        if (lateMs > DELAY_LIMIT_MS) {
+          const failure = { kind: 'stale', message: `${Math.round(lateMs / 1000)} s behind` } as const;
+          abort.abort(new GivenUp(failure));
+          return failure;
+        }
       }
       return { kind: 'ended', message: 'the stream ended' };
     } catch (error) {
@@ -106,7 +101,8 @@ export class Feed {
     }
   }
 
-  #take({ body, sentAtMs, live }: Told, delay: DelayWatch): void {
+  /** Tells what was told, and gives how late it is. */
+  #take({ body, sentAtMs, live }: Told, delay: DelayWatch): number {
     const nowMs = this.#now();
     if (body.kind === 'snapshot-end' || body.kind === 'changes' || body.kind === 'heartbeat') {
       // A stream with a filter or a limit does not resume.
@@ -116,10 +112,7 @@ export class Feed {
     if (live) {
       this.#isLive(nowMs);
     }
-    const lateMs = sentAtMs === undefined ? 0 : delay.measure(nowMs, sentAtMs);
-    if (lateMs > DELAY_LIMIT_MS) {
-      throw new GivenUp({ kind: 'stale', message: `${Math.round(lateMs / 1000)} s behind` });
-    }
+    return sentAtMs === undefined ? 0 : delay.measure(nowMs, sentAtMs);
   }
 
   #resumes(): boolean {

@@ -8,6 +8,16 @@ const LONGEST_DELAY_MS = 5000;
 /** Who was refused asks again on his own only now and then: the daemon writes down who asks in vain. */
 export const REFUSED_DELAY_MS = 30_000;
 
+/** A break that this side decided on. */
+export class GivenUp extends Error {
+  readonly failure: LinkFailure;
+
+  constructor(failure: LinkFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
 /** Doubles from 250 ms to 5 s; the random part (a quarter off at most) keeps many tabs apart. */
 export function backoffMs(attempt: number, random: () => number = Math.random): number {
   const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10));

@@ -1,5 +1,6 @@
-// The worker that all pages of this dashboard in one browser share: it holds one stream per topic, however
-// many pages ask. Pages with different tokens share nothing.
+// The worker that all pages of this dashboard in one browser share: it asks for each topic once, however many pages
+// want it, and for all of them through one stream. Pages with different tokens share nothing.
+import { bundled } from './bundle';
 import { servePage } from './port';
 import { SharedFeeds } from './shared-feeds';
 import { createBrowserTransport, createTcpViewerClient } from './transport';
@@ -16,7 +17,7 @@ function feedsOf(token: string | undefined): SharedFeeds {
   let feeds = byToken.get(token);
   if (feeds === undefined) {
     const transport = createBrowserTransport(self.location.origin, () => token);
-    feeds = new SharedFeeds(createTcpViewerClient(transport));
+    feeds = new SharedFeeds(bundled(createTcpViewerClient(transport)));
     byToken.set(token, feeds);
   }
   return feeds;

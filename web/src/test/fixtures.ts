@@ -8,7 +8,9 @@ import type { Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
 import { ConnectionSchema, CloseReason, TcpState } from '../gen/tcpviewer/v1/connection_pb';
 import {
+  WatchBundleResponseSchema,
   WatchConnectionsResponseSchema,
+  type WatchBundleResponse,
   type WatchConnectionsResponse,
 } from '../gen/tcpviewer/v1/service_pb';
 
@@ -189,4 +191,10 @@ type EventInit = NonNullable<MessageInitShape<typeof WatchConnectionsResponseSch
 
 export function watchMessage(event: EventInit): WatchConnectionsResponse {
   return create(WatchConnectionsResponseSchema, { event });
+}
+
+type BundledInit = NonNullable<MessageInitShape<typeof WatchBundleResponseSchema>['message']>;
+
+export function bundleMessage(message: BundledInit): WatchBundleResponse['message'] {
+  return create(WatchBundleResponseSchema, { message }).message;
 }

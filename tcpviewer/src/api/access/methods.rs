@@ -16,7 +16,7 @@ pub(in crate::api) enum Need {
 const SERVICE: &str = "/tcpviewer.v1.TcpViewerService/";
 
 /// The calls of the service.
-const METHODS: [(&str, Role); 9] = [
+const METHODS: [(&str, Role); 11] = [
     ("WatchConnections", Role::Connections),
     // What it says of packets is of the kind that counters say.
     ("WatchConnection", Role::Connections),
@@ -25,6 +25,8 @@ const METHODS: [(&str, Role); 9] = [
     ("WatchPackets", Role::Packets),
     ("CapturePcap", Role::Packets),
     ("WatchStats", Role::Connections),
+    ("WatchBundle", Role::Connections),
+    ("ChangeBundle", Role::Connections),
     ("ListListeners", Role::Connections),
     ("GetStatus", Role::Connections),
 ];

@@ -26,7 +26,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/service.proto.
  */
 export const file_tcpviewer_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiIkChZXYXRjaENvbm5lY3Rpb25SZXF1ZXN0EgoKAmlkGAEgASgEIsABChdXYXRjaENvbm5lY3Rpb25SZXNwb25zZRIsCgpjb25uZWN0aW9uGAEgASgLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24SIwoGcG9pbnRzGAIgAygLMhMudGNwdmlld2VyLnYxLlBvaW50EiwKB3BhY2tldHMYAyADKAsyGy50Y3B2aWV3ZXIudjEuTm90YWJsZVBhY2tldBIWCg5taXNzZWRfcGFja2V0cxgEIAEoBBIMCgRnb25lGAUgASgIImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyIWChRMaXN0TGlzdGVuZXJzUmVxdWVzdCJCChVMaXN0TGlzdGVuZXJzUmVzcG9uc2USKQoJbGlzdGVuZXJzGAEgAygLMhYudGNwdmlld2VyLnYxLkxpc3RlbmVyIhIKEEdldFN0YXR1c1JlcXVlc3QivgUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGdG90YWxzGBIgASgLMhsudGNwdmlld2VyLnYxLlRyYWZmaWNUb3RhbHMqtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQyvQYKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJgCg9XYXRjaENvbm5lY3Rpb24SJC50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uUmVxdWVzdBolLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25SZXNwb25zZTABElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESVAoLQ2FwdHVyZVBjYXASIC50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXF1ZXN0GiEudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVzcG9uc2UwARJRCgpXYXRjaFN0YXRzEh8udGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZTABElgKDUxpc3RMaXN0ZW5lcnMSIi50Y3B2aWV3ZXIudjEuTGlzdExpc3RlbmVyc1JlcXVlc3QaIy50Y3B2aWV3ZXIudjEuTGlzdExpc3RlbmVyc1Jlc3BvbnNlEkwKCUdldFN0YXR1cxIeLnRjcHZpZXdlci52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8udGNwdmlld2VyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_history, file_tcpviewer_v1_listener, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
+  fileDesc("Chp0Y3B2aWV3ZXIvdjEvc2VydmljZS5wcm90bxIMdGNwdmlld2VyLnYxIjEKC1Jlc3VtZVBvaW50EhAKCGluc3RhbmNlGAEgASgEEhAKCHJldmlzaW9uGAIgASgEIuIBChdXYXRjaENvbm5lY3Rpb25zUmVxdWVzdBIpCgZyZXN1bWUYASABKAsyGS50Y3B2aWV3ZXIudjEuUmVzdW1lUG9pbnQSDgoGZmlsdGVyGAIgASgJEhAKCG9yZGVyX2J5GAMgASgJEg0KBWxpbWl0GAQgASgNEi4KCmZpZWxkX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKCGludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm9mZnNldBgHIAEoDSJ2CghTbmFwc2hvdBINCgVmaXJzdBgBIAEoCBIsCgZyZWFzb24YAiABKA4yHC50Y3B2aWV3ZXIudjEuU25hcHNob3RSZWFzb24SLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiKXAQoLU25hcHNob3RFbmQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSGAoLY29ubmVjdGlvbnMYAyABKARIAIgBARIrCghpbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV0b3RhbBgFIAEoBEIOCgxfY29ubmVjdGlvbnMiuAEKB0NoYW5nZXMSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSLQoLY29ubmVjdGlvbnMYAyADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIPCgdyZW1vdmVkGAQgAygEEisKB3NlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvdGFsGAYgASgEEg0KBW9yZGVyGAcgAygEIrQBCglIZWFydGJlYXQSEAoIaW5zdGFuY2UYASABKAQSEAoIcmV2aXNpb24YAiABKAQSKwoHc2VudF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoPb2xkZXN0X3JldmlzaW9uGAQgASgESACIAQESJAoGbGVkZ2VyGAUgASgLMhQudGNwdmlld2VyLnYxLkxlZGdlckISChBfb2xkZXN0X3JldmlzaW9uItoBChhXYXRjaENvbm5lY3Rpb25zUmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyFi50Y3B2aWV3ZXIudjEuU25hcHNob3RIABIxCgxzbmFwc2hvdF9lbmQYAiABKAsyGS50Y3B2aWV3ZXIudjEuU25hcHNob3RFbmRIABIoCgdjaGFuZ2VzGAMgASgLMhUudGNwdmlld2VyLnYxLkNoYW5nZXNIABIsCgloZWFydGJlYXQYBCABKAsyFy50Y3B2aWV3ZXIudjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiYQoWTGlzdENvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiYQoXTGlzdENvbm5lY3Rpb25zUmVzcG9uc2USLQoLY29ubmVjdGlvbnMYASADKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoUR2V0Q29ubmVjdGlvblJlcXVlc3QSCgoCaWQYASABKAQiRQoVR2V0Q29ubmVjdGlvblJlc3BvbnNlEiwKCmNvbm5lY3Rpb24YASABKAsyGC50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbiIkChZXYXRjaENvbm5lY3Rpb25SZXF1ZXN0EgoKAmlkGAEgASgEIsABChdXYXRjaENvbm5lY3Rpb25SZXNwb25zZRIsCgpjb25uZWN0aW9uGAEgASgLMhgudGNwdmlld2VyLnYxLkNvbm5lY3Rpb24SIwoGcG9pbnRzGAIgAygLMhMudGNwdmlld2VyLnYxLlBvaW50EiwKB3BhY2tldHMYAyADKAsyGy50Y3B2aWV3ZXIudjEuTm90YWJsZVBhY2tldBIWCg5taXNzZWRfcGFja2V0cxgEIAEoBBIMCgRnb25lGAUgASgIImEKE1dhdGNoUGFja2V0c1JlcXVlc3QSDAoEbGFzdBgBIAEoDRIaCg1jb25uZWN0aW9uX2lkGAIgASgESACIAQESDgoGZmlsdGVyGAMgASgJQhAKDl9jb25uZWN0aW9uX2lkIm0KFFdhdGNoUGFja2V0c1Jlc3BvbnNlEiUKB3BhY2tldHMYASADKAsyFC50Y3B2aWV3ZXIudjEuUGFja2V0EhYKDmxvc3RfaW5fa2VybmVsGAIgASgEEhYKDmxvc3RfaW5fc3RyZWFtGAMgASgEItMBChJDYXB0dXJlUGNhcFJlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhoKDWNvbm5lY3Rpb25faWQYAiABKARIAIgBARIYCgttYXhfcGFja2V0cxgDIAEoBEgBiAEBEhYKCW1heF9ieXRlcxgEIAEoBEgCiAEBEi8KDG1heF9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQCg5fY29ubmVjdGlvbl9pZEIOCgxfbWF4X3BhY2tldHNCDAoKX21heF9ieXRlcyJkChNDYXB0dXJlUGNhcFJlc3BvbnNlEgwKBGRhdGEYASABKAwSDwoHcGFja2V0cxgCIAEoBBIWCg5sb3N0X2luX2tlcm5lbBgDIAEoBBIWCg5sb3N0X2luX3N0cmVhbRgEIAEoBCKGAQoRV2F0Y2hTdGF0c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoIZ3JvdXBfYnkYAiADKA4yFS50Y3B2aWV3ZXIudjEuR3JvdXBCeRILCgN0b3AYAyABKA0SDgoGZmlsdGVyGAQgASgJIjgKEldhdGNoU3RhdHNSZXNwb25zZRIiCgVzdGF0cxgBIAEoCzITLnRjcHZpZXdlci52MS5TdGF0cyLXAQoOQnVuZGxlZFJlcXVlc3QSDgoGbnVtYmVyGAEgASgNEjwKC2Nvbm5lY3Rpb25zGAIgASgLMiUudGNwdmlld2VyLnYxLldhdGNoQ29ubmVjdGlvbnNSZXF1ZXN0SAASOgoKY29ubmVjdGlvbhgDIAEoCzIkLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25SZXF1ZXN0SAASMAoFc3RhdHMYBCABKAsyHy50Y3B2aWV3ZXIudjEuV2F0Y2hTdGF0c1JlcXVlc3RIAEIJCgdyZXF1ZXN0IkEKEldhdGNoQnVuZGxlUmVxdWVzdBIrCgVzdGFydBgBIAMoCzIcLnRjcHZpZXdlci52MS5CdW5kbGVkUmVxdWVzdCKaAgoTV2F0Y2hCdW5kbGVSZXNwb25zZRIOCgZudW1iZXIYASABKA0SEAoGb3BlbmVkGAIgASgJSAASPQoLY29ubmVjdGlvbnMYAyABKAsyJi50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uc1Jlc3BvbnNlSAASOwoKY29ubmVjdGlvbhgEIAEoCzIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25SZXNwb25zZUgAEjEKBXN0YXRzGAUgASgLMiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZUgAEicKA2VuZBgGIAEoCzIYLnRjcHZpZXdlci52MS5CdW5kbGVkRW5kSABCCQoHbWVzc2FnZSIrCgpCdW5kbGVkRW5kEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCSJeChNDaGFuZ2VCdW5kbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEc3RvcBgCIAMoDRIrCgVzdGFydBgDIAMoCzIcLnRjcHZpZXdlci52MS5CdW5kbGVkUmVxdWVzdCIWChRDaGFuZ2VCdW5kbGVSZXNwb25zZSIWChRMaXN0TGlzdGVuZXJzUmVxdWVzdCJCChVMaXN0TGlzdGVuZXJzUmVzcG9uc2USKQoJbGlzdGVuZXJzGAEgAygLMhYudGNwdmlld2VyLnYxLkxpc3RlbmVyIhIKEEdldFN0YXR1c1JlcXVlc3QivgUKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoIaW5zdGFuY2UYAiABKAQSEQoJaG9zdF9uYW1lGAMgASgJEhYKDmtlcm5lbF9yZWxlYXNlGAQgASgJEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPdXBkYXRlX2ludGVydmFsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2tlZXBfY2xvc2VkGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKCmludGVyZmFjZXMYCSADKAsyHS50Y3B2aWV3ZXIudjEuSW50ZXJmYWNlU3RhdHVzEiQKBmxlZGdlchgKIAEoCzIULnRjcHZpZXdlci52MS5MZWRnZXISMwoLY29ubmVjdGlvbnMYCyABKAsyHi50Y3B2aWV3ZXIudjEuQ29ubmVjdGlvbkNvdW50cxIpCgVyYXRlcxgMIAEoCzIaLnRjcHZpZXdlci52MS5UcmFmZmljUmF0ZXMSLgoJcmVzb3VyY2VzGA0gASgLMhsudGNwdmlld2VyLnYxLlJlc291cmNlVXNhZ2USLwoMZGVncmFkYXRpb25zGA4gAygLMhkudGNwdmlld2VyLnYxLkRlZ3JhZGF0aW9uEg8KB3N0cmVhbXMYDyABKA0SFAoMY2FwdHVyZV9maWxlGBAgASgJEjAKDGNhcHR1cmVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGdG90YWxzGBIgASgLMhsudGNwdmlld2VyLnYxLlRyYWZmaWNUb3RhbHMqtAEKDlNuYXBzaG90UmVhc29uEh8KG1NOQVBTSE9UX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF1NOQVBTSE9UX1JFQVNPTl9JTklUSUFMEAESIgoeU05BUFNIT1RfUkVBU09OX09USEVSX0lOU1RBTkNFEAISIQodU05BUFNIT1RfUkVBU09OX1JFVklTSU9OX0dPTkUQAxIdChlTTkFQU0hPVF9SRUFTT05fU0VMRUNUSU9OEAQy6gcKEFRjcFZpZXdlclNlcnZpY2USYwoQV2F0Y2hDb25uZWN0aW9ucxIlLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVxdWVzdBomLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25zUmVzcG9uc2UwARJeCg9MaXN0Q29ubmVjdGlvbnMSJC50Y3B2aWV3ZXIudjEuTGlzdENvbm5lY3Rpb25zUmVxdWVzdBolLnRjcHZpZXdlci52MS5MaXN0Q29ubmVjdGlvbnNSZXNwb25zZRJYCg1HZXRDb25uZWN0aW9uEiIudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXF1ZXN0GiMudGNwdmlld2VyLnYxLkdldENvbm5lY3Rpb25SZXNwb25zZRJgCg9XYXRjaENvbm5lY3Rpb24SJC50Y3B2aWV3ZXIudjEuV2F0Y2hDb25uZWN0aW9uUmVxdWVzdBolLnRjcHZpZXdlci52MS5XYXRjaENvbm5lY3Rpb25SZXNwb25zZTABElcKDFdhdGNoUGFja2V0cxIhLnRjcHZpZXdlci52MS5XYXRjaFBhY2tldHNSZXF1ZXN0GiIudGNwdmlld2VyLnYxLldhdGNoUGFja2V0c1Jlc3BvbnNlMAESVAoLQ2FwdHVyZVBjYXASIC50Y3B2aWV3ZXIudjEuQ2FwdHVyZVBjYXBSZXF1ZXN0GiEudGNwdmlld2VyLnYxLkNhcHR1cmVQY2FwUmVzcG9uc2UwARJRCgpXYXRjaFN0YXRzEh8udGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiAudGNwdmlld2VyLnYxLldhdGNoU3RhdHNSZXNwb25zZTABElQKC1dhdGNoQnVuZGxlEiAudGNwdmlld2VyLnYxLldhdGNoQnVuZGxlUmVxdWVzdBohLnRjcHZpZXdlci52MS5XYXRjaEJ1bmRsZVJlc3BvbnNlMAESVQoMQ2hhbmdlQnVuZGxlEiEudGNwdmlld2VyLnYxLkNoYW5nZUJ1bmRsZVJlcXVlc3QaIi50Y3B2aWV3ZXIudjEuQ2hhbmdlQnVuZGxlUmVzcG9uc2USWAoNTGlzdExpc3RlbmVycxIiLnRjcHZpZXdlci52MS5MaXN0TGlzdGVuZXJzUmVxdWVzdBojLnRjcHZpZXdlci52MS5MaXN0TGlzdGVuZXJzUmVzcG9uc2USTAoJR2V0U3RhdHVzEh4udGNwdmlld2VyLnYxLkdldFN0YXR1c1JlcXVlc3QaHy50Y3B2aWV3ZXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tcpviewer_v1_connection, file_tcpviewer_v1_history, file_tcpviewer_v1_listener, file_tcpviewer_v1_packet, file_tcpviewer_v1_stats, file_tcpviewer_v1_status]);
 
 /**
  * A place in the table's history.
@@ -801,6 +801,225 @@ export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PUR
   messageDesc(file_tcpviewer_v1_service, 18);
 
 /**
+ * Asks for one stream as a part of a bundle.
+ *
+ * @generated from message tcpviewer.v1.BundledRequest
+ */
+export type BundledRequest = Message<"tcpviewer.v1.BundledRequest"> & {
+  /**
+   * What the client calls it, from 1 on. A stream of the same number is ended.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * What is asked for. Packets are not among it: they need another role.
+   *
+   * @generated from oneof tcpviewer.v1.BundledRequest.request
+   */
+  request: {
+    /**
+     * As by WatchConnections.
+     *
+     * @generated from field: tcpviewer.v1.WatchConnectionsRequest connections = 2;
+     */
+    value: WatchConnectionsRequest;
+    case: "connections";
+  } | {
+    /**
+     * As by WatchConnection.
+     *
+     * @generated from field: tcpviewer.v1.WatchConnectionRequest connection = 3;
+     */
+    value: WatchConnectionRequest;
+    case: "connection";
+  } | {
+    /**
+     * As by WatchStats.
+     *
+     * @generated from field: tcpviewer.v1.WatchStatsRequest stats = 4;
+     */
+    value: WatchStatsRequest;
+    case: "stats";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tcpviewer.v1.BundledRequest.
+ * Use `create(BundledRequestSchema)` to create a new message.
+ */
+export const BundledRequestSchema: GenMessage<BundledRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 19);
+
+/**
+ * Asks for a bundle of streams.
+ *
+ * @generated from message tcpviewer.v1.WatchBundleRequest
+ */
+export type WatchBundleRequest = Message<"tcpviewer.v1.WatchBundleRequest"> & {
+  /**
+   * The streams to begin with; others are added by ChangeBundle.
+   *
+   * @generated from field: repeated tcpviewer.v1.BundledRequest start = 1;
+   */
+  start: BundledRequest[];
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchBundleRequest.
+ * Use `create(WatchBundleRequestSchema)` to create a new message.
+ */
+export const WatchBundleRequestSchema: GenMessage<WatchBundleRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 20);
+
+/**
+ * One message of a bundle.
+ *
+ * @generated from message tcpviewer.v1.WatchBundleResponse
+ */
+export type WatchBundleResponse = Message<"tcpviewer.v1.WatchBundleResponse"> & {
+  /**
+   * The stream it is of, as the client calls it; 0 with `opened`.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * What it says.
+   *
+   * @generated from oneof tcpviewer.v1.WatchBundleResponse.message
+   */
+  message: {
+    /**
+     * The first message: the name of the bundle. Who knows it can change it.
+     *
+     * @generated from field: string opened = 2;
+     */
+    value: string;
+    case: "opened";
+  } | {
+    /**
+     * Of a stream of connections.
+     *
+     * @generated from field: tcpviewer.v1.WatchConnectionsResponse connections = 3;
+     */
+    value: WatchConnectionsResponse;
+    case: "connections";
+  } | {
+    /**
+     * Of a stream of one connection.
+     *
+     * @generated from field: tcpviewer.v1.WatchConnectionResponse connection = 4;
+     */
+    value: WatchConnectionResponse;
+    case: "connection";
+  } | {
+    /**
+     * Of a stream of sums.
+     *
+     * @generated from field: tcpviewer.v1.WatchStatsResponse stats = 5;
+     */
+    value: WatchStatsResponse;
+    case: "stats";
+  } | {
+    /**
+     * The last message of a stream, which ended by itself or was refused.
+     *
+     * @generated from field: tcpviewer.v1.BundledEnd end = 6;
+     */
+    value: BundledEnd;
+    case: "end";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tcpviewer.v1.WatchBundleResponse.
+ * Use `create(WatchBundleResponseSchema)` to create a new message.
+ */
+export const WatchBundleResponseSchema: GenMessage<WatchBundleResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 21);
+
+/**
+ * How a stream of a bundle ended: what would be the status of its own call.
+ *
+ * @generated from message tcpviewer.v1.BundledEnd
+ */
+export type BundledEnd = Message<"tcpviewer.v1.BundledEnd"> & {
+  /**
+   * Code of gRPC; 0 where it ended in order.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * What was wrong; empty where nothing was.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message tcpviewer.v1.BundledEnd.
+ * Use `create(BundledEndSchema)` to create a new message.
+ */
+export const BundledEndSchema: GenMessage<BundledEnd> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 22);
+
+/**
+ * Asks for other streams in a bundle.
+ *
+ * @generated from message tcpviewer.v1.ChangeBundleRequest
+ */
+export type ChangeBundleRequest = Message<"tcpviewer.v1.ChangeBundleRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Numbers of streams to end. There is no message when one has.
+   *
+   * @generated from field: repeated uint32 stop = 2;
+   */
+  stop: number[];
+
+  /**
+   * Streams to add, once the others have ended. RESOURCE_EXHAUSTED, in the bundle, for more than 64 at a time.
+   *
+   * @generated from field: repeated tcpviewer.v1.BundledRequest start = 3;
+   */
+  start: BundledRequest[];
+};
+
+/**
+ * Describes the message tcpviewer.v1.ChangeBundleRequest.
+ * Use `create(ChangeBundleRequestSchema)` to create a new message.
+ */
+export const ChangeBundleRequestSchema: GenMessage<ChangeBundleRequest> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 23);
+
+/**
+ * The bundle will change.
+ *
+ * @generated from message tcpviewer.v1.ChangeBundleResponse
+ */
+export type ChangeBundleResponse = Message<"tcpviewer.v1.ChangeBundleResponse"> & {
+};
+
+/**
+ * Describes the message tcpviewer.v1.ChangeBundleResponse.
+ * Use `create(ChangeBundleResponseSchema)` to create a new message.
+ */
+export const ChangeBundleResponseSchema: GenMessage<ChangeBundleResponse> = /*@__PURE__*/
+  messageDesc(file_tcpviewer_v1_service, 24);
+
+/**
  * Asks for the listening sockets.
  *
  * @generated from message tcpviewer.v1.ListListenersRequest
@@ -813,7 +1032,7 @@ export type ListListenersRequest = Message<"tcpviewer.v1.ListListenersRequest"> 
  * Use `create(ListListenersRequestSchema)` to create a new message.
  */
 export const ListListenersRequestSchema: GenMessage<ListListenersRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 19);
+  messageDesc(file_tcpviewer_v1_service, 25);
 
 /**
  * The listening sockets.
@@ -834,7 +1053,7 @@ export type ListListenersResponse = Message<"tcpviewer.v1.ListListenersResponse"
  * Use `create(ListListenersResponseSchema)` to create a new message.
  */
 export const ListListenersResponseSchema: GenMessage<ListListenersResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 20);
+  messageDesc(file_tcpviewer_v1_service, 26);
 
 /**
  * Asks for the status.
@@ -849,7 +1068,7 @@ export type GetStatusRequest = Message<"tcpviewer.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 21);
+  messageDesc(file_tcpviewer_v1_service, 27);
 
 /**
  * The daemon's status.
@@ -991,7 +1210,7 @@ export type GetStatusResponse = Message<"tcpviewer.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_tcpviewer_v1_service, 22);
+  messageDesc(file_tcpviewer_v1_service, 28);
 
 /**
  * Why a snapshot is sent.
@@ -1131,6 +1350,30 @@ export const TcpViewerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchStatsRequestSchema;
     output: typeof WatchStatsResponseSchema;
+  },
+  /**
+   * Sends what several streams would send, in one: for clients that have few connections to spare. A browser opens six
+   * to a host over HTTP/1.1, and every open stream takes one of them. It begins with the name of the bundle, by
+   * which ChangeBundle adds streams to it and ends them. Messages of one stream are those of its own call, in
+   * their order.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.WatchBundle
+   */
+  watchBundle: {
+    methodKind: "server_streaming";
+    input: typeof WatchBundleRequestSchema;
+    output: typeof WatchBundleResponseSchema;
+  },
+  /**
+   * Adds streams to a bundle, and ends others. NOT_FOUND where it is not open (any more); RESOURCE_EXHAUSTED
+   * where its reader has not taken in what was asked for before.
+   *
+   * @generated from rpc tcpviewer.v1.TcpViewerService.ChangeBundle
+   */
+  changeBundle: {
+    methodKind: "unary";
+    input: typeof ChangeBundleRequestSchema;
+    output: typeof ChangeBundleResponseSchema;
   },
   /**
    * Lists the sockets of this host that wait for connections, with their queues and what was dropped there, in the

@@ -1,8 +1,5 @@
-//! Loads every eBPF program into the running kernel and prints what the verifier made of it: instructions in
-//! the program, instructions and states the verifier went through, and how much of its limit that leaves.
-//! Fails when a program is turned down or comes closer to the limit than [`MARGIN_PERCENT`]. aya keeps the
-//! verifier's statistics to itself, so the programs are loaded a second time by hand.
-#![expect(clippy::print_stdout, reason = "the table is for whoever runs this")]
+//! What the verifier makes of the programs of an object: instructions in each, instructions and states that it went
+//! through. aya keeps the verifier's statistics to itself, so the programs are loaded a second time by hand.
 
 use std::{
     collections::HashSet,
@@ -11,32 +8,39 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use aya::{
-    EbpfLoader,
+    Ebpf, EbpfLoader,
     maps::{Map, MapData},
+    programs::SchedClassifier,
 };
 use aya_obj::{
-    Object, ProgramSection,
-    generated::{bpf_attach_type, bpf_insn, bpf_prog_type},
+    Function, Object, ProgramSection,
+    generated::{bpf_attach_type, bpf_prog_type},
 };
 use tcpviewer::attach::layout;
 
-/// BPF_COMPLEXITY_LIMIT_INSNS of the kernel (Linux 5.2 and newer).
-const LIMIT: u64 = 1_000_000;
-/// The part of the limit that must be left.
-const MARGIN_PERCENT: u64 = 50;
+/// What the verifier made of one program.
+pub(crate) struct Verified {
+    pub(crate) name: String,
+    /// Instructions in it, functions that it calls included.
+    pub(crate) length: usize,
+    /// Instructions that the verifier went through.
+    pub(crate) instructions: u64,
+    /// States that it kept.
+    pub(crate) states: u64,
+}
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpviewer"));
-
-fn main() -> Result<()> {
+/// Loads every program of the daemon's object, in order of their names.
+pub(crate) fn programs(object_bytes: &[u8]) -> Result<Vec<Verified>> {
     // Creates the maps that the programs refer to.
     let layout = layout::of_kernel().map_err(anyhow::Error::msg)?;
-    let loaded = EbpfLoader::new()
+    let mut loaded = EbpfLoader::new()
         .override_global("TASK_LAYOUT", &layout, true)
-        .load(OBJECT)
+        .load(object_bytes)
         .context("create the maps")?;
-    let mut object = Object::parse(OBJECT).context("read the object")?;
+    let types = types(&mut loaded)?;
+    let mut object = Object::parse(object_bytes).context("read the object")?;
     let maps = std::mem::take(&mut object.maps);
     let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
     let descriptors: Vec<(&str, RawFd)> = loaded
@@ -49,33 +53,36 @@ fn main() -> Result<()> {
     object.relocate_maps(known, &sections)?;
     object.relocate_calls(&sections)?;
 
-    println!(
-        "{:<14} {:>12} {:>12} {:>8} {:>8}",
-        "program", "instructions", "verified", "states", "left"
-    );
     let mut names: Vec<&String> = object.programs.keys().collect();
     names.sort();
+    let mut programs = Vec::new();
     for name in names {
         let program = object.programs.get(name).context("a program by its name")?;
         let function = object
             .functions
             .get(&program.function_key())
             .context("the program's code")?;
-        let statistics = verify(kind(&program.section)?, &function.instructions, &object.license)
+        let statistics = verify(kind(&program.section)?, function, &types, &object.license)
             .with_context(|| format!("load {name} into the kernel"))?;
-        let left = 100 - statistics.instructions * 100 / LIMIT;
-        println!(
-            "{name:<14} {:>12} {:>12} {:>8} {left:>6} %",
-            function.instructions.len(),
-            statistics.instructions,
-            statistics.states
-        );
-        ensure!(
-            left >= MARGIN_PERCENT,
-            "{name} leaves {left} % of the verifier's limit, less than {MARGIN_PERCENT}"
-        );
+        programs.push(Verified {
+            name: name.clone(),
+            length: function.instructions.len(),
+            instructions: statistics.instructions,
+            states: statistics.states,
+        });
     }
-    Ok(())
+    Ok(programs)
+}
+
+/// The types that the object describes, which aya hands to the kernel with the first program.
+fn types(loaded: &mut Ebpf) -> Result<OwnedFd> {
+    let mut programs = loaded.programs_mut().map(|(_, program)| program);
+    let program: &mut SchedClassifier = programs
+        .find_map(|program| program.try_into().ok())
+        .context("the object has no program for packets")?;
+    program.load()?;
+    let id = program.info()?.btf_id().context("the object has no types")?;
+    call(BPF_BTF_GET_FD_BY_ID, &id).context("open the object's types")
 }
 
 /// What is behind the kinds of maps that the object has.
@@ -131,50 +138,45 @@ struct LoadAttributes {
     name: [u8; 16],
     interface: u32,
     expected_attach_type: u32,
+    types: u32,
+    function_bytes: u32,
+    functions: u64,
+    function_count: u32,
+    padding: u32,
 }
 
 const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_BTF_GET_FD_BY_ID: libc::c_int = 19;
 /// BPF_LOG_STATS.
 const STATISTICS_ONLY: u32 = 4;
 
-#[expect(
-    unsafe_code,
-    reason = "no library call returns the verifier's statistics of a program it accepts"
-)]
 fn verify(
     (kind, expected_attach_type): (bpf_prog_type, u32),
-    instructions: &[bpf_insn],
+    function: &Function,
+    types: &OwnedFd,
     license: &CString,
 ) -> Result<Statistics> {
     let mut log = vec![0_u8; 64 * 1024];
+    let functions = function.func_info.func_info_bytes();
     let attributes = LoadAttributes {
         kind: kind as u32,
-        instruction_count: u32::try_from(instructions.len())?,
-        instructions: instructions.as_ptr() as u64,
+        instruction_count: u32::try_from(function.instructions.len())?,
+        instructions: function.instructions.as_ptr() as u64,
         license: license.as_ptr() as u64,
         log_level: STATISTICS_ONLY,
         log_bytes: u32::try_from(log.len())?,
         log: log.as_mut_ptr() as u64,
         expected_attach_type,
+        types: u32::try_from(types.as_raw_fd())?,
+        function_bytes: u32::try_from(function.func_info_rec_size)?,
+        functions: functions.as_ptr() as u64,
+        function_count: u32::try_from(function.func_info.func_info.len())?,
         ..LoadAttributes::default()
     };
-    // SAFETY: the attributes point to memory that lives until the call returns, with its true sizes.
-    let descriptor = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_PROG_LOAD,
-            &attributes,
-            size_of::<LoadAttributes>(),
-        )
-    };
-    let error = io::Error::last_os_error();
+    let loaded = call(BPF_PROG_LOAD, &attributes);
     let text = String::from_utf8_lossy(&log);
     let text = text.trim_end_matches('\0').trim();
-    if descriptor < 0 {
-        bail!("{error}: {text}");
-    }
-    // SAFETY: the call has just returned this descriptor, and nobody else knows it.
-    drop(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(descriptor)?) });
+    drop(loaded.with_context(|| text.to_owned())?);
     Ok(Statistics {
         instructions: number_after(text, "processed ").context("the verifier's statistics")?,
         states: number_after(text, "total_states ").context("the verifier's statistics")?,
@@ -185,4 +187,19 @@ fn verify(
 fn number_after(text: &str, words: &str) -> Option<u64> {
     let (_, rest) = text.split_once(words)?;
     rest.split_whitespace().next()?.parse().ok()
+}
+
+/// A call of the kernel that returns a descriptor. `attributes` begin as its `union bpf_attr` does.
+#[expect(
+    unsafe_code,
+    reason = "no library call returns the verifier's statistics of a program it accepts"
+)]
+fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
+    // SAFETY: the attributes have their true size, and what they point to lives until the call returns.
+    let descriptor = unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) };
+    match RawFd::try_from(descriptor) {
+        // SAFETY: the call has just returned this descriptor, and nobody else knows it.
+        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        Ok(_) | Err(_) => Err(io::Error::last_os_error()),
+    }
 }

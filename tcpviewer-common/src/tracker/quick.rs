@@ -1,0 +1,79 @@
+//! The short way for most packets of a busy connection: data that follows what was sent before, or an acknowledgement
+//! of more than the last one, while nothing is lost, marked, opened or closed. It does to the record what the long
+//! way does, field by field, which a property test checks; whatever it does not know it leaves to that.
+
+use super::{Outcome, Sighting, confirm, count, take_response, time};
+use crate::{
+    connection::{ConnectionRecord, Half, RttTicks, Side, TimedSegment},
+    segment::{Ecn, Flags, Segment},
+    seq,
+};
+
+/// Control bits that are for the long way.
+const RARE: u8 = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0 | Flags::ECE.0;
+
+/// Takes a segment into its connection's record, if this is one for the short way.
+#[inline(always)]
+pub(super) fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) -> Option<Outcome> {
+    let awaits_answer = record.syn_ns != 0 && record.answered_ns == 0;
+    if record.id == 0 || awaits_answer || !is_plain(segment) {
+        return None;
+    }
+    let [low, high] = &mut record.halves;
+    let (own, other, from_high) = match seen.side {
+        Side::Low => (low, high, 0),
+        Side::High => (high, low, ConnectionRecord::PAYLOAD_FROM_HIGH),
+    };
+    if own.place != seen.place.0 || !is_steady(own, other) || segment.seq != own.next_seq {
+        return None;
+    }
+    let carries = segment.payload_bytes > 0;
+    let says_again = segment.ack == own.last_ack && own.has(Half::ACK);
+    let end = segment.seq.wrapping_add(segment.payload_bytes);
+    if carries {
+        let is_acknowledged = other.has(Half::ACK) && seq::before_or_at(end, other.last_ack);
+        // A probe of a closed window, a window that is used up, what was acknowledged before it was seen.
+        if other.window == 0 || is_acknowledged || super::fills_window(own, other, segment) {
+            return None;
+        }
+    } else if says_again {
+        return None;
+    }
+
+    let now = RttTicks::from_ns(seen.now_ns);
+    if carries {
+        time(own, TimedSegment { end, sent: now });
+        own.next_seq = end;
+        own.next_time = now;
+        if record.payload_ns != 0 && record.flags & ConnectionRecord::PAYLOAD_FROM_HIGH != from_high {
+            take_response(own, seen.now_ns.saturating_sub(record.payload_ns));
+        }
+        record.flags = record.flags & !ConnectionRecord::PAYLOAD_FROM_HIGH | from_high;
+        record.payload_ns = seen.now_ns;
+    }
+    if segment.ack != own.last_ack {
+        own.duplicate_run = 0;
+    }
+    confirm(own, other, segment.ack, now);
+    own.ack_time = now;
+    count(own, segment, seen.now_ns);
+    Some(Outcome {
+        counted: true,
+        ..Outcome::default()
+    })
+}
+
+/// Whether the header has nothing in it but a sequence number and an acknowledgement.
+#[inline(always)]
+fn is_plain(segment: &Segment) -> bool {
+    segment.flags.0 & (RARE | Flags::ACK.0) == Flags::ACK.0 && segment.window != 0 && segment.ecn != Ecn::CE
+}
+
+/// Whether both sides are in the middle of it: seen, without holes, neither opening nor closing, and without probes.
+#[inline(always)]
+fn is_steady(own: &Half, other: &Half) -> bool {
+    const OWN: u32 = Half::FIN | Half::RST | Half::KEEP_ALIVE | Half::PROBE;
+    const OTHER: u32 = Half::FIN | Half::RST | Half::KEEP_ALIVE | Half::PROBE | Half::HOLES;
+    let opens = other.flags & (Half::SYN | Half::SYN_ACKED) == Half::SYN;
+    own.flags & (OWN | Half::SEEN) == Half::SEEN && other.flags & OTHER == 0 && !opens
+}

@@ -1,0 +1,175 @@
+//! Measures what a packet costs in the kernel, by `BPF_PROG_TEST_RUN`, and prints rows of JSON. Beside the packet path,
+//! and by turns with it, an empty program is measured and the floor: a program that does what every tracker has to do,
+//! and nothing else. Absolute times are about the machine; what should hold is said of ratios.
+#![expect(clippy::print_stdout, reason = "the result is for whoever runs this")]
+
+mod packets;
+mod programs;
+#[path = "../rows/mod.rs"]
+#[expect(dead_code, reason = "each benchmark uses its part")]
+mod rows;
+mod series;
+#[path = "../verify/statistics.rs"]
+mod statistics;
+
+use anyhow::{Context as _, Result};
+use packets::{acknowledgement, data, datagram, syn};
+use programs::{EMPTY, FLOOR, Programs, TRACKER_IN, TRACKER_OUT, VARIED};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use tcpviewer_common::{
+    bench::{ANSWERS, CONNECTIONS, NEXT_ACK, NEXT_DATA, OPENS},
+    event::Settings,
+};
+
+use crate::{
+    rows::Row,
+    series::{Plan, Series},
+};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpviewer"));
+
+/// Packets of one program in one round: some milliseconds.
+const PACKETS: u32 = 40_000;
+const ROUNDS: usize = 41;
+/// Packets that the ring of packet events has room for.
+const WATCHED_PACKETS: u32 = 10_000;
+/// Connections that the ring of connection events has room for.
+const OPENED: u32 = 4_000;
+
+fn main() -> Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(0);
+    sched_setaffinity(None, &cpus).context("stay on one CPU")?;
+
+    let mut rows = hot_flow()?;
+    rows.extend(connections(16, 1 << 16, 21)?);
+    rows.extend(connections(20, 1 << 18, 9)?);
+    rows.extend(other_packets()?);
+    rows.extend(verified()?);
+    for row in rows {
+        println!("{}", serde_json::to_string(&row)?);
+    }
+    Ok(())
+}
+
+/// One connection, packet after packet, and what opening others costs beside it.
+fn hot_flow() -> Result<Vec<Row>> {
+    let mut programs = Programs::load(NEXT_DATA, 0)?;
+    let (of_floor, incoming, outgoing) = (data(1), data(2), data(3));
+    let mut plan = Plan {
+        subjects: &[
+            (EMPTY, &of_floor),
+            (VARIED, &of_floor),
+            (FLOOR, &of_floor),
+            (TRACKER_IN, &incoming),
+            (TRACKER_OUT, &outgoing),
+        ],
+        packets: PACKETS,
+        rounds: ROUNDS,
+    };
+    let series = Series::measure(&mut programs, &plan)?;
+    let mut rows = vec![
+        series.row("empty program", EMPTY),
+        series.compared("floor, one flow", FLOOR, EMPTY),
+        series
+            .compared("data of one flow, in", TRACKER_IN, FLOOR)
+            .ratio_at_most(1.15),
+        series
+            .compared("data of one flow, out", TRACKER_OUT, FLOOR)
+            .ratio_at_most(1.15),
+    ];
+    let hot = series.median(TRACKER_IN);
+    plan.packets = WATCHED_PACKETS;
+    for (what, watched) in [
+        ("data of one flow, in, packets watched", Settings::PACKETS),
+        ("data of one flow, in, headers watched", Settings::HEADERS),
+    ] {
+        programs.watch_packets(watched)?;
+        let series = Series::measure(&mut programs, &plan)?;
+        rows.push(series.compared(what, TRACKER_IN, FLOOR));
+    }
+
+    let (of_floor, incoming, outgoing) = (acknowledgement(1), acknowledgement(2), acknowledgement(3));
+    for (variation, what) in [
+        (NEXT_ACK, "acknowledgements of one flow"),
+        (ANSWERS, "questions and answers of one flow"),
+    ] {
+        let plan = Plan {
+            subjects: &[
+                (EMPTY, &of_floor),
+                (VARIED, &of_floor),
+                (FLOOR, &of_floor),
+                (TRACKER_IN, &incoming),
+                (TRACKER_OUT, &outgoing),
+            ],
+            packets: PACKETS,
+            rounds: ROUNDS,
+        };
+        let series = Series::measure(&mut Programs::load(variation, 0)?, &plan)?;
+        rows.push(series.compared(format!("{what}, in"), TRACKER_IN, FLOOR));
+        rows.push(series.compared(format!("{what}, out"), TRACKER_OUT, FLOOR));
+    }
+
+    let first = syn(2);
+    let plan = Plan {
+        subjects: &[(EMPTY, &first), (VARIED, &first), (TRACKER_IN, &first)],
+        packets: OPENED,
+        rounds: ROUNDS,
+    };
+    let series = Series::measure(&mut Programs::load(OPENS, 0)?, &plan)?;
+    let opens = series.median(TRACKER_IN);
+    let row = series.row("SYN of a new flow, in", TRACKER_IN);
+    rows.push(row.ratio("data of one flow, in", opens / hot).ratio_at_most(3.0));
+    Ok(rows)
+}
+
+/// So many connections that no cache holds them, one packet of each in no order.
+fn connections(shift: u32, packets: u32, rounds: usize) -> Result<Vec<Row>> {
+    let mut programs = Programs::load(CONNECTIONS, shift)?;
+    let packet = data(0);
+    for name in [FLOOR, TRACKER_IN] {
+        programs.run(name, &packet, 2 << shift)?;
+    }
+    let plan = Plan {
+        subjects: &[
+            (EMPTY, &packet),
+            (VARIED, &packet),
+            (FLOOR, &packet),
+            (TRACKER_IN, &packet),
+        ],
+        packets,
+        rounds,
+    };
+    let series = Series::measure(&mut programs, &plan)?;
+    let flows = format!("{} Ki flows", (1 << shift) >> 10);
+    let row = series.compared(format!("data of {flows}, in"), TRACKER_IN, FLOOR);
+    Ok(vec![
+        series.row(format!("floor, {flows}"), FLOOR),
+        if shift == 16 { row.ratio_at_most(1.25) } else { row },
+    ])
+}
+
+/// What is no TCP.
+fn other_packets() -> Result<Vec<Row>> {
+    let packet = datagram();
+    let plan = Plan {
+        subjects: &[(EMPTY, &packet), (TRACKER_IN, &packet)],
+        packets: PACKETS,
+        rounds: ROUNDS,
+    };
+    let series = Series::measure(&mut Programs::load(0, 0)?, &plan)?;
+    let row = series.compared("datagram of UDP, in", TRACKER_IN, EMPTY);
+    Ok(vec![row.ratio_at_most(1.5)])
+}
+
+/// What the verifier makes of the daemon's programs.
+fn verified() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for program in statistics::programs(OBJECT)? {
+        let row = |what: &str, value| Row::new("kernel", format!("{}, {what}", program.name), value, "");
+        rows.push(row("instructions", program.length as f64));
+        rows.push(row("instructions verified", program.instructions as f64));
+        rows.push(row("states verified", program.states as f64));
+    }
+    Ok(rows)
+}
