@@ -66,6 +66,10 @@ pub async fn run(mut load: Load, mut requests: mpsc::Receiver<Request>, outlets:
     for _round in 0..load.shape.rounds {
         let round = load.round(boot_ns().saturating_sub(due.elapsed().as_nanos() as u64));
         for samples in round {
+            // However late the round is, who asks is answered between two batches.
+            while let Ok(request) = requests.try_recv() {
+                load.answer(request);
+            }
             let at = Instant::now();
             if outlets.samples.send(SampleBatch { at, samples }).await.is_err() {
                 return;
