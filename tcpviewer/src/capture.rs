@@ -48,6 +48,8 @@ const EMPTY_DRAINS_TO_SLEEP: u32 = 4;
 const LOSS_CHECK: Duration = Duration::from_secs(1);
 /// At most so many samples are handed on at once.
 const BATCH: usize = 1024;
+/// After so many batches, whoever asks for something has his turn.
+const BATCHES: usize = 16;
 
 /// Why the kernel's maps cannot be read.
 #[derive(Debug, Error)]
@@ -190,14 +192,14 @@ impl Losses {
     }
 }
 
-/// Hands on what the rings hold. Returns whether there was anything.
+/// Hands on what the rings hold, in a bounded number of batches. Returns whether there was anything.
 async fn take_events(
     kernel: &mut Kernel,
     followed: &mut Followed,
     outlets: &Outlets,
 ) -> Result<bool, CaptureError> {
     let mut any = false;
-    loop {
+    for _batch in 0..BATCHES {
         let batch = kernel.take_samples(BATCH);
         if batch.is_empty() {
             break;

@@ -5,6 +5,8 @@ pub mod playback;
 
 pub mod made_up;
 
+mod threads;
+
 use std::{
     fs,
     sync::Arc,
@@ -19,6 +21,7 @@ use tokio::{
     time::Instant,
 };
 
+use self::threads::Threads;
 use crate::{
     api::{self, ApiContext, Entrances},
     attach::{Attach, AttachStatus, OwnerMaps, StatusRequest, load},
@@ -214,7 +217,8 @@ fn publish(
     (outlets, boards)
 }
 
-/// Serves the boards until `stop` is ready or a stage fails, then waits for the stages to end.
+/// Serves the boards until `stop` is ready or a stage fails, then waits for the stages to end. The API has threads of
+/// its own: however much its clients ask for, the stages get their turn from the kernel.
 async fn serve(
     entrances: Entrances,
     identity: Identity,
@@ -230,20 +234,20 @@ async fn serve(
         packets: boards.packets,
         commands,
     };
+    let threads = Threads::start("tcpviewer-api").context("start the threads of the API")?;
     let (stop_api, api_stopped) = oneshot::channel::<()>();
-    let serving = api::serve(entrances, context, async move {
+    let mut serving = threads.spawn(api::serve(entrances, context, async move {
         // An error says that the sender is gone: the daemon stops as well.
         api_stopped.await.ok();
-    });
-    tokio::pin!(serving);
+    }));
     let outcome = tokio::select! {
-        served = &mut serving => return served.map_err(Into::into),
+        served = &mut serving => return Ok(served.context("the API panicked")??),
         () = stop => Ok(()),
         Some(ended) = stages.join_next() => ended.context("a stage panicked")?.context("a stage failed"),
     };
     tracing::info!("stopping");
     drop(stop_api);
-    serving.await?;
+    serving.await.context("the API panicked")??;
     // With the API gone nobody sends commands; each stage ends when the one before it has.
     while let Some(ended) = stages.join_next().await {
         ended.context("a stage panicked")??;

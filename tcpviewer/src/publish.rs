@@ -3,11 +3,13 @@
 //! whenever it gets to it. Nothing queues per reader, so a slow one costs nothing and holds up nobody.
 
 mod connections;
+mod ids;
+mod ranking;
 mod selection;
 mod packets;
 mod stats;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
 pub use packets::{KeptPackets, PacketBatch, PacketBoard, PacketCursor, PacketSelection};
-pub use selection::{Look, Reader, Selection, Step, Top};
+pub use selection::{Reader, Selection, SelectionError, Step, Top, first_of};
 pub use stats::{Group, GroupBy, RttDistribution, Stats};

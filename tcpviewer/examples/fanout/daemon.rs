@@ -71,3 +71,10 @@ pub(crate) async fn cost(client: &mut TcpViewerServiceClient<Channel>) -> Result
         cpu_seconds: cpu_time.seconds as f64 + f64::from(cpu_time.nanos) / 1e9,
     })
 }
+
+/// Asks the daemon how often its connections changed.
+pub(crate) async fn samples_made(client: &mut TcpViewerServiceClient<Channel>) -> Result<u64> {
+    let status = client.get_status(GetStatusRequest {}).await?.into_inner();
+    let ledger = status.ledger.context("the status has the ledger")?;
+    Ok(ledger.connection_events)
+}

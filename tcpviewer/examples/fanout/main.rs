@@ -10,6 +10,7 @@
 
 mod daemon;
 mod lateness;
+mod message;
 mod reader;
 mod requests;
 #[path = "../rows/mod.rs"]
@@ -26,6 +27,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
 use clap::Parser;
 use prost::Message as _;
 use tcpviewer::proto::{
@@ -38,9 +40,9 @@ use tonic::{
 };
 
 use crate::{
-    daemon::{Daemon, cost},
+    daemon::{Daemon, cost, samples_made},
     lateness::Lateness,
-    reader::{Reader, Response},
+    reader::Reader,
     requests::{request, worst},
     rows::Row,
 };
@@ -111,7 +113,9 @@ async fn main() -> Result<()> {
     }
     recording.store(false, Ordering::Relaxed);
     let (elapsed, at_end) = (started.elapsed().as_secs_f64(), cost(&mut client).await?);
-    // The rounds are over; what is on its way arrives, and a heartbeat tells each reader to stop.
+    rounds_over(&mut client).await?;
+    // What is on its way arrives, the youngest connections become older than any filter asks, and a heartbeat tells each
+    // reader to stop.
     sleep(SETTLE * 2).await;
     stop.store(true, Ordering::Relaxed);
 
@@ -167,6 +171,18 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// Waits until nothing changes any more.
+async fn rounds_over(client: &mut TcpViewerServiceClient<Channel>) -> Result<()> {
+    let mut before = None;
+    loop {
+        let now = samples_made(client).await?;
+        if before.replace(now) == Some(now) {
+            return Ok(());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
 fn asked(args: &Args, nth: u32) -> WatchConnectionsRequest {
     if args.worst { worst(nth) } else { request(nth) }
 }
@@ -177,7 +193,7 @@ async fn channel(daemon: &Daemon) -> Result<Channel> {
 
 /// Streams that nobody reads: their owners are alive and take nothing, some as programs and some as browsers do.
 struct Silent {
-    _programs: Vec<Streaming<Response>>,
+    _programs: Vec<Streaming<Bytes>>,
     _browsers: Vec<TcpStream>,
 }
 
@@ -229,11 +245,7 @@ async fn compare(client: &mut TcpViewerServiceClient<Channel>, reader: &Reader) 
         }
     }
     let listed: BTreeMap<_, _> = listed.into_iter().skip(asked.offset as usize).collect();
-    let held: BTreeMap<_, _> = reader
-        .held
-        .iter()
-        .map(|(id, held)| (*id, held.revision))
-        .collect();
+    let held: BTreeMap<_, _> = reader.held.revisions().collect();
     ensure!(
         held == listed,
         "`{}` {} {}: holds {} connections, {} are listed",

@@ -46,6 +46,7 @@ pub(crate) fn request(nth: u32) -> WatchConnectionsRequest {
                 "state",
                 "sent.payload_bytes",
                 "last_seen",
+                "closed_at",
             ]
             .map(String::from)
             .to_vec(),

@@ -11,7 +11,7 @@ use crate::{
     filter::Filter,
     model::Connection,
     proto::{GetConnectionRequest, GetConnectionResponse, ListConnectionsRequest, ListConnectionsResponse},
-    publish::{Board, Look, Selection, Top},
+    publish::{Board, Top, first_of},
 };
 
 /// Connections of a page when the request does not say.
@@ -23,7 +23,7 @@ const CHUNK: usize = 512;
 
 /// `ListConnections`.
 pub(super) async fn list(
-    board: &Board,
+    board: &Arc<Board>,
     request: &ListConnectionsRequest,
 ) -> Result<ListConnectionsResponse, Status> {
     let page_size = match request.page_size {
@@ -43,12 +43,13 @@ pub(super) async fn list(
         }
         Some(order) => {
             let limit = page_size as usize;
-            let top = Some(Top {
+            let top = Top {
                 order,
                 offset: 0,
                 limit,
-            });
-            (first_ones(board, Selection { filter, top }).await, String::new())
+            };
+            let first = first_of(board, filter, &top, SystemTime::now()).await;
+            (first.map_err(selection::refused)?, String::new())
         }
         None => {
             let after = after_page(board, &request.page_token)?;
@@ -67,16 +68,6 @@ pub(super) async fn list(
         connections,
         next_page_token,
     })
-}
-
-/// The connections that come first in an order.
-async fn first_ones(board: &Board, selection: Selection) -> Vec<Arc<Connection>> {
-    let mut look = Look::new(board);
-    let now = SystemTime::now();
-    while !look.step(board, &selection, now) {
-        yield_now().await;
-    }
-    look.found()
 }
 
 /// A page by rising id, and the last id that it covers if there may be more.

@@ -7,7 +7,7 @@ use crate::{
     filter::{Filter, FilterError, Order, Subject},
     model::Connection,
     proto::WatchConnectionsRequest,
-    publish::{Selection, Top},
+    publish::{Selection, SelectionError, Top},
 };
 
 /// Connections that a stream keeps up to date in an order, at most.
@@ -45,6 +45,14 @@ pub(super) fn selection(request: &WatchConnectionsRequest) -> Result<Selection, 
         }),
     };
     Ok(Selection { filter, top })
+}
+
+/// The answer to a request for a part that cannot be read.
+pub(super) fn refused(error: SelectionError) -> Status {
+    match error {
+        SelectionError::Ahead(ahead) => Status::invalid_argument(format!("resume.revision: {ahead}")),
+        SelectionError::TooManyOrders => Status::resource_exhausted(error.to_string()),
+    }
 }
 
 /// The filter, if there is one.

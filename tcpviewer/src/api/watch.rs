@@ -72,8 +72,7 @@ impl Watches {
         let floor = self.identity.update_interval;
         let interval = interval(request.interval, floor)?;
         let is_whole = selection.filter.is_none() && selection.top.is_none();
-        let reader = Reader::new(&self.board, selection, resume)
-            .map_err(|ahead| Status::invalid_argument(format!("resume.revision: {ahead}")))?;
+        let reader = Reader::new(&self.board, selection, resume).map_err(selection::refused)?;
         let source = Changes {
             board: Arc::clone(&self.board),
             forms: Arc::clone(&self.forms),

@@ -66,6 +66,10 @@ pub async fn run(mut load: Load, mut requests: mpsc::Receiver<Request>, outlets:
     for _round in 0..load.shape.rounds {
         let round = load.round(boot_ns().saturating_sub(due.elapsed().as_nanos() as u64));
         for samples in round {
+            // However late the round is, who asks is answered between two batches.
+            while let Ok(request) = requests.try_recv() {
+                load.answer(request);
+            }
             let at = Instant::now();
             if outlets.samples.send(SampleBatch { at, samples }).await.is_err() {
                 return;
@@ -307,7 +311,7 @@ mod tests {
         let ids = |batches: Vec<Vec<Sample>>| -> Vec<(u64, bool)> {
             let id = |sample: Sample| match sample {
                 Sample::Tracked(tracked) => (tracked.record.id, tracked.is_last),
-                Sample::Gone(..) | Sample::Socket(_) | Sample::Owner(_) => (0, false),
+                Sample::Gone(..) | Sample::Socket(_) | Sample::Owner(_) | Sample::Backlogs(_) => (0, false),
             };
             batches.into_iter().flatten().map(id).collect()
         };

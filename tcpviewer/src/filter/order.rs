@@ -19,6 +19,18 @@ pub struct Order<T: Subject> {
     descending: bool,
 }
 
+impl<T: Subject> Clone for Order<T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<T: Subject> PartialEq for Order<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.field.name == other.field.name && self.descending == other.descending
+    }
+}
+
 /// The place of a connection or packet in an order; what comes first is less.
 #[derive(Clone, Debug)]
 pub struct OrderKey {

@@ -274,7 +274,9 @@ mod tests {
         let by_ends = by_cookie.map(|wanted| Wanted { cookie: 0, ..wanted });
         let mut scanner = Scanner::new();
         for asked in [by_cookie, by_ends] {
-            let found = scanner.scan(&asked, &mut reader);
+            // Of the table in procfs a reader can miss a line while others open and close sockets.
+            let looks = (0..5).map(|_look| scanner.scan(&asked, &mut reader));
+            let found = looks.max_by_key(Vec::len).unwrap();
             assert_eq!(found.len(), 2, "{found:?}");
             for (wanted, owner) in found {
                 assert!(asked.contains(&wanted));

@@ -10,7 +10,11 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::model::{Connection, Delta, Removal, Totals};
+use super::ranking::{Ranking, Rankings};
+use crate::{
+    filter::Order,
+    model::{Connection, Delta, Removal, Totals},
+};
 
 /// Removals that are remembered for cursors to catch up with.
 const REMEMBERED_REMOVALS: usize = 131_072;
@@ -25,6 +29,7 @@ pub struct Board {
     remembered_removals: usize,
     listed: RwLock<Listed>,
     newest: watch::Sender<u64>,
+    rankings: Rankings,
 }
 
 /// What the lock of a board protects.
@@ -73,6 +78,7 @@ impl Board {
             remembered_removals,
             listed: RwLock::default(),
             newest: watch::Sender::new(0),
+            rankings: Rankings::default(),
         }
     }
 
@@ -97,6 +103,11 @@ impl Board {
     /// The oldest revision that a reader can resume from.
     pub fn oldest_revision(&self) -> u64 {
         self.read().forgotten
+    }
+
+    /// The newest revision.
+    pub(super) fn revision(&self) -> u64 {
+        *self.newest.borrow()
     }
 
     /// Sums over the table.
@@ -130,6 +141,23 @@ impl Board {
         (page, rest.next().is_some())
     }
 
+    /// At most `limit` connections whose newest revision is above `after` and up to `end`, by rising revision.
+    pub(super) fn unchanged(&self, after: u64, end: u64, limit: usize) -> Vec<Arc<Connection>> {
+        let listed = self.read();
+        let range = listed
+            .by_revision
+            .range((Excluded(after), Included(end.max(after))));
+        range
+            .take(limit)
+            .map(|(_, connection)| Arc::clone(connection))
+            .collect()
+    }
+
+    /// All connections in this order; `None` where too many others are wanted.
+    pub(super) fn ranking(self: &Arc<Self>, order: &Order<Connection>) -> Option<Arc<Ranking>> {
+        self.rankings.get(self, order)
+    }
+
     /// A new reader: from `resume` if that place is still known, else from a snapshot.
     pub fn cursor(self: &Arc<Self>, resume: Option<ResumePoint>) -> Result<Cursor, RevisionAhead> {
         let listed = self.read();
@@ -157,9 +185,14 @@ impl Board {
         self: &Arc<Self>,
         resume: Option<ResumePoint>,
     ) -> Result<Cursor, RevisionAhead> {
-        let reason = self.snapshot_reason(resume)?;
+        self.snapshot_reason(resume)
+            .map(|reason| self.cursor_from_start(reason))
+    }
+
+    /// A new reader that begins with a snapshot, for this reason.
+    pub(super) fn cursor_from_start(self: &Arc<Self>, reason: SnapshotReason) -> Cursor {
         let place = self.read().snapshot(reason);
-        Ok(self.cursor_at(place))
+        self.cursor_at(place)
     }
 
     /// Why a reader that cannot resume gets a snapshot.
@@ -359,6 +392,14 @@ impl Cursor {
         };
         // It fails only when the board is gone, and this cursor holds the board.
         self.newest.wait_for(|newest| *newest > revision).await.ok();
+    }
+
+    /// The revision that the reader holds; `None` before the end of its snapshot.
+    pub(super) fn live(&self) -> Option<u64> {
+        match self.place {
+            Place::Live { revision } => Some(revision),
+            Place::Snapshot(_) | Place::SnapshotEnd { .. } => None,
+        }
     }
 
     /// The revision that the reader holds, or will hold at the end of its snapshot.

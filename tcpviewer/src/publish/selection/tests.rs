@@ -1,13 +1,20 @@
 //! Whatever is applied and however it is read, a reader ends up with exactly the part of the table that it wants.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use tcpviewer_common::state::TcpState;
 use tokio::time::advance;
 
-use super::*;
+use super::{super::connections::SnapshotReason, *};
 use crate::model::{Delta, Half, Handshake, Orientation, Removal};
+
+/// Time in which every reader looks again.
+const LATER: Duration = Duration::from_secs(1);
 
 fn connection(id: u64, revision: u64, port: u16, rate: u64) -> Arc<Connection> {
     Arc::new(Connection {
@@ -32,6 +39,7 @@ fn connection(id: u64, revision: u64, port: u16, rate: u64) -> Arc<Connection> {
         ecn: None,
         source_owner: None,
         destination_owner: None,
+        verdict: None,
     })
 }
 
@@ -122,7 +130,7 @@ impl Held {
 
     /// The same when the pause after the last look is over.
     async fn read_later(&mut self, limit: usize, now: SystemTime) {
-        advance(TIMED_PAUSE).await;
+        advance(LATER).await;
         self.read(limit, now);
     }
 
@@ -293,6 +301,79 @@ async fn the_passing_of_time_alone_brings_and_takes_away() {
     assert_eq!(seen, [vec![], vec![1], vec![1], vec![]]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_changes_is_told_at_once_though_the_filter_asks_for_a_time() {
+    let mut table = Written::new();
+    table.change(1, 443, 0);
+    let mut reader = table.reader("port 443 and age > 5s", None);
+    reader.read(10, at(9));
+
+    table.change(1, 80, 0);
+    table.change(2, 443, 0);
+    reader.read(10, at(9));
+
+    assert_eq!(reader.ids(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_to_pass_by_time_alone_is_there_within_a_look_however_busy_the_table_is() {
+    let mut table = Written::new();
+    for id in 1..=40 {
+        table.change(id, 443, 0);
+    }
+    let mut reader = table.reader("age > 5s and port != 80", None);
+    reader.read(4, at(4));
+    assert_eq!(reader.ids(), [] as [u64; 0]);
+
+    // They pass from now on; of what changes meanwhile, some do not.
+    advance(LATER).await;
+    let mut number = 0;
+    for _moment in 0..200 {
+        number += 1;
+        table.change(1 + number % 20, if number % 3 == 0 { 80 } else { 443 }, number);
+        if let Step::Event(event) = reader.reader.next(4, at(6)) {
+            reader.take(event, 4);
+        }
+    }
+    reader.read(4, at(6));
+
+    let (all, _) = table.board.page(None, usize::MAX);
+    let passing = all
+        .iter()
+        .filter(|connection| connection.destination.port() != 80);
+    let passing: Vec<_> = passing.map(|connection| connection.id).collect();
+    assert!(passing.len() > 30);
+    assert_eq!(reader.ids(), passing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_of_one_order_share_it_and_others_are_refused_beyond_a_limit() {
+    let mut table = Written::new();
+    table.change(1, 443, 7);
+    let of = |order: &str| Order::parse(order).unwrap();
+    let first = table.board.ranking(&of("rate desc")).unwrap();
+
+    let same = table.board.ranking(&of("rate DESC")).unwrap();
+    let other = table.board.ranking(&of("rate")).unwrap();
+    assert!(Arc::ptr_eq(&first, &same));
+    assert!(!Arc::ptr_eq(&first, &other));
+    let list = first.list(&table.board, 1, at(0));
+    assert!(Arc::ptr_eq(&list, &same.list(&table.board, 1, at(0))));
+
+    let fields = ["bytes", "packets", "rate", "retransmissions"];
+    let names = fields.map(|field| ["", "sent.", "received."].map(|of| format!("{of}{field}")));
+    let orders = names.as_flattened().iter();
+    let orders = orders.flat_map(|name| [name.clone(), format!("{name} desc")]);
+    let kept: Vec<_> = orders
+        .filter_map(|order| table.board.ranking(&of(&order)))
+        .collect();
+    assert_eq!(kept.len(), MAX_ORDERS);
+    let refused = Reader::new(&table.board, selection("", Some(("rtt", 0, 1))), None);
+    assert_eq!(refused.unwrap_err(), SelectionError::TooManyOrders);
+    drop(kept);
+    table.reader("", Some(("rtt", 0, 1)));
+}
+
 #[test]
 fn a_reader_of_a_part_does_not_resume_and_learns_why() {
     let mut table = Written::new();
@@ -316,7 +397,10 @@ fn a_reader_of_a_part_does_not_resume_and_learns_why() {
             );
         }
         let ahead = Reader::new(&table.board, selection(filter, top), resume(1, 2)).unwrap_err();
-        assert_eq!((ahead.asked, ahead.newest), (2, 1));
+        assert_eq!(
+            ahead,
+            SelectionError::Ahead(RevisionAhead { asked: 2, newest: 1 })
+        );
     }
 }
 

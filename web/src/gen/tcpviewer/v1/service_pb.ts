@@ -83,7 +83,7 @@ export type WatchConnectionsRequest = Message<"tcpviewer.v1.WatchConnectionsRequ
   /**
    * A field of the filter language, with ` desc` behind it where the largest comes first: with limit, the
    * order of which the first are sent. What was not measured comes last. The client sorts what it holds:
-   * changes come in no order. Empty: no order.
+   * changes come in no order. Empty: no order. RESOURCE_EXHAUSTED where 24 other orders are being read.
    *
    * @generated from field: string order_by = 3;
    */
@@ -414,7 +414,8 @@ export type ListConnectionsRequest = Message<"tcpviewer.v1.ListConnectionsReques
   /**
    * A field of the filter language, with ` desc` behind it where the largest comes first; what was not
    * measured comes last. Then the answer is the first page_size connections in this order and there is
-   * no next page: the order changes between two calls. Empty: by rising id.
+   * no next page: the order changes between two calls. Empty: by rising id. RESOURCE_EXHAUSTED as in
+   * WatchConnectionsRequest.
    *
    * @generated from field: string order_by = 4;
    */

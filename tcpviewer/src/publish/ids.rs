@@ -1,0 +1,38 @@
+//! Sets and maps of connections' ids. The daemon numbers connections in a row, so nobody can choose ids that collide,
+//! and a product spreads them well enough: a reader asks such a set for every change.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
+};
+
+/// A set of ids.
+pub(super) type Ids = HashSet<u64, BuildHasherDefault<IdHasher>>;
+
+/// What there is for an id.
+pub(super) type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
+
+/// 2⁶⁴ divided by the golden ratio: multiples of it lie far apart.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Hashes one number.
+#[derive(Debug, Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = (self.0 ^ number).wrapping_mul(SPREAD);
+        // The upper bits know most of the number, and the map looks at the lower ones as well.
+        self.0 = product ^ (product >> 32);
+    }
+}
