@@ -458,7 +458,8 @@ export const SocketSchema: GenMessage<Socket> = /*@__PURE__*/
  */
 export type Response = Message<"tcpviewer.v1.Response"> & {
   /**
-   * How many answers there were.
+   * How many answers there were. Not those to the middle of a transfer: to data without PSH while many segments are in
+   * flight.
    *
    * @generated from field: uint64 count = 1;
    */
