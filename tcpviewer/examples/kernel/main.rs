@@ -1,8 +1,10 @@
 //! Measures what a packet costs in the kernel, by `BPF_PROG_TEST_RUN`, and prints rows of JSON. Beside the packet path,
 //! and by turns with it, an empty program is measured and the floor: a program that does what every tracker has to do,
-//! and nothing else. Absolute times are about the machine; what should hold is said of ratios.
+//! and nothing else. Absolute times are about the machine; what should hold is said of ratios. With `--check` it only
+//! looks whether the packet path became slower, and fails when it did.
 #![expect(clippy::print_stdout, reason = "the result is for whoever runs this")]
 
+mod check;
 mod packets;
 mod programs;
 #[path = "../rows/mod.rs"]
@@ -13,6 +15,7 @@ mod series;
 mod statistics;
 
 use anyhow::{Context as _, Result};
+use clap::Parser;
 use packets::{acknowledgement, data, datagram, syn};
 use programs::{EMPTY, FLOOR, Programs, TRACKER_IN, TRACKER_OUT, VARIED};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -37,10 +40,23 @@ const WATCHED_PACKETS: u32 = 10_000;
 /// Connections that the ring of connection events has room for.
 const OPENED: u32 = 4_000;
 
+/// Measures what a packet costs in the kernel
+#[derive(Parser)]
+struct Args {
+    /// Only looks whether the packet path became slower
+    #[arg(long)]
+    check: bool,
+}
+
 fn main() -> Result<()> {
+    let args = Args::parse();
     let mut cpus = CpuSet::new();
     cpus.set(0);
     sched_setaffinity(None, &cpus).context("stay on one CPU")?;
+
+    if args.check {
+        return check::check();
+    }
 
     let mut rows = hot_flow()?;
     rows.extend(connections(16, 1 << 16, 21)?);
