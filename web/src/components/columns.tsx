@@ -21,12 +21,14 @@ import {
 } from '../domain/format';
 import { isSortColumn, type SortColumn } from '../domain/sort';
 import { stateWord } from '../domain/tcp-state';
+import { filterOfVerdict } from '../domain/verdict';
 import styles from './connection-row.module.css';
 import { DurationSince } from './duration-since';
 import { EndpointText } from './endpoint-text';
 import { ProcessName } from './process-name';
 import { RowTrail } from './row-trail';
 import { StateBadge } from './state-badge';
+import { VerdictBadge } from './verdict-badge';
 
 interface ColumnMake {
   readonly label: string;
@@ -59,6 +61,18 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     widthPx: 104,
     cell: ({ state }) => <StateBadge state={state} />,
     filter: ({ state }) => (state === 'UNKNOWN' ? undefined : `state == ${stateWord(state)}`),
+  },
+  verdict: {
+    label: 'Verdict',
+    title: 'Why it is as it is: what is wrong, and by its sign where that lies',
+    widthPx: 112,
+    cell: ({ verdict }) =>
+      verdict === undefined ? (
+        <span className={styles.quiet}>{NOT_MEASURED}</span>
+      ) : (
+        <VerdictBadge verdict={verdict} />
+      ),
+    filter: ({ verdict }) => filterOfVerdict(verdict),
   },
   source: {
     label: 'Source',
