@@ -59,6 +59,7 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     label: 'State',
     title: 'State of the end that is this host (RFC 9293)',
     widthPx: 104,
+    dropFirst: 1,
     cell: ({ state }) => <StateBadge state={state} />,
     filter: ({ state }) => (state === 'UNKNOWN' ? undefined : `state == ${stateWord(state)}`),
   },
@@ -277,7 +278,7 @@ export function columnsFor(
     return chosen;
   }
   let columns: readonly Column[] = chosen;
-  for (let drop = 6; drop > 1 && neededPx(columns) > tableWidthPx; drop -= 1) {
+  for (let drop = 6; drop > 0 && neededPx(columns) > tableWidthPx; drop -= 1) {
     columns = chosen.filter(({ dropFirst }) => (dropFirst ?? 0) < drop);
   }
   return columns;

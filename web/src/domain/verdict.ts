@@ -77,7 +77,7 @@ export function isUnhealthy(verdict: Verdict | undefined): boolean {
 
 /** What the badge says. */
 export function verdictWord({ kind, cause }: Verdict): string {
-  return placeOf(cause)?.word || kind;
+  return cause === 'none' ? kind : (placeOf(cause)?.word ?? kind);
 }
 
 export function verdictTone({ kind, cause }: Verdict): VerdictTone {
