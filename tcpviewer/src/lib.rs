@@ -15,6 +15,8 @@ pub mod sockets;
 
 pub mod owners;
 
+pub mod verdict;
+
 pub mod filter;
 
 pub mod table;

@@ -8,6 +8,8 @@ mod socket;
 
 mod listener;
 
+mod verdict;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -27,6 +29,7 @@ pub use self::{
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
+    verdict::{Backlog, Cause, EVIDENCE, End, Evidence, Measure, Verdict, VerdictKind},
 };
 
 /// A connection as it is published. Counters are absolute since it was first seen.
@@ -68,6 +71,8 @@ pub struct Connection {
     pub source_owner: Option<Owner>,
     /// The process at the destination's end; `None` likewise.
     pub destination_owner: Option<Owner>,
+    /// Why it is as it is; `None` until enough was seen of it.
+    pub verdict: Option<Verdict>,
 }
 
 impl Connection {
@@ -320,6 +325,8 @@ pub enum Sample {
     Socket(Box<SocketLook>),
     /// Who owns one of its sockets.
     Owner(Box<OwnerLook>),
+    /// Where listening sockets of this host are full or dropped something since the last look: all of them.
+    Backlogs(HashMap<SocketAddr, Backlog>),
 }
 
 /// A connection as its packets tell it: its record and the words that go with it.

@@ -22,6 +22,8 @@ mod sweep;
 
 mod listeners;
 
+mod backlogs;
+
 mod host;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};

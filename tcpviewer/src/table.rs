@@ -8,8 +8,13 @@ mod notable;
 
 mod rates;
 
+mod time;
+
+mod verdicts;
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -20,10 +25,13 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::rates::Rates;
-use crate::model::{
-    Clock, CloseReason, Closed, Delta, NotablePackets, Owner, OwnerLook, Removal, Sample, SampleBatch,
-    Socket, SocketLook, Totals, Tracked,
+use self::{rates::Rates, time::TimeOfSamples};
+use crate::{
+    model::{
+        Backlog, Clock, CloseReason, Closed, Connection, Delta, NotablePackets, Owner, OwnerLook, Removal,
+        Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
+    },
+    verdict::Judgement,
 };
 
 /// The table.
@@ -42,6 +50,11 @@ pub struct Table {
     moving: HashSet<u64>,
     /// Ended connections, oldest end first.
     ended: VecDeque<(Instant, u64)>,
+    /// Connections whose verdict may change as time passes, and when to look.
+    to_judge: VecDeque<(Instant, u64)>,
+    /// Listening sockets that are full or dropped something lately.
+    backlogs: HashMap<SocketAddr, Backlog>,
+    time: TimeOfSamples,
     /// Connections that changed since the last delta.
     changed: BTreeSet<u64>,
     /// Packets worth remembering since the last delta.
@@ -65,6 +78,9 @@ struct Row {
     /// What was said of the sockets at the lower and the higher end when the kernel was asked.
     sockets: Sockets,
     owners: Owners,
+    judgement: Judgement,
+    /// Whether it is among those to judge.
+    is_to_judge: bool,
     rates: Rates,
     closed: Option<Closed>,
     sampled: Instant,
@@ -110,6 +126,9 @@ impl Table {
             ids: HashMap::new(),
             moving: HashSet::new(),
             ended: VecDeque::new(),
+            to_judge: VecDeque::new(),
+            backlogs: HashMap::new(),
+            time: TimeOfSamples::default(),
             changed: BTreeSet::new(),
             notable: Vec::new(),
             removed: Vec::new(),
@@ -125,20 +144,24 @@ impl Table {
 
     /// Takes samples in, in the order they were made.
     pub fn take(&mut self, batch: Vec<Sample>, now: Instant) {
+        self.time.passes(now);
         for sample in batch {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
                 Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
                 Sample::Owner(look) => self.take_owner(*look),
+                Sample::Backlogs(backlogs) => self.backlogs = backlogs,
             }
         }
         self.make_room();
     }
 
-    /// Lets rates of quiet connections fall to 0, and drops connections that ended long enough ago.
+    /// Lets rates of quiet connections fall to 0, judges those that time alone changes, and drops connections that ended long enough ago.
     pub fn tick(&mut self, now: Instant) {
+        self.time.passes(now);
         self.settle_rates(now);
+        self.judge_due(now);
         self.drop_ended(now);
         self.count_opened(now);
     }
@@ -154,11 +177,12 @@ impl Table {
             ..Delta::default()
         };
         for id in std::mem::take(&mut self.changed) {
-            if let Some(row) = self.rows.get(&id) {
+            if let Some(connection) = self.judged(id) {
                 self.revision += 1;
-                delta
-                    .changed
-                    .push(Arc::new(convert::connection(row, self.revision, self.clock)));
+                delta.changed.push(Arc::new(Connection {
+                    revision: self.revision,
+                    ..connection
+                }));
             }
         }
         for id in std::mem::take(&mut self.removed) {
@@ -187,6 +211,10 @@ impl Table {
             }
             Some(_) | None => {}
         }
+        self.time.is_at_least(
+            self.clock
+                .at(tracked.record.last_seen_ns().max(tracked.record.emitted_ns)),
+        );
         let reason = convert::close_reason(&tracked.record, tracked.is_last);
         let ended_at = match tracked.record.closed_ns {
             0 => tracked.record.last_seen_ns(),
@@ -202,6 +230,8 @@ impl Table {
                 interface: Arc::clone(&tracked.interface),
                 sockets: Sockets::default(),
                 owners: Owners::default(),
+                judgement: Judgement::default(),
+                is_to_judge: false,
                 rates: Rates::default(),
                 closed: None,
                 sampled: now,
@@ -250,6 +280,7 @@ impl Table {
                 Side::Low => low,
                 Side::High => high,
             };
+            self.time.is_at_least(look.socket.sampled_at);
             *place = Some(Box::new(look.socket));
             self.changed.insert(id);
         }

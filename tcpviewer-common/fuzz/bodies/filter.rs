@@ -77,6 +77,7 @@ fn connection() -> Connection {
         local_end: Some(LocalEnd::Source),
         source_owner: None,
         destination_owner: None,
+        verdict: None,
         source_state: TcpState::Established,
         destination_state: TcpState::Unknown,
         interface: "eth0".into(),

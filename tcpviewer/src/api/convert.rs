@@ -3,6 +3,8 @@
 
 mod process;
 
+mod verdict;
+
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime},
@@ -47,6 +49,7 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
         ecn: connection.ecn,
         source_process: connection.source_owner.as_ref().map(process::process),
         destination_process: connection.destination_owner.as_ref().map(process::process),
+        verdict: connection.verdict.as_ref().map(verdict::verdict),
     }
 }
 
@@ -258,6 +261,7 @@ fn socket(socket: &model::Socket) -> proto::Socket {
                 congestion_state(details.congestion_state)
             })
             .into(),
+        accepted: details.and_then(|details| details.is_accepted),
     }
 }
 

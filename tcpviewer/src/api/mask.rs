@@ -17,7 +17,7 @@ const CONNECTION: &str = "tcpviewer.v1.Connection";
 /// Fields of a connection that always come along.
 const KEPT: [&str; 2] = ["id", "revision"];
 /// Paths of one mask; the contract has fewer fields.
-const MAX_PATHS: usize = 256;
+const MAX_PATHS: usize = 512;
 
 static MESSAGE: LazyLock<Option<MessageDescriptor>> = LazyLock::new(|| {
     let pool = DescriptorPool::decode(DESCRIPTORS).ok()?;

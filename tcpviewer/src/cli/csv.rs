@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::output::{cause_word, kind_word};
 use crate::proto;
 
 /// Names of columns and their values, always the same names in the same order.
@@ -209,6 +210,13 @@ fn connection(connection: &proto::Connection) -> Columns {
         ("handshake_rtt_us", text(handshake.rtt_us)),
         ("rtt_us", text(connection.rtt.map(|rtt| rtt.srtt_us))),
     ];
+    let verdict = connection.verdict.as_ref();
+    let verdict = [
+        ("verdict", text(verdict.map(kind_word))),
+        ("verdict_cause", text(verdict.and_then(cause_word))),
+        ("verdict_since", text(verdict.and_then(|verdict| verdict.since))),
+        ("verdict_text", text(verdict.map(|verdict| verdict.text.clone()))),
+    ];
     named(shared)
         .into_iter()
         .chain(process_columns("source", connection.source_process.as_ref()))
@@ -221,6 +229,7 @@ fn connection(connection: &proto::Connection) -> Columns {
             "received",
             &connection.received.clone().unwrap_or_default(),
         ))
+        .chain(named(verdict))
         .collect()
 }
 

@@ -90,6 +90,35 @@ pub(super) fn state(connection: &proto::Connection) -> &'static str {
     }
 }
 
+/// Where the cause lies of how a connection is, and what it is: `network: loss`, `healthy`.
+pub(super) fn verdict(connection: &proto::Connection) -> String {
+    let Some(verdict) = &connection.verdict else {
+        return "-".to_owned();
+    };
+    match (kind_word(verdict), cause_word(verdict)) {
+        (kind, None) => kind,
+        (kind, Some(cause)) => format!("{kind}: {cause}"),
+    }
+}
+
+/// The word of the filter language for where the cause lies.
+pub(super) fn kind_word(verdict: &proto::Verdict) -> String {
+    word(verdict.kind().as_str_name(), "VERDICT_KIND_")
+}
+
+/// The word of the filter language for the cause; `None` where nothing is wrong.
+pub(super) fn cause_word(verdict: &proto::Verdict) -> Option<String> {
+    (verdict.cause() != proto::VerdictCause::Unspecified)
+        .then(|| word(verdict.cause().as_str_name(), "VERDICT_CAUSE_"))
+}
+
+/// The filter language writes the names of the contract so.
+fn word(name: &str, prefix: &str) -> String {
+    name.trim_start_matches(prefix)
+        .to_ascii_lowercase()
+        .replace('_', "-")
+}
+
 /// Microseconds, in the unit that suits them.
 pub(super) fn microseconds(microseconds: u64) -> String {
     let value = microseconds as f64;

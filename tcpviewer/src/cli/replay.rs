@@ -147,7 +147,8 @@ fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
     anyhow::anyhow!("replay {}: {reason}", file.display())
 }
 
-/// The connections as the table lists them, in order of their first packets.
+/// The connections as the table lists them, in order of their first packets. They have no verdicts: those go by what
+/// happened in the last seconds, and here no time passes.
 fn listed(capture: Replay) -> Vec<Arc<Connection>> {
     let now = Instant::now();
     let mut table = Table::new(
@@ -157,7 +158,11 @@ fn listed(capture: Replay) -> Vec<Arc<Connection>> {
         usize::MAX,
     );
     table.take(capture.connections.into_iter().map(Sample::from).collect(), now);
-    table.delta().unwrap_or_default().changed
+    let mut listed = table.delta().unwrap_or_default().changed;
+    for connection in &mut listed {
+        Arc::make_mut(connection).verdict = None;
+    }
+    listed
 }
 
 fn write_connections(

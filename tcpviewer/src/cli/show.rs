@@ -2,7 +2,10 @@
 
 mod follow;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    slice,
+};
 
 use clap::Args;
 use serde_json::Value;
@@ -68,7 +71,7 @@ fn write_text(output: &mut impl Write, connection: &Connection) -> Result<(), Cl
 
 fn write_fields(output: &mut impl Write, value: &Value, depth: usize) -> io::Result<()> {
     let fields = value.as_object().into_iter().flatten();
-    let (parts, plain): (Vec<_>, Vec<_>) = fields.partition(|(_name, value)| value.is_object());
+    let (parts, plain): (Vec<_>, Vec<_>) = fields.partition(|(_name, value)| is_part(value));
     let indent = "  ".repeat(depth);
     let width = plain
         .iter()
@@ -80,10 +83,20 @@ fn write_fields(output: &mut impl Write, value: &Value, depth: usize) -> io::Res
         writeln!(output, "{indent}{name:<width$}  {text}")?;
     }
     for (name, part) in parts {
-        writeln!(output, "{indent}{name}")?;
-        write_fields(output, part, depth + 1)?;
+        for part in part.as_array().map_or(slice::from_ref(part), Vec::as_slice) {
+            writeln!(output, "{indent}{name}")?;
+            write_fields(output, part, depth + 1)?;
+        }
     }
     Ok(())
+}
+
+/// Whether it has fields of its own, or is a list of such.
+fn is_part(value: &Value) -> bool {
+    value.is_object()
+        || value
+            .as_array()
+            .is_some_and(|all| all.iter().any(Value::is_object))
 }
 
 #[cfg(test)]

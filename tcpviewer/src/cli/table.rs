@@ -9,11 +9,11 @@ use std::{
 use tcpviewer_common::state::TcpState;
 use terminal_size::{Width, terminal_size};
 
-use super::output::{between, bytes, endpoint, microseconds, printable, processes, state};
+use super::output::{between, bytes, endpoint, microseconds, printable, processes, state, verdict};
 use crate::proto;
 
 /// Columns of the table; `true` where numbers stand to the right.
-const COLUMNS: [(&str, bool); 10] = [
+const COLUMNS: [(&str, bool); 11] = [
     ("STATE", false),
     ("SOURCE", false),
     ("DESTINATION", false),
@@ -24,6 +24,7 @@ const COLUMNS: [(&str, bool); 10] = [
     ("RECEIVED", true),
     ("RETRANS", true),
     ("AGE", true),
+    ("VERDICT", false),
 ];
 /// The columns that give way in a narrow terminal.
 const ADDRESSES: [usize; 2] = [1, 2];
@@ -54,6 +55,7 @@ pub(super) fn row(connection: &proto::Connection, now: prost_types::Timestamp) -
         bytes(received.payload_bytes),
         (sent.retransmissions + received.retransmissions).to_string(),
         between(connection.first_seen, connection.closed_at.or(Some(now))),
+        verdict(connection),
     ]
 }
 
@@ -171,6 +173,7 @@ mod tests {
             "0 B",
             "0",
             "3 s",
+            "healthy",
         ]
         .map(str::to_owned)
     }
@@ -186,11 +189,11 @@ mod tests {
 
         assert_eq!(
             lines[0],
-            "STATE        SOURCE          DESTINATION        INTERFACE  PROCESS      RTT     SENT  RECEIVED  RETRANS  AGE"
+            "STATE        SOURCE          DESTINATION        INTERFACE  PROCESS      RTT     SENT  RECEIVED  RETRANS  AGE  VERDICT"
         );
         assert_eq!(
             lines[1],
-            "ESTABLISHED  10.0.0.1:40000  [2001:db8::1]:443  eth0       curl/7   1.20 ms  1.0 KiB       0 B        0  3 s"
+            "ESTABLISHED  10.0.0.1:40000  [2001:db8::1]:443  eth0       curl/7   1.20 ms  1.0 KiB       0 B        0  3 s  healthy"
         );
         assert!(
             lines

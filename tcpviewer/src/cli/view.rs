@@ -121,11 +121,12 @@ impl View for LineView {
                 received,
                 retransmissions,
                 age,
+                verdict,
             ] = row(connection, now);
             writeln!(
                 self.output,
                 "{:>8}  {state:<12} {source} -> {destination} {interface} {processes} rtt {rtt} sent {sent} received {received} \
-                 retransmissions {retransmissions} age {age}",
+                 retransmissions {retransmissions} age {age} verdict {verdict}",
                 connection.id
             )?;
         }

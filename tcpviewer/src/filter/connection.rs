@@ -11,7 +11,8 @@ use super::field::{
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
 use crate::model::{
-    CloseReason, Connection, ControlGroup, Half, LocalEnd, Orientation, Process, SocketDetails,
+    Cause, CloseReason, Connection, ControlGroup, Half, LocalEnd, Orientation, Process, SocketDetails,
+    VerdictKind,
 };
 
 const STATES: &[&str] = &[
@@ -164,6 +165,8 @@ const SHARED: &[Field<Connection>] = fields! {
     "open", Flag(|c| c.closed.is_none()), "has not ended";
     "closed", Flag(|c| c.closed.is_some()), "has ended";
     "close_reason", Choice(CLOSE_REASONS, close_reason), "how it ended; absent while it lives";
+    "verdict", Choice(VerdictKind::NAMES, |c| Some(c.verdict?.kind.name())), "where the cause lies of how it is; absent until enough was seen";
+    "verdict.cause", Choice(Cause::NAMES, |c| Some(c.verdict?.cause?.name())), "what that cause is; absent where nothing is wrong";
     "age", Elapsed(|c, now| since(c.first_seen, c.closed.map_or(now, |closed| closed.at))), "time since the first packet, until the end where it has ended";
     "idle", Elapsed(|c, now| since(c.last_seen, now)), "time since the newest packet";
     "retransmission_rate", Share(|c| share(c.sent.retransmissions.saturating_add(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";

@@ -70,6 +70,7 @@ fn connection() -> Connection {
         ecn: None,
         source_owner: None,
         destination_owner: None,
+        verdict: None,
     }
 }
 

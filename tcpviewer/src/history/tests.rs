@@ -41,6 +41,7 @@ fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> A
         ecn: None,
         source_owner: None,
         destination_owner: None,
+        verdict: None,
     })
 }
 

@@ -111,6 +111,8 @@ pub struct SocketDetails {
     pub is_app_limited: Option<bool>,
     /// What congestion control is at.
     pub congestion_state: CongestionState,
+    /// Whether an application has the socket; it has not while the connection waits in the accept queue.
+    pub is_accepted: Option<bool>,
 }
 
 impl SocketDetails {
@@ -146,6 +148,7 @@ impl SocketDetails {
             congestion_control: None,
             is_app_limited: None,
             congestion_state: CongestionState::Unknown,
+            is_accepted: None,
         }
     }
 }

@@ -294,6 +294,7 @@ mod tests {
             ecn: None,
             source_owner: None,
             destination_owner: None,
+            verdict: None,
         }
     }
 

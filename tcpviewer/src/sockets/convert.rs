@@ -88,6 +88,8 @@ fn details(answer: &InetResponse, info: &TcpInfo, looked_at: SystemTime) -> Sock
             .filter(|&rate| rate != 0)
             .map(|_rate| info.is_app_limited),
         congestion_state: congestion_state(info.congestion_state),
+        // The inode is that of the file, which a process gets when it accepts.
+        is_accepted: Some(answer.header.inode != 0),
     }
 }
 

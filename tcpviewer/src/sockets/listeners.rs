@@ -38,7 +38,8 @@ pub(super) fn listeners(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
     Ok(listeners)
 }
 
-fn listener(answer: &InetResponse) -> Listener {
+/// What was said of a listening socket.
+pub(super) fn listener(answer: &InetResponse) -> Listener {
     let header = &answer.header;
     let is_v6_only = answer.nlas.iter().find_map(|attribute| {
         let Nla::SkV6Only(only) = attribute else {

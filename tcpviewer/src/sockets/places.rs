@@ -14,8 +14,11 @@ use netlink_packet_sock_diag::{
 };
 use nix::ifaddrs::getifaddrs;
 
-use super::diag::{Diag, DiagError};
-use crate::model::InterfaceNames;
+use super::{
+    diag::{Diag, DiagError},
+    listeners::listener,
+};
+use crate::model::{InterfaceNames, Listener};
 
 /// The kernel's own default (Linux, net/ipv4/af_inet.c, inet_init_net).
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
@@ -27,6 +30,7 @@ pub(super) struct Places {
     /// The loopback; 0 where no programs are attached.
     loopback: u32,
     listened: HashSet<u16>,
+    listeners: Vec<Listener>,
     ephemeral: RangeInclusive<u16>,
 }
 
@@ -37,11 +41,11 @@ impl Places {
     ///
     /// When the kernel does not tell which ports are listened on.
     pub(super) fn read(diag: &mut Diag, names: &InterfaceNames) -> Result<Self, DiagError> {
-        let mut listened = HashSet::new();
+        let mut listeners = Vec::new();
         for family in [AF_INET, AF_INET6] {
-            diag.dump(family, StateFlags::LISTEN, ExtensionFlags::empty())?;
+            diag.dump(family, StateFlags::LISTEN, ExtensionFlags::SKMEMINFO)?;
             while let Some(part) = diag.part()? {
-                listened.extend(part.parsed().map(|answer| answer.header.socket_id.source_port));
+                listeners.extend(part.parsed().map(|answer| listener(&answer)));
             }
         }
         let mut interfaces = HashMap::new();
@@ -61,7 +65,8 @@ impl Places {
         Ok(Self {
             interfaces,
             loopback: names.attached("lo").unwrap_or_default(),
-            listened,
+            listened: listeners.iter().map(|listener| listener.address.port()).collect(),
+            listeners,
             ephemeral: ephemeral_ports(),
         })
     }
@@ -89,6 +94,16 @@ impl Places {
         } else {
             (is_clients(local) && !is_clients(remote)).then_some(true)
         }
+    }
+
+    /// The listening sockets.
+    pub(super) fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// The addresses of this host.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.interfaces.keys().copied().collect()
     }
 
     fn is_local(&self, address: IpAddr) -> bool {
@@ -121,6 +136,7 @@ mod tests {
             .into(),
             loopback: 1,
             listened: [80, 40_000].into(),
+            listeners: Vec::new(),
             ephemeral: EPHEMERAL,
         }
     }

@@ -6,8 +6,10 @@ use netlink_packet_sock_diag::{
     inet::{ExtensionFlags, StateFlags},
 };
 use tcpviewer_common::connection::Side;
+use tokio::time::Instant;
 
 use super::{
+    backlogs::Backlogs,
     convert,
     diag::{Diag, DiagError},
     known::{Gone, Known, News},
@@ -26,6 +28,7 @@ const BATCH: usize = 256;
 pub(super) struct Sweep {
     diag: Diag,
     known: Known,
+    backlogs: Backlogs,
     /// Of the look that is under way.
     places: Option<Places>,
     families: Vec<u8>,
@@ -49,6 +52,7 @@ impl Sweep {
         Self {
             diag,
             known: Known::default(),
+            backlogs: Backlogs::default(),
             places: None,
             families: Vec::new(),
             missing: Vec::new(),
@@ -72,11 +76,17 @@ impl Sweep {
 
     fn try_step(&mut self, names: &InterfaceNames, clock: Clock) -> Result<Found, DiagError> {
         if self.places.is_none() {
-            self.places = Some(Places::read(&mut self.diag, names)?);
+            let places = Places::read(&mut self.diag, names)?;
+            let (listeners, addresses) = (places.listeners(), places.addresses());
+            let backlogs = self.backlogs.take(listeners, &addresses, Instant::now());
+            self.places = Some(places);
             self.families = FAMILIES.to_vec();
             self.known.begin();
             self.dump_next()?;
-            return Ok(Found::default());
+            return Ok(Found {
+                samples: backlogs.map(Sample::Backlogs).into_iter().collect(),
+                ..Found::default()
+            });
         }
         if !self.missing.is_empty() {
             return self.look_for_missing();

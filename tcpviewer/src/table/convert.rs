@@ -7,13 +7,16 @@ use tcpviewer_common::{
 };
 
 use super::{Row, rates::HalfRates};
-use crate::model::{
-    Clock, CloseReason, Connection, Half, Handshake, LocalEnd, Orientation, Response, Rtt, RttSource, Socket,
-    SocketSource, endpoint,
+use crate::{
+    model::{
+        Clock, CloseReason, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
+        RttSource, Socket, SocketSource, endpoint,
+    },
+    verdict::Payload,
 };
 
-/// The row as it is published.
-pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
+/// The row as it is published, but for its revision and its verdict.
+pub(super) fn connection(row: &Row, clock: Clock) -> Connection {
     let (key, record) = (&row.key, &row.record);
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
@@ -29,7 +32,7 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
     Connection {
         id: record.id,
-        revision,
+        revision: 0,
         source,
         destination,
         orientation: if by_handshake {
@@ -58,7 +61,22 @@ pub(super) fn connection(row: &Row, revision: u64, clock: Clock) -> Connection {
         ecn: ecn(sent, received),
         source_owner: source_owner.clone(),
         destination_owner: destination_owner.clone(),
+        verdict: None,
     }
+}
+
+/// The newest payload, and who sent it.
+pub(super) fn payload(record: &ConnectionRecord, clock: Clock) -> Option<Payload> {
+    let from_high = record.has(ConnectionRecord::PAYLOAD_FROM_HIGH);
+    let source_is_high = record.source_side() == connection::Side::High;
+    (record.payload_ns != 0).then(|| Payload {
+        at: clock.at(record.payload_ns),
+        from: if from_high == source_is_high {
+            End::Source
+        } else {
+            End::Destination
+        },
+    })
 }
 
 /// State of an end as its packets tell it; before one was seen, as its socket does.

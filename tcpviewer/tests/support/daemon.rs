@@ -102,7 +102,15 @@ impl<'a> Daemon<'a> {
 
     /// Sums over the open connections.
     pub(crate) fn stats(&self) -> Stats {
-        let request = WatchStatsRequest::default();
+        self.stats_of("")
+    }
+
+    /// Sums over those open connections that the filter lets pass.
+    pub(crate) fn stats_of(&self, filter: &str) -> Stats {
+        let request = WatchStatsRequest {
+            filter: filter.into(),
+            ..Default::default()
+        };
         self.call(async |mut client| {
             let mut stream = client.watch_stats(request).await.unwrap().into_inner();
             stream.message().await.unwrap().unwrap().stats.unwrap()

@@ -395,6 +395,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         ecn: Some(true),
         source_owner: None,
         destination_owner: None,
+        verdict: None,
     }
 }
 

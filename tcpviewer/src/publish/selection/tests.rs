@@ -39,6 +39,7 @@ fn connection(id: u64, revision: u64, port: u16, rate: u64) -> Arc<Connection> {
         ecn: None,
         source_owner: None,
         destination_owner: None,
+        verdict: None,
     })
 }
 
