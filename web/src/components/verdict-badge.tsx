@@ -23,7 +23,7 @@ export const VerdictBadge = memo(function VerdictBadge({ verdict }: { verdict: V
       data-testid="verdict"
       data-tone={verdictTone(verdict)}
       data-kind={verdict.kind}
-      title={`${KIND_WORDS[verdict.kind]}: ${verdict.text}`}
+      title={verdict.cause === 'none' ? verdict.text : `${KIND_WORDS[verdict.kind]}: ${verdict.text}`}
     >
       <Icon name={ICONS[verdict.kind]} />
       {verdictWord(verdict)}
