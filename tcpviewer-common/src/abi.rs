@@ -47,7 +47,7 @@ const _: () = {
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
     assert!(size_of::<PacketHeaders>() == 80 + 4 * 4 + 192);
     assert!(size_of::<Settings>() == 24);
-    assert!(size_of::<LedgerCounters>() == 22 * 8);
+    assert!(size_of::<LedgerCounters>() == 23 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
     assert!(size_of::<HalfOpenCursor>() == 8);
     assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);

@@ -215,6 +215,8 @@ impl ConnectionRecord {
     pub const OLDER: u32 = 1 << 5;
     /// Source and destination are known from the ports that are listened on.
     pub const BY_LISTENER: u32 = 1 << 6;
+    /// The time of the newest payload is not exact, so no answer is timed from it.
+    pub const PAYLOAD_ROUGH: u32 = 1 << 7;
 
     /// A record that has not begun.
     pub const VACANT: Self = Self {
@@ -259,6 +261,12 @@ impl ConnectionRecord {
         } else {
             high.last_seen_ns
         }
+    }
+
+    /// Packets on the wire, both sides together.
+    pub const fn packets(&self) -> u64 {
+        let [low, high] = &self.halves;
+        low.packets.wrapping_add(high.packets)
     }
 
     /// Whether all bits of `flags` are set.

@@ -49,6 +49,9 @@ pub struct LedgerCounters {
     pub woke_ns: u64,
     /// When this CPU last woke the reader of the ring of processes, boot time.
     pub owner_woke_ns: u64,
+    /// How much more of boot time has passed than of the time without suspension, plus one; 0 while this CPU has not
+    /// looked.
+    pub suspended_ns_plus_1: u64,
     /// Memory of which the verifier knows nothing, see [`crate::parse::PacketBytes::joined`].
     pub scratch: u64,
 }

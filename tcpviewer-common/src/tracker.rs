@@ -28,6 +28,30 @@ pub struct Sighting {
     pub new_id: u64,
 }
 
+/// Tells what time it is. Asking exactly takes a good part of the time that a packet takes, and most packets do not
+/// need it.
+pub trait Clock {
+    /// Nanoseconds of boot time, late by a tick of the kernel's clock at most (10 ms); `None` where only the exact time
+    /// is to be had.
+    fn rough_ns(&self) -> Option<u64>;
+
+    /// Nanoseconds of boot time.
+    fn exact_ns(&self) -> u64;
+}
+
+/// The time of a packet that was handed in with it.
+struct Exactly(u64);
+
+impl Clock for Exactly {
+    fn rough_ns(&self) -> Option<u64> {
+        None
+    }
+
+    fn exact_ns(&self) -> u64 {
+        self.0
+    }
+}
+
 /// What a segment did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -59,10 +83,25 @@ pub fn replaces(record: &ConnectionRecord, segment: &Segment, side: Side) -> boo
 
 /// Takes a segment into its connection's record.
 #[inline(always)]
-pub fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) -> Outcome {
-    match quick::observe(record, segment, seen) {
+pub fn observe(record: &mut ConnectionRecord, segment: &Segment, mut seen: Sighting) -> Outcome {
+    let clock = Exactly(seen.now_ns);
+    observe_when(record, segment, &mut seen, &clock)
+}
+
+/// Takes a segment into its connection's record, and writes into `seen` when that was, as exactly as it matters.
+#[inline(always)]
+pub fn observe_when(
+    record: &mut ConnectionRecord,
+    segment: &Segment,
+    seen: &mut Sighting,
+    clock: &impl Clock,
+) -> Outcome {
+    match quick::observe(record, segment, seen, clock) {
         Some(outcome) => outcome,
-        None => observe_any(record, segment, &seen),
+        None => {
+            seen.now_ns = clock.exact_ns();
+            observe_any(record, segment, seen)
+        }
     }
 }
 
@@ -105,11 +144,13 @@ pub fn observe_any(record: &mut ConnectionRecord, segment: &Segment, seen: &Sigh
             Side::Low => 0,
             Side::High => ConnectionRecord::PAYLOAD_FROM_HIGH,
         };
-        if record.payload_ns != 0 && record.flags & ConnectionRecord::PAYLOAD_FROM_HIGH != from_high {
-            take_response(own, seen.now_ns.saturating_sub(record.payload_ns));
-        }
-        record.flags = record.flags & !ConnectionRecord::PAYLOAD_FROM_HIGH | from_high;
-        record.payload_ns = seen.now_ns;
+        take_payload(
+            &mut record.flags,
+            &mut record.payload_ns,
+            own,
+            from_high,
+            seen.now_ns,
+        );
     }
 
     if segment.flags.opens() {
@@ -438,6 +479,17 @@ fn take_sample(half: &mut Half, ticks: u32) {
     }
     half.rtt_last = sample;
     half.rtt_samples = half.rtt_samples.saturating_add(1);
+}
+
+/// Notes when payload was seen that was not sent before, and whose it was: an answer, where the last was the other's.
+#[inline(always)]
+fn take_payload(flags: &mut u32, payload_ns: &mut u64, own: &mut Half, from_high: u32, now_ns: u64) {
+    const KEPT: u32 = ConnectionRecord::PAYLOAD_FROM_HIGH | ConnectionRecord::PAYLOAD_ROUGH;
+    if *payload_ns != 0 && *flags & KEPT == from_high ^ ConnectionRecord::PAYLOAD_FROM_HIGH {
+        take_response(own, now_ns.saturating_sub(*payload_ns));
+    }
+    *flags = *flags & !KEPT | from_high;
+    *payload_ns = now_ns;
 }
 
 /// Takes the time from the end of a question to the beginning of its answer.

@@ -6,7 +6,7 @@ use tcpviewer_common::{
     connection::{ConnectionRecord, Half, Place, Side},
     parse::{Captured, Link, parse},
     segment::{Ecn, Flags, Segment, SynOptions, mapped},
-    tracker::{Sighting, observe, observe_any, replaces},
+    tracker::{Clock, Sighting, observe, observe_any, observe_when, replaces},
 };
 
 /// A segment of a small conversation: sequence numbers close together, so that they meet and overlap.
@@ -126,6 +126,43 @@ fn segment_of(record: &ConnectionRecord, step: &Step) -> (Side, Segment) {
     (side, segment)
 }
 
+/// A tick of the slowest clock that kernels are built with.
+const TICK_NS: u64 = 10_000_000;
+
+/// A clock that knows the exact time and the beginning of its tick.
+struct Ticking(u64);
+
+impl Clock for Ticking {
+    fn rough_ns(&self) -> Option<u64> {
+        Some(self.0 - self.0 % TICK_NS)
+    }
+
+    fn exact_ns(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The record without what may be rough: when a half was last seen, when its newest data and acknowledgement were, and
+/// the answers that were not timed because of that.
+fn without_rough(record: &ConnectionRecord) -> ConnectionRecord {
+    let halves = record.halves.map(|half| Half {
+        last_seen_ns: 0,
+        next_time: 0,
+        ack_time: 0,
+        responses: 0,
+        response_last: 0,
+        response_max: 0,
+        response_total: 0,
+        ..half
+    });
+    ConnectionRecord {
+        flags: record.flags & !ConnectionRecord::PAYLOAD_ROUGH,
+        payload_ns: 0,
+        halves,
+        ..*record
+    }
+}
+
 fn counters(half: &Half) -> [u64; 12] {
     [
         half.packets,
@@ -204,6 +241,27 @@ proptest! {
             let ((short, long), other) = observe_both(&mut record, side, &segment, step.7, step.8);
             prop_assert_eq!(short, long, "{:?}", step);
             prop_assert_eq!(&record, &other, "{:?}", step);
+        }
+    }
+
+    #[test]
+    fn a_rough_clock_changes_no_count_and_no_round_trip(leaves in any::<bool>(), steps in vec(steps(), 1..40)) {
+        let (mut exact, mut rough) = (ConnectionRecord::VACANT, ConnectionRecord::VACANT);
+        let mut now_ns = 1_000_000_000;
+        let handshake = [(true, 2), (false, 18), (true, 16)].map(|(from_low, flags)| (from_low, 0, 0, 0, 1_000, flags, 0, 1, 1_000));
+        for step in handshake.iter().chain(&steps) {
+            now_ns += step.8;
+            let (side, segment) = segment_of(&exact, step);
+            let mut seen = Sighting { side, place: Place::new(1, leaves), now_ns, new_id: 1 };
+            let at_once = observe(&mut exact, &segment, seen);
+            let in_ticks = observe_when(&mut rough, &segment, &mut seen, &Ticking(now_ns));
+            prop_assert_eq!(at_once, in_ticks, "{:?}", step);
+            prop_assert_eq!(without_rough(&exact), without_rough(&rough), "{:?}", step);
+            prop_assert!(seen.now_ns <= now_ns && now_ns - seen.now_ns < TICK_NS);
+            for (exact, rough) in exact.halves.iter().zip(&rough.halves) {
+                prop_assert!(rough.responses <= exact.responses && rough.response_max <= exact.response_max);
+                prop_assert!(exact.last_seen_ns - rough.last_seen_ns < TICK_NS);
+            }
         }
     }
 }

@@ -6,20 +6,53 @@
     reason = "the context is behind a raw pointer, and the loader finds the choice by its name"
 )]
 
-use aya_ebpf::{Global, helpers::bpf_ktime_get_boot_ns, programs::TcContext};
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns},
+    programs::TcContext,
+};
+use tcpviewer_common::{ledger::LedgerCounters, tracker::Clock};
 
 /// 1 where the time of each packet is `__sk_buff.tstamp`.
 #[unsafe(no_mangle)]
 static TIME_OF_PACKETS: Global<u32> = Global::new(0);
 
-/// The time of this packet, nanoseconds.
-#[inline(always)]
-pub(crate) fn now_ns(context: &TcContext) -> u64 {
-    if TIME_OF_PACKETS.load() == 1 {
-        // SAFETY: the context is valid while the program runs; the field is readable (Linux 5.0).
-        unsafe { (*context.skb.skb).tstamp }
-    } else {
-        // SAFETY: a helper without preconditions.
-        unsafe { bpf_ktime_get_boot_ns() }
+/// The time of one packet.
+pub(crate) struct PacketClock<'a> {
+    pub(crate) context: &'a TcContext,
+    /// [`LedgerCounters::suspended_ns_plus_1`].
+    pub(crate) suspended_ns_plus_1: u64,
+    /// Whether somebody sees the time of each packet.
+    pub(crate) is_watched: bool,
+}
+
+impl Clock for PacketClock<'_> {
+    #[inline(always)]
+    fn rough_ns(&self) -> Option<u64> {
+        if TIME_OF_PACKETS.load() == 1 || self.is_watched || self.suspended_ns_plus_1 == 0 {
+            return None;
+        }
+        // SAFETY: a helper without preconditions (Linux 5.11).
+        Some(unsafe { bpf_ktime_get_coarse_ns() } + self.suspended_ns_plus_1 - 1)
     }
+
+    #[inline(always)]
+    fn exact_ns(&self) -> u64 {
+        if TIME_OF_PACKETS.load() == 1 {
+            // SAFETY: the context is valid while the program runs; the field is readable (Linux 5.0).
+            unsafe { (*self.context.skb.skb).tstamp }
+        } else {
+            // SAFETY: a helper without preconditions.
+            unsafe { bpf_ktime_get_boot_ns() }
+        }
+    }
+}
+
+/// Looks how far boot time and the time without suspension, which alone can be asked for roughly, are apart. Called
+/// with each report, so that a CPU knows soon after the host woke up.
+#[inline(always)]
+pub(crate) fn compare(ledger: &mut LedgerCounters) {
+    // SAFETY: helpers without preconditions.
+    let (awake_ns, boot_ns) = unsafe { (bpf_ktime_get_ns(), bpf_ktime_get_boot_ns()) };
+    ledger.suspended_ns_plus_1 = boot_ns.saturating_sub(awake_ns) + 1;
 }

@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionSlot, Side},
+    connection::{ConnectionKey, ConnectionSlot},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
@@ -13,6 +13,7 @@ use tcpviewer_common::{
     owner::{FoundSocket, OWNER_RING_BYTES, OwnerEvent, SOCKETS, SocketEnds, SocketOwner, TOLD_PROCESSES},
     packet_filter::PacketFilter,
     segment::Segment,
+    tracker::Sighting,
 };
 
 /// `BPF_F_NO_PREALLOC`: memory follows the number of connections, up to the capacity.
@@ -98,5 +99,5 @@ pub(crate) struct Told {
 pub(crate) struct InHand {
     pub(crate) segment: Segment,
     pub(crate) key: ConnectionKey,
-    pub(crate) side: Side,
+    pub(crate) seen: Sighting,
 }

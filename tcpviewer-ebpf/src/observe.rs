@@ -10,11 +10,12 @@ use tcpviewer_common::{
     ledger::LedgerCounters,
     parse::{Link, Skip, parse},
     segment::Segment,
-    tracker::{self, Outcome, Sighting},
+    tracker::{self, Clock as _, Outcome, Sighting},
 };
 
 use crate::{
-    clock, half_open, lock,
+    clock::PacketClock,
+    half_open, lock,
     maps::{CONNECTIONS, IN_HAND, InHand, LEDGER, SETTINGS},
     packet::{LinearBytes, has_vlan_tag, interface, offload},
     report::{self, WatchedPacket},
@@ -40,14 +41,9 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
     let Some(in_hand) = IN_HAND.get_ptr_mut(0) else {
         return;
     };
-    match read(context, link, &raw mut ledger.scratch, in_hand) {
-        Ok(()) => track(
-            context,
-            in_hand,
-            Place::new(interface(context), egress),
-            ledger,
-            settings,
-        ),
+    let place = Place::new(interface(context), egress);
+    match read(context, link, place, &raw mut ledger.scratch, in_hand) {
+        Ok(()) => track(context, in_hand, ledger, settings),
         Err(reason) => *ledger.skipped(reason) += 1,
     }
 }
@@ -55,7 +51,13 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
 /// Reads the packet's segment. Where headers lie outside the linear part they are first moved there. A function
 /// of its own, so that what it keeps on the kernel's stack of 512 bytes is gone before the record is changed.
 #[inline(never)]
-fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut InHand) -> Result<(), Skip> {
+fn read(
+    context: &TcContext,
+    link: Link,
+    place: Place,
+    scratch: *mut u64,
+    to: *mut InHand,
+) -> Result<(), Skip> {
     let bytes = LinearBytes::of(context, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
@@ -74,40 +76,40 @@ fn read(context: &TcContext, link: Link, scratch: *mut u64, to: *mut InHand) -> 
     }
     let (segments, segment_bytes) = offload(context);
     segment.split(segments, segment_bytes);
+    let (key, side) = ConnectionKey::of(&segment);
+    let seen = Sighting {
+        side,
+        place,
+        now_ns: 0,
+        new_id: 0,
+    };
     // SAFETY: this CPU's own entry of a map, valid while the program runs.
-    unsafe {
-        let (key, side) = ConnectionKey::of(&segment);
-        to.write(InHand { segment, key, side });
-    }
+    unsafe { to.write(InHand { segment, key, seen }) };
     Ok(())
 }
 
 /// Takes the segment into its connection's record, and reports what that changed. A function of its own for the
 /// same reason.
 #[inline(never)]
-fn track(
-    context: &TcContext,
-    in_hand: *const InHand,
-    place: Place,
-    ledger: &mut LedgerCounters,
-    settings: &Settings,
-) {
+fn track(context: &TcContext, in_hand: *mut InHand, ledger: &mut LedgerCounters, settings: &Settings) {
     // SAFETY: this CPU's own entry, which was just written.
-    let InHand { segment, key, side } = unsafe { &*in_hand };
-    let seen = Sighting {
-        side: *side,
-        place,
-        now_ns: clock::now_ns(context),
-        new_id: next_id(ledger, settings),
+    let InHand { segment, key, seen } = unsafe { &mut *in_hand };
+    let (segment, key) = (&*segment, &*key);
+    seen.new_id = next_id(ledger, settings);
+    let clock = PacketClock {
+        context,
+        suspended_ns_plus_1: ledger.suspended_ns_plus_1,
+        is_watched: settings.watch_packets != 0,
     };
-    let Some(slot) = find_or_create(context, key, seen.now_ns, ledger, settings) else {
+    let Some(slot) = find_or_create(&clock, key, ledger, settings) else {
         ledger.packets_table_full += 1;
         return;
     };
     if segment.flags.opens() {
-        replace(key, slot, segment, seen, ledger);
+        seen.now_ns = clock.exact_ns();
+        replace(key, slot, segment, *seen, ledger);
     }
-    let Some((outcome, due, id)) = change(context, slot, segment, seen, settings) else {
+    let Some((outcome, due, id)) = change(&clock, slot, segment, seen, settings) else {
         // Another CPU is about to take the record out of the map.
         ledger.packets_table_full += 1;
         return;
@@ -133,16 +135,15 @@ fn track(
             connection_id: id,
             retransmission: outcome.retransmission,
         };
-        report::packet(context, segment, &seen, &packet, ledger);
+        report::packet(context, segment, seen, &packet, ledger);
     }
 }
 
 /// The entry of a connection. `None` where there is no room for a new one.
 #[inline(always)]
 fn find_or_create(
-    context: &TcContext,
+    clock: &PacketClock<'_>,
     key: &ConnectionKey,
-    now_ns: u64,
     ledger: &mut LedgerCounters,
     settings: &Settings,
 ) -> Option<*mut ConnectionSlot> {
@@ -154,9 +155,9 @@ fn find_or_create(
         if let Some(slot) = CONNECTIONS.get_ptr_mut(key) {
             return Some(slot);
         }
-        half_open::make_room(now_ns, ledger, settings);
+        half_open::make_room(clock.exact_ns(), ledger, settings);
         if !create(key, ledger) {
-            aya_log_ebpf::debug!(context, "no new entry in the connection map");
+            aya_log_ebpf::debug!(clock.context, "no new entry in the connection map");
         }
     }
     CONNECTIONS.get_ptr_mut(key)
@@ -213,10 +214,10 @@ fn replace(
 /// where the record is on its way out of the map.
 #[inline(always)]
 fn change(
-    context: &TcContext,
+    clock: &PacketClock<'_>,
     slot: *mut ConnectionSlot,
     segment: &Segment,
-    seen: Sighting,
+    seen: &mut Sighting,
     settings: &Settings,
 ) -> Option<(Outcome, bool, u64)> {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
@@ -229,10 +230,10 @@ fn change(
             lock::release(&raw mut (*slot).lock);
             return None;
         }
-        if seen.place.is_egress() && socket::is_due(record, segment, &seen) {
-            socket::look(context, record, segment, &seen);
+        let outcome = tracker::observe_when(record, segment, seen, clock);
+        if seen.place.is_egress() && socket::is_due(record, segment, seen) {
+            socket::look(clock.context, record, segment, seen);
         }
-        let outcome = tracker::observe(record, segment, seen);
         let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
         let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, settings.update_interval_ns));
         let id = record.id;

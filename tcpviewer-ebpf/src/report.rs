@@ -20,7 +20,7 @@ use tcpviewer_common::{
 };
 
 use crate::{
-    lock,
+    clock, lock,
     maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER, SETTINGS},
     packet::vlan_tag,
 };
@@ -60,6 +60,7 @@ pub(crate) fn connection(
         ledger,
     ));
     ledger.connection_events += 1;
+    clock::compare(ledger);
 }
 
 /// The same as the kernel's helpers count.

@@ -92,6 +92,16 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether a packet costs more in the kernel than it did.
+pub(crate) fn check(access: &Access) -> Result<()> {
+    access
+        .cargo()?
+        .args(["run", "--quiet", "--package", "tcpviewer", "--example", "kernel"])
+        .args(["--", "--check"])
+        .run()
+        .context("compare the packet path with the floor")
+}
+
 /// The machine, without which times mean nothing.
 fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

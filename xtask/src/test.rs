@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    bench,
     exec::{Run, root},
     lint,
     privilege::{Access, Situation, TESTS},
@@ -29,6 +30,7 @@ pub(crate) fn test(skip_setup: bool, keep_going: bool) -> Result<()> {
     };
     let kernel = || kernel_tests(&access);
     let verify = || verify::with(&access);
+    let cost = || bench::check(&access);
     let mut steps: Vec<Step<'_>> = vec![
         ("setup", &|| setup::setup(true)),
         ("lint", &lint::lint),
@@ -40,6 +42,7 @@ pub(crate) fn test(skip_setup: bool, keep_going: bool) -> Result<()> {
         ("host tests", &host_tests),
         ("kernel tests", &kernel),
         ("verifier", &verify),
+        ("kernel cost", &cost),
     ];
     if skip_setup {
         steps.remove(0);

@@ -1,10 +1,16 @@
 //! The short way for most packets of a busy connection: data that follows what was sent before, or an acknowledgement
 //! of more than the last one, while nothing is lost, marked, opened or closed. It does to the record what the long
 //! way does, field by field, which a property test checks; whatever it does not know it leaves to that.
+//!
+//! Only here a packet may have a rough time. What is measured by it is when a half was last seen. It is exact where an
+//! RTT sample begins or ends, where an answer begins, where a question may end (PSH), and where it may be asked later
+//! how long ago it was: behind a hole, which an overtaken packet would fill, and between duplicate ACKs, which may ask
+//! for a retransmission.
 
-use super::{Outcome, Sighting, confirm, count, take_response, time};
+use super::{Clock, Outcome, Sighting, confirm, count, take_payload, time};
 use crate::{
     connection::{ConnectionRecord, Half, RttTicks, Side, TimedSegment},
+    limits::TIMED_SEGMENTS,
     segment::{Ecn, Flags, Segment},
     seq,
 };
@@ -14,7 +20,12 @@ const RARE: u8 = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0 | Flags::ECE.0;
 
 /// Takes a segment into its connection's record, if this is one for the short way.
 #[inline(always)]
-pub(super) fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Sighting) -> Option<Outcome> {
+pub(super) fn observe(
+    record: &mut ConnectionRecord,
+    segment: &Segment,
+    seen: &mut Sighting,
+    clock: &impl Clock,
+) -> Option<Outcome> {
     let awaits_answer = record.syn_ns != 0 && record.answered_ns == 0;
     if record.id == 0 || awaits_answer || !is_plain(segment) {
         return None;
@@ -33,23 +44,44 @@ pub(super) fn observe(record: &mut ConnectionRecord, segment: &Segment, seen: Si
     if carries {
         let is_acknowledged = other.has(Half::ACK) && seq::before_or_at(end, other.last_ack);
         // A probe of a closed window, a window that is used up, what was acknowledged before it was seen.
-        if other.window == 0 || is_acknowledged || super::fills_window(own, other, segment) {
+        if segment.payload_bytes == 1 && other.window == 0
+            || is_acknowledged
+            || super::fills_window(own, other, segment)
+        {
             return None;
         }
     } else if says_again {
         return None;
     }
 
+    let answers = record.payload_ns != 0 && record.flags & ConnectionRecord::PAYLOAD_FROM_HIGH != from_high;
+    let begins = carries && (answers || begins_or_ends(own, segment));
+    let rough_ns = if begins || own.duplicate_run > 0 || ends_sample(other, segment.ack) {
+        None
+    } else {
+        clock.rough_ns()
+    };
+    seen.now_ns = match rough_ns {
+        // Never before what was seen already.
+        Some(rough_ns) if rough_ns < own.last_seen_ns => own.last_seen_ns,
+        Some(rough_ns) => rough_ns,
+        None => clock.exact_ns(),
+    };
     let now = RttTicks::from_ns(seen.now_ns);
     if carries {
         time(own, TimedSegment { end, sent: now });
         own.next_seq = end;
         own.next_time = now;
-        if record.payload_ns != 0 && record.flags & ConnectionRecord::PAYLOAD_FROM_HIGH != from_high {
-            take_response(own, seen.now_ns.saturating_sub(record.payload_ns));
+        take_payload(
+            &mut record.flags,
+            &mut record.payload_ns,
+            own,
+            from_high,
+            seen.now_ns,
+        );
+        if rough_ns.is_some() {
+            record.flags |= ConnectionRecord::PAYLOAD_ROUGH;
         }
-        record.flags = record.flags & !ConnectionRecord::PAYLOAD_FROM_HIGH | from_high;
-        record.payload_ns = seen.now_ns;
     }
     if segment.ack != own.last_ack {
         own.duplicate_run = 0;
@@ -76,4 +108,20 @@ fn is_steady(own: &Half, other: &Half) -> bool {
     const OTHER: u32 = Half::FIN | Half::RST | Half::KEEP_ALIVE | Half::PROBE | Half::HOLES;
     let opens = other.flags & (Half::SYN | Half::SYN_ACKED) == Half::SYN;
     own.flags & (OWN | Half::SEEN) == Half::SEEN && other.flags & OTHER == 0 && !opens
+}
+
+/// Whether data begins an RTT sample, may end a question, or follows a hole.
+#[inline(always)]
+fn begins_or_ends(own: &Half, segment: &Segment) -> bool {
+    (own.timed_count as usize) < TIMED_SEGMENTS || segment.flags.has(Flags::PSH) || own.has(Half::HOLES)
+}
+
+/// Whether an acknowledgement ends the RTT sample that has waited longest.
+#[inline(always)]
+fn ends_sample(other: &Half, ack: u32) -> bool {
+    other.timed_count > 0
+        && other
+            .timed
+            .get(other.timed_head as usize % TIMED_SEGMENTS)
+            .is_some_and(|timed| seq::before_or_at(timed.end, ack))
 }

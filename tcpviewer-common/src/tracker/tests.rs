@@ -726,13 +726,13 @@ fn data_and_acknowledgements_in_order_take_the_short_way() {
             payload_bytes,
             ..segment(40_000, 80)
         };
-        let seen = Sighting {
+        let mut seen = Sighting {
             side,
             place: talk.place,
-            now_ns: talk.now_ns,
+            now_ns: 0,
             new_id: 7,
         };
-        let outcome = quick::observe(&mut talk.record, &segment, seen);
+        let outcome = quick::observe(&mut talk.record, &segment, &mut seen, &Exactly(talk.now_ns));
         assert!(outcome.is_some_and(|outcome| outcome.counted), "{segment:?}");
     }
 }

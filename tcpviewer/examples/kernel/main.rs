@@ -1,8 +1,10 @@
 //! Measures what a packet costs in the kernel, by `BPF_PROG_TEST_RUN`, and prints rows of JSON. Beside the packet path,
 //! and by turns with it, an empty program is measured and the floor: a program that does what every tracker has to do,
-//! and nothing else. Absolute times are about the machine; what should hold is said of ratios.
+//! and nothing else. Absolute times are about the machine; what should hold is said of ratios. With `--check` it only
+//! looks whether the packet path became slower, and fails when it did.
 #![expect(clippy::print_stdout, reason = "the result is for whoever runs this")]
 
+mod check;
 mod packets;
 mod programs;
 #[path = "../rows/mod.rs"]
@@ -13,12 +15,14 @@ mod series;
 mod statistics;
 
 use anyhow::{Context as _, Result};
+use clap::Parser;
 use packets::{acknowledgement, data, datagram, syn};
 use programs::{EMPTY, FLOOR, Programs, TRACKER_IN, TRACKER_OUT, VARIED};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tcpviewer_common::{
     bench::{ANSWERS, CONNECTIONS, NEXT_ACK, NEXT_DATA, OPENS},
     event::Settings,
+    limits::TIMED_SEGMENTS,
 };
 
 use crate::{
@@ -36,10 +40,23 @@ const WATCHED_PACKETS: u32 = 10_000;
 /// Connections that the ring of connection events has room for.
 const OPENED: u32 = 4_000;
 
+/// Measures what a packet costs in the kernel
+#[derive(Parser)]
+struct Args {
+    /// Only looks whether the packet path became slower
+    #[arg(long)]
+    check: bool,
+}
+
 fn main() -> Result<()> {
+    let args = Args::parse();
     let mut cpus = CpuSet::new();
     cpus.set(0);
     sched_setaffinity(None, &cpus).context("stay on one CPU")?;
+
+    if args.check {
+        return check::check();
+    }
 
     let mut rows = hot_flow()?;
     rows.extend(connections(16, 1 << 16, 21)?);
@@ -127,8 +144,10 @@ fn hot_flow() -> Result<Vec<Row>> {
 fn connections(shift: u32, packets: u32, rounds: usize) -> Result<Vec<Row>> {
     let mut programs = Programs::load(CONNECTIONS, shift)?;
     let packet = data(0);
+    // Once around to open them, and until more is in flight than is timed.
+    let rounds_before = 2 + TIMED_SEGMENTS as u32;
     for name in [FLOOR, TRACKER_IN] {
-        programs.run(name, &packet, 2 << shift)?;
+        programs.run(name, &packet, rounds_before << shift)?;
     }
     let plan = Plan {
         subjects: &[

@@ -9,9 +9,9 @@ use tcpviewer_common::{
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// A segment with data, from a client of its own.
+/// A segment with data in the middle of a transfer, from a client of its own.
 pub(crate) fn data(client: u8) -> Vec<u8> {
-    tcp(client, Flags(Flags::ACK.0 | Flags::PSH.0), PAYLOAD_BYTES as usize)
+    tcp(client, Flags::ACK, PAYLOAD_BYTES as usize)
 }
 
 /// A segment that does nothing but acknowledge.

@@ -78,6 +78,13 @@ impl Series {
         self.row(what, name).ratio(to, middle(self.ratios(name, to)).0)
     }
 
+    /// How many times as long one takes as the other at best.
+    pub(crate) fn best_ratio(&self, name: &str, to: &str) -> f64 {
+        let best = |name: &str| self.rounds(name).iter().copied().fold(f64::INFINITY, f64::min);
+        let change = best(VARIED) - best(EMPTY);
+        (best(name) - change) / (best(to) - change)
+    }
+
     /// How many times as long one takes as the other, in each round.
     fn ratios(&self, name: &str, to: &str) -> Vec<f64> {
         let (these, those) = (self.net(name), self.net(to));

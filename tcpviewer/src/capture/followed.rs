@@ -49,6 +49,8 @@ struct Entry {
     known_ns: u64,
     /// The newest packet of that record, boot time.
     last_seen_ns: u64,
+    /// Packets so far. The time alone does not tell of a change: it is rough.
+    packets: u64,
     check_ns: u64,
     is_active: bool,
     /// Whether a look at all sockets showed one of it: then it lives, however long it is silent.
@@ -88,12 +90,14 @@ impl Followed {
         let entry = self.connections.entry(tracked.key).or_insert(Entry {
             known_ns: 0,
             last_seen_ns: 0,
+            packets: 0,
             check_ns: 0,
             is_active: false,
             has_socket: false,
         });
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
+        entry.packets = tracked.record.packets();
         // While it is active its check stands; when that comes, it looks at the time of the last report.
         if !entry.is_active {
             entry.is_active = true;
@@ -109,6 +113,7 @@ impl Followed {
         let entry = Entry {
             known_ns: now_ns,
             last_seen_ns: tracked.record.last_seen_ns(),
+            packets: tracked.record.packets(),
             check_ns,
             is_active: false,
             has_socket: true,
@@ -159,7 +164,8 @@ impl Followed {
             return Check::Unchanged;
         };
         let last_seen_ns = tracked.record.last_seen_ns();
-        let changed = last_seen_ns != entry.last_seen_ns;
+        let packets = tracked.record.packets();
+        let changed = (last_seen_ns, packets) != (entry.last_seen_ns, entry.packets);
         let mut dead_ns = last_seen_ns + patience(&tracked.record).as_nanos() as u64;
         if !changed && dead_ns <= now_ns {
             if !entry.has_socket || tracked.record.closed_ns != 0 {
@@ -169,6 +175,7 @@ impl Followed {
         }
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
+        entry.packets = packets;
         entry.is_active = changed;
         entry.check_ns = if changed {
             now_ns + self.quiet_after_ns

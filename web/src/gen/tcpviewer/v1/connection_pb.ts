@@ -458,7 +458,8 @@ export const SocketSchema: GenMessage<Socket> = /*@__PURE__*/
  */
 export type Response = Message<"tcpviewer.v1.Response"> & {
   /**
-   * How many answers there were.
+   * How many answers there were. Not those to the middle of a transfer: to data without PSH while many segments are in
+   * flight.
    *
    * @generated from field: uint64 count = 1;
    */
@@ -898,8 +899,9 @@ export type Connection = Message<"tcpviewer.v1.Connection"> & {
   firstSeen?: Timestamp | undefined;
 
   /**
-   * When the newest packet was seen. Before the first one of a connection that is older than the daemon: when its
-   * socket sent data or received anything last.
+   * When the newest packet was seen; in the middle of a transfer up to a tick of the kernel's clock (10 ms at most) too
+   * early. Before the first one of a connection that is older than the daemon: when its socket sent data or received
+   * anything last.
    *
    * @generated from field: google.protobuf.Timestamp last_seen = 16;
    */
