@@ -34,7 +34,7 @@ use crate::{
     },
     owners::{self, ListenerOwners, Owners},
     publish::{Board, PacketBoard},
-    sockets::{self, Sockets},
+    sockets::{self, DiagError, Fallback, Sockets},
     table::{self, Table},
 };
 
@@ -81,9 +81,8 @@ pub async fn run(
     );
     let mut degradations = owners::degradations(&owner_maps);
     outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
-    let mut sockets_way = None;
     let (news, news_in) = mpsc::channel(QUEUE);
-    match Sockets::open(Arc::clone(&names), clock) {
+    let requests = match Sockets::open(Arc::clone(&names), clock) {
         Ok(sockets) => {
             let to = sockets::Outlets {
                 samples: outlets.samples.clone(),
@@ -91,19 +90,18 @@ pub async fn run(
             };
             let (activities, requests) = follow_sockets(&mut stages, sockets, to);
             outlets.activities = Some(activities);
-            let (owners, search) = ListenerOwners::new(clock);
-            stages.spawn_blocking(move || {
-                search();
-                Ok(())
-            });
-            sockets_way = Some(SocketsWay { requests, owners });
+            requests
         }
-        Err(error) => degradations.push(Degradation {
-            feature: "sockets".into(),
-            reason: error.to_string(),
-            effect: "of sockets of this host only what they say as they send is known".into(),
-        }),
-    }
+        Err(error) => {
+            degradations.push(without_sock_diag(&error));
+            answer_from_procfs(&mut stages)
+        }
+    };
+    let (owners, search) = ListenerOwners::new(clock);
+    stages.spawn_blocking(move || {
+        search();
+        Ok(())
+    });
     let (commands, commands_in) = mpsc::channel(QUEUE);
     let (attach_requests, attach_requests_in) = mpsc::channel(QUEUE);
     let (capture_requests, capture_requests_in) = mpsc::channel(QUEUE);
@@ -128,7 +126,7 @@ pub async fn run(
     let ways = Ways {
         attach: Some(attach_requests),
         capture: capture_requests,
-        sockets: sockets_way,
+        sockets: Some(SocketsWay { requests, owners }),
     };
     stages.spawn(carry_back(commands_in, ways, capacity, degradations));
     ready(&entrances.urls());
@@ -174,6 +172,28 @@ fn follow_sockets(
         Ok(())
     });
     (activities, requests)
+}
+
+/// Starts what stands in for that stage where the kernel does not answer it, on a thread of its own. Returns where it
+/// hears of users' wishes.
+fn answer_from_procfs(stages: &mut JoinSet<anyhow::Result<()>>) -> mpsc::Sender<sockets::Request> {
+    let (requests, requests_in) = mpsc::channel(QUEUE);
+    let runtime = Handle::current();
+    stages.spawn_blocking(move || {
+        runtime.block_on(Fallback::default().run(requests_in));
+        Ok(())
+    });
+    requests
+}
+
+fn without_sock_diag(error: &DiagError) -> Degradation {
+    Degradation {
+        feature: "sockets".into(),
+        reason: format!("procfs only: {error}"),
+        effect: "of sockets only what they say as they send is known; connections that are older than the daemon are \
+                 listed with their first packet; listeners have neither limits nor drops; verdicts go without queues"
+            .into(),
+    }
 }
 
 /// What subscribers read.

@@ -26,6 +26,8 @@ mod backlogs;
 
 mod host;
 
+mod fallback;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
@@ -33,7 +35,6 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-pub use self::diag::DiagError;
 use self::{
     budget::Budget,
     diag::Diag,
@@ -41,6 +42,7 @@ use self::{
     lately::{Lately, Wish},
     sweep::{Found, Sweep},
 };
+pub use self::{diag::DiagError, fallback::Fallback};
 use crate::model::{
     Activity, Clock, HostCounter, InterfaceNames, Listener, Sample, SampleBatch, SocketNews, boot_ns,
 };

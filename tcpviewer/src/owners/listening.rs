@@ -67,8 +67,8 @@ impl ListenerOwners {
 
 struct Search {
     reader: Reader,
-    /// By cookie, which no other socket will have.
-    known: HashMap<u64, Owner>,
+    /// By cookie, which no other socket will have, and by inode, which is all there is where the cookie is not known.
+    known: HashMap<(u64, u64), Owner>,
     rest_until: Option<Instant>,
 }
 
@@ -88,20 +88,25 @@ impl Search {
             self.rest_until = Some(rest(now).1);
         }
         for listener in listeners {
-            listener.owner = self.known.get(&listener.cookie).cloned();
+            listener.owner = self.known.get(&identity(listener)).cloned();
         }
     }
 
-    fn owners(&mut self, listeners: &[Listener]) -> HashMap<u64, Owner> {
+    fn owners(&mut self, listeners: &[Listener]) -> HashMap<(u64, u64), Owner> {
         let inodes: HashSet<_> = listeners
             .iter()
             .map(|listener| listener.inode)
             .filter(|inode| *inode != 0)
             .collect();
         let holders = holders(&inodes, &mut self.reader);
-        let owner = |listener: &Listener| Some((listener.cookie, oldest(holders.get(&listener.inode)?)?));
+        let owner = |listener: &Listener| Some((identity(listener), oldest(holders.get(&listener.inode)?)?));
         listeners.iter().filter_map(owner).collect()
     }
+}
+
+/// What tells a listening socket from others.
+fn identity(listener: &Listener) -> (u64, u64) {
+    (listener.cookie, listener.inode)
 }
 
 #[cfg(test)]

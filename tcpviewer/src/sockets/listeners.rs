@@ -14,9 +14,12 @@ use netlink_packet_sock_diag::{
 use super::diag::{Diag, DiagError, cookie_of};
 use crate::model::Listener;
 
+/// How many handshakes are on their way to an address.
+pub(super) type Handshakes = HashMap<SocketAddr, u32>;
+
 /// All of them, by address.
 pub(super) fn listeners(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
-    let (mut listeners, mut half_open) = (Vec::new(), HashMap::<SocketAddr, u32>::new());
+    let (mut listeners, mut handshakes) = (Vec::new(), Handshakes::new());
     for family in [AF_INET, AF_INET6] {
         diag.dump(family, StateFlags::LISTEN, ExtensionFlags::SKMEMINFO)?;
         while let Some(part) = diag.part()? {
@@ -25,17 +28,22 @@ pub(super) fn listeners(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
         diag.dump(family, StateFlags::SYN_RECV, ExtensionFlags::empty())?;
         while let Some(part) = diag.part()? {
             for answer in part.parsed() {
-                *half_open.entry(local(&answer)).or_default() += 1;
+                *handshakes.entry(local(&answer)).or_default() += 1;
             }
         }
     }
-    for (address, count) in half_open {
+    Ok(completed(listeners, handshakes))
+}
+
+/// The listening sockets with the handshakes that are on their way to them, by address.
+pub(super) fn completed(mut listeners: Vec<Listener>, handshakes: Handshakes) -> Vec<Listener> {
+    for (address, count) in handshakes {
         if let Some(listener) = taker(&mut listeners, address) {
             listener.syn_queue = Some(listener.syn_queue.unwrap_or_default() + count);
         }
     }
     listeners.sort_by_key(|listener| (listener.address.port(), listener.address.ip()));
-    Ok(listeners)
+    listeners
 }
 
 /// What was said of a listening socket.

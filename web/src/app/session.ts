@@ -5,6 +5,7 @@ import { filterOf } from '../domain/filter';
 import { selectedIn, type ConnectionsPlace, type Place } from '../domain/place';
 import { orderByOf } from '../domain/sort';
 import type { ConnectionsTopic, Feeds, PacketsTopic } from '../domain/topic';
+import { UNHEALTHY_FILTER } from '../domain/verdict';
 import { startStores, type Stores } from '../store/stores';
 import { WINDOW_ROWS } from '../store/viewport';
 
@@ -17,13 +18,13 @@ const LONGEST_FILTER = 4000;
 const PACKETS_OF_ALL = 1000;
 const PACKETS_OF_ONE = 1000;
 
-/** The worst connections: those that lose most, of those with enough packets to tell. */
+/** Connections with whom something is wrong, those that lose most first: enough to find the worst among them. */
 export const UNHEALTHY: ConnectionsTopic = {
   kind: 'connections',
-  filter: 'open and retransmissions > 0 and packets >= 20',
+  filter: `open and ${UNHEALTHY_FILTER}`,
   orderBy: 'retransmission_rate desc',
   offset: 0,
-  limit: 8,
+  limit: 50,
 };
 
 const FAILURES_SHOWN = 200;

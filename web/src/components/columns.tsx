@@ -21,12 +21,14 @@ import {
 } from '../domain/format';
 import { isSortColumn, type SortColumn } from '../domain/sort';
 import { stateWord } from '../domain/tcp-state';
+import { filterOfVerdict } from '../domain/verdict';
 import styles from './connection-row.module.css';
 import { DurationSince } from './duration-since';
 import { EndpointText } from './endpoint-text';
 import { ProcessName } from './process-name';
 import { RowTrail } from './row-trail';
 import { StateBadge } from './state-badge';
+import { VerdictBadge } from './verdict-badge';
 
 interface ColumnMake {
   readonly label: string;
@@ -57,8 +59,21 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     label: 'State',
     title: 'State of the end that is this host (RFC 9293)',
     widthPx: 104,
+    dropFirst: 1,
     cell: ({ state }) => <StateBadge state={state} />,
     filter: ({ state }) => (state === 'UNKNOWN' ? undefined : `state == ${stateWord(state)}`),
+  },
+  verdict: {
+    label: 'Verdict',
+    title: 'Why it is as it is: what is wrong, and by its sign where that lies',
+    widthPx: 112,
+    cell: ({ verdict }) =>
+      verdict === undefined ? (
+        <span className={styles.quiet}>{NOT_MEASURED}</span>
+      ) : (
+        <VerdictBadge verdict={verdict} />
+      ),
+    filter: ({ verdict }) => filterOfVerdict(verdict),
   },
   source: {
     label: 'Source',
@@ -263,7 +278,7 @@ export function columnsFor(
     return chosen;
   }
   let columns: readonly Column[] = chosen;
-  for (let drop = 6; drop > 1 && neededPx(columns) > tableWidthPx; drop -= 1) {
+  for (let drop = 6; drop > 0 && neededPx(columns) > tableWidthPx; drop -= 1) {
     columns = chosen.filter(({ dropFirst }) => (dropFirst ?? 0) < drop);
   }
   return columns;

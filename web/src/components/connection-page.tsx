@@ -26,6 +26,7 @@ import { StateTimeline } from './state-timeline';
 import { TimeSequencePlot } from './time-sequence-plot';
 import { TrafficTable } from './traffic-table';
 import { useDaemonNow } from './use-daemon-now';
+import { VerdictStory } from './verdict-story';
 
 const CHART_HEIGHT_PX = 150;
 
@@ -57,6 +58,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
           selection.listed === undefined && <p className={styles.waiting}>Asking the daemon.</p>
         ) : (
           <>
+            <VerdictStory verdict={connection.verdict} />
             <Story connection={connection} />
             <StateTimeline connection={connection} />
             <div className={styles.parts}>

@@ -83,9 +83,9 @@ describe('ConnectionTable', () => {
       true,
     ]);
     act(() => {
-      rowsOf(container)[1]?.querySelector<HTMLButtonElement>('[data-filter^="state"]')?.click();
+      rowsOf(container)[1]?.querySelector<HTMLButtonElement>('[data-filter^="source.host"]')?.click();
     });
-    expect(stores.place.connections.filter).toBe('state == established');
+    expect(stores.place.connections.filter).toBe('source.host == 10.0.0.1');
     expect(stores.selection.ref).toBeUndefined();
   });
 

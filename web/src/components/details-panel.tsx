@@ -17,6 +17,7 @@ import { RoundTripTable } from './round-trip-table';
 import { SocketTable } from './socket-table';
 import { StateBadge } from './state-badge';
 import { TrafficTable } from './traffic-table';
+import { VerdictStory } from './verdict-story';
 
 const CHART_HEIGHT_PX = 110;
 
@@ -60,6 +61,7 @@ export function DetailsPanel(): ReactElement | null {
         {connection !== undefined && (
           <>
             <Ends connection={connection} />
+            <VerdictStory verdict={connection.verdict} />
             <ProcessFacts connection={connection} />
             <ConnectionCharts connection={connection} heightPx={CHART_HEIGHT_PX} brief />
             <TrafficTable sent={connection.sent} received={connection.received} />

@@ -1,74 +1,82 @@
-// What is unhealthy now, the worst first: the open connections that lose most of their packets.
+// What is unhealthy now, the worst first: the open connections with whom something is wrong, and what that is.
 import type { ReactElement } from 'react';
-import { retransmissionShare, totalBytesPerSecond, type Connection } from '../domain/connection';
-import { formatByteRate, formatEndpoint, formatMicroseconds, formatShare } from '../domain/format';
+import { totalBytesPerSecond, type Connection } from '../domain/connection';
+import { formatByteRate, formatEndpoint, formatPlural } from '../domain/format';
 import { CONNECTIONS, type ConnectionsPlace } from '../domain/place';
+import { UNHEALTHY_FILTER, worstFirst } from '../domain/verdict';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Card } from './card';
 import { PlaceLink } from './place-link';
 import styles from './ranking.module.css';
+import { VerdictBadge } from './verdict-badge';
+
+const SHOWN = 8;
 
 const ALL: ConnectionsPlace = {
   ...CONNECTIONS,
-  filter: 'open and retransmissions > 0',
-  sort: { column: 'retransmissions', direction: 'descending' },
+  filter: UNHEALTHY_FILTER,
+  sort: { column: 'verdict', direction: 'ascending' },
 };
 
 export function Unhealthy(): ReactElement {
   const { unhealthy } = useStores();
   useChanges(unhealthy);
-  const worst = [...unhealthy.connections.values()].sort(
-    (left, right) => (retransmissionShare(right) ?? 0) - (retransmissionShare(left) ?? 0),
-  );
+  const worst = worstFirst(unhealthy.connections.values());
   const { instance } = unhealthy;
+  const more = Math.max(0, unhealthy.total - SHOWN);
   return (
-    <Card
-      title="Unhealthy now"
-      testId="unhealthy"
-      tools={<PlaceLink to={ALL}>all that lose packets</PlaceLink>}
-    >
+    <Card title="Unhealthy now" testId="unhealthy" tools={<PlaceLink to={ALL}>show all</PlaceLink>}>
       {worst.length === 0 ? (
         <p className={styles.empty}>
-          {unhealthy.settled
-            ? 'No open connection loses packets.'
-            : 'Looking for connections that lose packets.'}
+          {unhealthy.settled ? 'Nothing is wrong with any open connection.' : 'Looking for what is wrong.'}
         </p>
       ) : (
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th scope="col">Connection</th>
-              <th scope="col">Sent again</th>
-              <th scope="col" className={styles.few}>
-                RTT
-              </th>
-              <th scope="col">Rate</th>
-            </tr>
-          </thead>
-          <tbody>
-            {instance !== undefined &&
-              worst.map((connection) => <Row key={String(connection.id)} {...{ instance, connection }} />)}
-          </tbody>
-        </table>
+        <>
+          <table className={styles.table}>
+            <thead>
+              <tr>
+                <th scope="col">Connection</th>
+                <th scope="col" className={styles.verdict}>
+                  Verdict
+                </th>
+                <th scope="col">Rate</th>
+              </tr>
+            </thead>
+            <tbody>
+              {instance !== undefined &&
+                worst
+                  .slice(0, SHOWN)
+                  .map((connection) => <Row key={String(connection.id)} {...{ instance, connection }} />)}
+            </tbody>
+          </table>
+          {more > 0 && <p className={styles.more}>{formatPlural(more, 'more connection')}</p>}
+        </>
       )}
     </Card>
   );
 }
 
 function Row({ instance, connection }: { instance: bigint; connection: Connection }): ReactElement {
+  const { id, source, destination, verdict } = connection;
   return (
     <tr>
       <td>
-        <PlaceLink to={{ view: 'connection', ref: { instance, id: connection.id } }} title="Open it">
+        <PlaceLink to={{ view: 'connection', ref: { instance, id } }} title="Open it">
           <span className={styles.ends}>
-            <span>{formatEndpoint(connection.destination)}</span>
-            <span className={styles.from}>from {formatEndpoint(connection.source)}</span>
+            <span>{formatEndpoint(destination)}</span>
+            <span className={styles.from}>from {formatEndpoint(source)}</span>
           </span>
         </PlaceLink>
       </td>
-      <td className={styles.bad}>{formatShare(retransmissionShare(connection))}</td>
-      <td>{formatMicroseconds(connection.rtt?.srttUs)}</td>
+      <td>
+        {verdict !== undefined && (
+          <span className={styles.why}>
+            <VerdictBadge verdict={verdict} />
+            <span className={styles.from}>{verdict.evidence[0]?.text}</span>
+          </span>
+        )}
+      </td>
       <td>{formatByteRate(totalBytesPerSecond(connection))}</td>
     </tr>
   );

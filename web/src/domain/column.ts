@@ -16,6 +16,7 @@ const MOST_WIDTH_PX = 800;
 export const DEFAULT_COLUMNS: readonly ShownColumn[] = (
   [
     'state',
+    'verdict',
     'source',
     'destination',
     'process',

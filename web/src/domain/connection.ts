@@ -1,6 +1,7 @@
 // One TCP connection in the words of the dashboard: plain values, times in milliseconds since
 // the epoch, and `undefined` for everything that was not measured.
 import type { TcpState } from './tcp-state';
+import type { Verdict } from './verdict';
 
 export interface Endpoint {
   readonly address: string;
@@ -144,6 +145,8 @@ export interface Connection {
   /** Absent where that end is not a socket of this host, or nobody was found. */
   readonly sourceProcess: Process | undefined;
   readonly destinationProcess: Process | undefined;
+  /** Absent until the daemon has seen enough. */
+  readonly verdict: Verdict | undefined;
 }
 
 /** A connection named across runs of the daemon, as a shared link does. */

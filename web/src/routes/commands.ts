@@ -3,6 +3,7 @@
 import type { Command } from '../components/command-palette';
 import { FAILURE_WORDS, FAILURES } from '../domain/failure';
 import { CONNECTIONS, HOST, LISTENERS, OVERVIEW } from '../domain/place';
+import { UNHEALTHY_FILTER } from '../domain/verdict';
 import type { Theme } from '../store/settings';
 import type { Stores } from '../store/stores';
 
@@ -75,6 +76,10 @@ export function commandsOf(stores: Stores): Command[] {
         place.go(HOST);
       },
     },
+    filtered('Show connections with whom something is wrong', 'the worst verdicts', UNHEALTHY_FILTER, {
+      column: 'verdict',
+      direction: 'ascending',
+    }),
     filtered('Show connections that lose packets', 'retransmissions > 0', 'retransmissions > 0', {
       column: 'retransmissions',
       direction: 'descending',

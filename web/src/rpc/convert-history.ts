@@ -1,7 +1,7 @@
 // From the generated history of a connection to the plain types of domain/.
 import type { HalfPoint, Notability, NotablePacket, Point } from '../domain/history';
 import * as wire from '../gen/tcpviewer/v1/history_pb';
-import { known, toMilliseconds } from './convert';
+import { known, toMilliseconds } from './convert-values';
 import { toFlags } from './convert-packet';
 
 const NOTABILITIES: Record<wire.Notability, Notability | undefined> = {

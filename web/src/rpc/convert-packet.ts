@@ -2,7 +2,8 @@
 import type { Packet, PacketBatch, PacketDirection, TcpFlag } from '../domain/packet';
 import { Direction, TcpFlag as WireFlag, type Packet as WirePacket } from '../gen/tcpviewer/v1/packet_pb';
 import type { WatchPacketsResponse } from '../gen/tcpviewer/v1/service_pb';
-import { known, toEndpoint, toMilliseconds } from './convert';
+import { toEndpoint } from './convert';
+import { known, toMilliseconds } from './convert-values';
 
 const FLAGS: Record<WireFlag, TcpFlag | undefined> = {
   [WireFlag.UNSPECIFIED]: undefined,

@@ -1,7 +1,7 @@
 // From the generated sums to the plain types of domain/.
 import type { Group, GroupKind, RttDistribution, Stats } from '../domain/stats';
 import * as wire from '../gen/tcpviewer/v1/stats_pb';
-import { known, toMilliseconds } from './convert';
+import { known, toMilliseconds } from './convert-values';
 
 const KINDS: Record<wire.GroupBy, GroupKind | undefined> = {
   [wire.GroupBy.UNSPECIFIED]: undefined,

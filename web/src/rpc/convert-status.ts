@@ -2,7 +2,7 @@
 import type { InterfaceStatus, Ledger, Status } from '../domain/status';
 import type { GetStatusResponse } from '../gen/tcpviewer/v1/service_pb';
 import { Hook, type Ledger as WireLedger } from '../gen/tcpviewer/v1/status_pb';
-import { known, toMilliseconds } from './convert';
+import { known, toMilliseconds } from './convert-values';
 
 const HOOKS: Record<Hook, InterfaceStatus['hook']> = {
   [Hook.UNSPECIFIED]: 'none',

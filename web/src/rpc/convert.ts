@@ -1,6 +1,5 @@
 // From generated messages to the plain types of domain/. Counters become numbers: exact up to
 // 2^53, which is eight petabytes.
-import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 import type {
   CloseReason,
   Connection,
@@ -23,6 +22,8 @@ import {
   ProcessSource as WireProcessSource,
   type Process as WireProcess,
 } from '../gen/tcpviewer/v1/process_pb';
+import { known, toMilliseconds } from './convert-values';
+import { toVerdict } from './convert-verdict';
 
 const STATES: Record<wire.TcpState, TcpState> = {
   [wire.TcpState.UNSPECIFIED]: 'UNKNOWN',
@@ -139,24 +140,12 @@ export function toConnection(message: wire.Connection): Connection {
     ecn: message.ecn,
     sourceProcess: toProcess(message.sourceProcess),
     destinationProcess: toProcess(message.destinationProcess),
+    verdict: toVerdict(message.verdict),
   };
 }
 
 export function toEndpoint(message: wire.Endpoint | undefined): Endpoint {
   return { address: message?.address ?? '', port: message?.port ?? 0 };
-}
-
-export function toMilliseconds(time: Timestamp | Duration | undefined): number | undefined {
-  return time === undefined ? undefined : Number(time.seconds) * 1000 + time.nanos / 1e6;
-}
-
-/** The word for an enum value; the fallback for one that a newer daemon may send. */
-export function known<Value extends number, Word>(
-  words: Record<Value, Word>,
-  value: Value,
-  fallback: Word,
-): Word {
-  return (words as Partial<Record<Value, Word>>)[value] ?? fallback;
 }
 
 function toHalf(message: wire.Half | undefined): Half {

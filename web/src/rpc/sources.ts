@@ -3,7 +3,8 @@
 import type { ResumePoint } from '../domain/connection';
 import type { ConnectionsTopic, ConnectionTopic, FeedBody, PacketsTopic, Topic } from '../domain/topic';
 import { GroupBy } from '../gen/tcpviewer/v1/stats_pb';
-import { toConnection, toMilliseconds } from './convert';
+import { toConnection } from './convert';
+import { toMilliseconds } from './convert-values';
 import { toNotablePacket, toPoint } from './convert-history';
 import { toListener } from './convert-listener';
 import { toPacketBatch } from './convert-packet';

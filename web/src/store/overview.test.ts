@@ -46,6 +46,15 @@ describe('OverviewStore', () => {
     expect(store.rates).toEqual([]);
   });
 
+  it('keeps the groups of the newest sums, and of no others', () => {
+    const store = new OverviewStore();
+    const groups = [{ by: 'port' as const, groups: [], more: 0 }];
+    for (const atMs of [START_MS, START_MS + 1000]) {
+      store.take({ kind: 'stats', stats: stats({ atMs, groups }), atMs: 0, sentAtMs: undefined });
+    }
+    expect(store.sums.map((sums) => sums.groups)).toEqual([[], groups]);
+  });
+
   it('keeps ten minutes, and begins anew when the clock was set back', () => {
     const store = new OverviewStore();
     const at = (atMs: number): void => {

@@ -1,5 +1,5 @@
 // What the host did lately, second by second: sums over its open connections, and rates between its
-// statuses. Kept for ten minutes.
+// statuses. Kept for ten minutes; groups are those of the newest sums only.
 import { ratesBetween, type HostRates, type Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
 import type { FeedMessage } from '../domain/topic';
@@ -25,7 +25,9 @@ export class OverviewStore {
 
   take(message: FeedMessage): void {
     if (message.kind === 'stats') {
-      this.#sums = add(this.#sums, message.stats);
+      const newest = this.#sums.at(-1);
+      const before = newest === undefined ? [] : [...this.#sums.slice(0, -1), inShort(newest)];
+      this.#sums = add(before, message.stats);
       this.notifier.changed();
     } else if (message.kind === 'status') {
       const rates = this.#status && ratesBetween(this.#status, message.status);
@@ -36,6 +38,11 @@ export class OverviewStore {
       }
     }
   }
+}
+
+/** What charts need of sums that are not the newest. */
+function inShort(sums: Stats): Stats {
+  return { ...sums, groups: [] };
 }
 
 function add<Point extends { readonly atMs: number }>(points: readonly Point[], point: Point): Point[] {

@@ -6,6 +6,7 @@ import type { Listener } from '../domain/listener';
 import type { Packet } from '../domain/packet';
 import type { Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
+import type { Verdict, VerdictCause, VerdictKind } from '../domain/verdict';
 import { ConnectionSchema, CloseReason, TcpState } from '../gen/tcpviewer/v1/connection_pb';
 import {
   WatchBundleResponseSchema,
@@ -76,8 +77,13 @@ export function connection(id: number, values: Partial<Connection> = {}): Connec
     ecn: undefined,
     sourceProcess: undefined,
     destinationProcess: undefined,
+    verdict: undefined,
     ...values,
   };
+}
+
+export function verdict(kind: VerdictKind, cause: VerdictCause = 'none'): Verdict {
+  return { kind, cause, sinceMs: START_MS, text: '', evidence: [] };
 }
 
 export function packet(connectionId: number, values: Partial<Packet> = {}): Packet {

@@ -1,0 +1,108 @@
+// Why a connection is as it is, as the daemon judges it, and what of it fits into a badge.
+import type { Connection } from './connection';
+
+/** Where the cause lies, in the words of the filter language. */
+export type VerdictKind =
+  'unknown' | 'healthy' | 'idle' | 'network' | 'peer' | 'application' | 'handshake' | 'backlog';
+
+/** What the cause is, in the words of the filter language. */
+export type VerdictCause =
+  | 'none'
+  | 'loss'
+  | 'round-trip'
+  | 'not-reading'
+  | 'small-window'
+  | 'not-sending'
+  | 'send-buffer'
+  | 'not-closing'
+  | 'no-answer'
+  | 'refused'
+  | 'queue-full'
+  | 'not-accepted';
+
+/** A number behind a verdict, in a few words. */
+export interface Evidence {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  readonly cause: VerdictCause;
+  readonly sinceMs: number;
+  /** In a sentence, with its numbers. */
+  readonly text: string;
+  /** The most telling one first. */
+  readonly evidence: readonly Evidence[];
+}
+
+export type VerdictTone = 'good' | 'still' | 'warn' | 'bad';
+
+export const KIND_WORDS: Record<VerdictKind, string> = {
+  unknown: 'not known',
+  healthy: 'nothing is wrong',
+  idle: 'nothing is sent',
+  network: 'the network between the ends',
+  peer: 'the other end',
+  application: 'the application on this host',
+  handshake: 'the handshake',
+  backlog: 'the queue of the listening socket',
+};
+
+/** From the least to the most grave. */
+const CAUSES: readonly { readonly cause: VerdictCause; readonly word: string; readonly tone: VerdictTone }[] =
+  [
+    { cause: 'none', word: '', tone: 'good' },
+    { cause: 'round-trip', word: 'slow path', tone: 'warn' },
+    { cause: 'send-buffer', word: 'send buffer', tone: 'warn' },
+    { cause: 'small-window', word: 'small window', tone: 'warn' },
+    { cause: 'not-closing', word: 'not closing', tone: 'warn' },
+    { cause: 'not-sending', word: 'not sending', tone: 'warn' },
+    { cause: 'not-reading', word: 'not reading', tone: 'warn' },
+    { cause: 'not-accepted', word: 'not accepted', tone: 'warn' },
+    { cause: 'loss', word: 'loss', tone: 'bad' },
+    { cause: 'refused', word: 'refused', tone: 'bad' },
+    { cause: 'no-answer', word: 'no answer', tone: 'bad' },
+    { cause: 'queue-full', word: 'queue full', tone: 'bad' },
+  ];
+
+const UNHEALTHY_KINDS: readonly VerdictKind[] = ['network', 'peer', 'application', 'handshake', 'backlog'];
+
+/** The filter for all with whom something is wrong. */
+export const UNHEALTHY_FILTER = `verdict in {${UNHEALTHY_KINDS.join(', ')}}`;
+
+export function isUnhealthy(verdict: Verdict | undefined): boolean {
+  return verdict !== undefined && UNHEALTHY_KINDS.includes(verdict.kind);
+}
+
+/** What the badge says. */
+export function verdictWord({ kind, cause }: Verdict): string {
+  return cause === 'none' ? kind : (placeOf(cause)?.word ?? kind);
+}
+
+export function verdictTone({ kind, cause }: Verdict): VerdictTone {
+  return kind === 'idle' || kind === 'unknown' ? 'still' : (placeOf(cause)?.tone ?? 'warn');
+}
+
+/** The filter for all of which the same is said. */
+export function filterOfVerdict(verdict: Verdict | undefined): string | undefined {
+  if (verdict === undefined || verdict.kind === 'unknown') {
+    return undefined;
+  }
+  return verdict.cause === 'none' ? `verdict == ${verdict.kind}` : `verdict.cause == ${verdict.cause}`;
+}
+
+/** The worst first; among those with the same cause, whichever came first. */
+export function worstFirst(connections: Iterable<Connection>): readonly Connection[] {
+  return [...connections]
+    .filter(({ verdict }) => isUnhealthy(verdict))
+    .sort((left, right) => gravity(right.verdict) - gravity(left.verdict));
+}
+
+function gravity(verdict: Verdict | undefined): number {
+  return verdict === undefined ? -1 : CAUSES.findIndex(({ cause }) => cause === verdict.cause);
+}
+
+function placeOf(cause: VerdictCause): (typeof CAUSES)[number] | undefined {
+  return CAUSES.find((one) => one.cause === cause);
+}
