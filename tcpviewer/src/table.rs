@@ -157,7 +157,8 @@ impl Table {
         self.make_room();
     }
 
-    /// Lets rates of quiet connections fall to 0, judges those that time alone changes, and drops connections that ended long enough ago.
+    /// Lets rates of quiet connections fall to 0, judges those that time alone changes, and drops connections that
+    /// ended long enough ago.
     pub fn tick(&mut self, now: Instant) {
         self.time.passes(now);
         self.settle_rates(now);

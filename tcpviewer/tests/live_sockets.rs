@@ -71,9 +71,8 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
         opening.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
 
-    // When nobody writes and the line is cut, sockets stay as they are until one of their timers ends, which then pauses twice as long.
     let over = AtomicBool::new(false);
-    let (of_kernel, asked_at, listed) = thread::scope(|scope| {
+    thread::scope(|scope| {
         for (number, open) in connections.iter().enumerate() {
             let (load, over) = (Load::of(number), &over);
             scope.spawn(move || send(&open.source, load, over));
@@ -81,20 +80,23 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
         }
         thread::sleep(LOAD);
         over.store(true, Ordering::Relaxed);
-        pair.right.ip("link set lossy0 down");
-        wait_for(PATIENCE, "moment in which no socket sends", || {
-            let of_kernel = sockets(&pair.left);
-            let asked_at = SystemTime::now();
-            let listed = daemon.list();
-            let all_same = connections.iter().all(|open| {
-                let ends = open.ends();
-                let ours = listed.iter().find(|each| is(each, ends)).and_then(socket_of);
-                let known = of_kernel.iter().find(|(each, _)| *each == ends);
-                ours.zip(known)
-                    .is_some_and(|(ours, (_, known))| is_of_one_moment(ours, known))
-            });
-            all_same.then_some((of_kernel, asked_at, listed))
-        })
+    });
+    // When nobody writes and the line is cut, sockets stay as they are until one of their timers ends, which then pauses
+    // twice as long.
+    pair.right.ip("link set lossy0 down");
+    let cut_at = SystemTime::now();
+    let (of_kernel, asked_at, listed) = wait_for(PATIENCE, "moment in which no socket sends", || {
+        let of_kernel = sockets(&pair.left);
+        let asked_at = SystemTime::now();
+        let listed = daemon.list();
+        let all_same = connections.iter().all(|open| {
+            let ends = open.ends();
+            let ours = listed.iter().find(|each| is(each, ends)).and_then(socket_of);
+            let known = of_kernel.iter().find(|(each, _)| *each == ends);
+            ours.zip(known)
+                .is_some_and(|(ours, (_, known))| looked_at(ours) > cut_at && is_of_one_moment(ours, known))
+        });
+        all_same.then_some((of_kernel, asked_at, listed))
     });
 
     let mut differences = Vec::new();
@@ -107,10 +109,9 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
         let known = of_kernel.iter().find(|(each, _)| *each == ends);
         let known = &known.unwrap_or_else(|| panic!("the kernel has no {ends:?}")).1;
         let ours = socket_of(connection).unwrap();
-        let looked_at = SystemTime::try_from(ours.looked_at.unwrap()).unwrap();
         // Either may be the earlier one.
         let elapsed = asked_at
-            .duration_since(looked_at)
+            .duration_since(looked_at(ours))
             .unwrap_or_else(|error| error.duration());
         let rows = rows(ours, known);
         if number < 5 {
@@ -222,6 +223,12 @@ fn a_listener_that_does_not_accept_is_told_from_those_that_do() {
     assert_eq!(total("TCPAbortOnMemory"), 0);
     drop(knocking);
     daemon.stop();
+}
+
+fn looked_at(socket: &Socket) -> SystemTime {
+    socket
+        .looked_at
+        .map_or(SystemTime::UNIX_EPOCH, |at| SystemTime::try_from(at).unwrap())
 }
 
 /// Clients of each listener.

@@ -50,6 +50,9 @@ use crate::{
 /// Time for things to become quiet.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Time after which every connection that nothing passes on is known to be idle, so that nothing changes any more.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// What is on top of the time between two rounds, for all that the daemon and the way to the reader take.
 const TOLERANCE: Duration = Duration::from_millis(200);
 const MEBIBYTE: f64 = (1 << 20) as f64;
@@ -116,7 +119,7 @@ async fn main() -> Result<()> {
     rounds_over(&mut client).await?;
     // What is on its way arrives, the youngest connections become older than any filter asks, and a heartbeat tells each
     // reader to stop.
-    sleep(SETTLE * 2).await;
+    sleep(IDLE).await;
     stop.store(true, Ordering::Relaxed);
 
     let (mut sum, mut messages) = (Lateness::new(), 0);

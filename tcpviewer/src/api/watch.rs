@@ -28,8 +28,8 @@ use crate::{
     publish::{Board, Event, Reader, ResumePoint, Step},
 };
 
-/// Connections in one message of a stream: some 200 KiB.
-const BATCH: usize = 500;
+/// Connections in one message of a stream: some 90 KiB, so that what waits for many clients at once stays small.
+const BATCH: usize = 200;
 /// Time between two messages with changes, unless one did not hold them all.
 const GAP: Duration = Duration::from_millis(20);
 /// Longer than this a stream is of no use.
