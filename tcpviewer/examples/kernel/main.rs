@@ -69,18 +69,23 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// The tracker both ways against the floor, each with its own packet: that of the floor, then those in and out.
+fn against_floor([of_floor, incoming, outgoing]: &[Vec<u8>; 3]) -> [(&'static str, &[u8]); 5] {
+    [
+        (EMPTY, of_floor),
+        (VARIED, of_floor),
+        (FLOOR, of_floor),
+        (TRACKER_IN, incoming),
+        (TRACKER_OUT, outgoing),
+    ]
+}
+
 /// One connection, packet after packet, and what opening others costs beside it.
 fn hot_flow() -> Result<Vec<Row>> {
     let mut programs = Programs::load(NEXT_DATA, 0)?;
-    let (of_floor, incoming, outgoing) = (data(1), data(2), data(3));
+    let packets = [1, 2, 3].map(data);
     let mut plan = Plan {
-        subjects: &[
-            (EMPTY, &of_floor),
-            (VARIED, &of_floor),
-            (FLOOR, &of_floor),
-            (TRACKER_IN, &incoming),
-            (TRACKER_OUT, &outgoing),
-        ],
+        subjects: &against_floor(&packets),
         packets: PACKETS,
         rounds: ROUNDS,
     };
@@ -106,19 +111,13 @@ fn hot_flow() -> Result<Vec<Row>> {
         rows.push(series.compared(what, TRACKER_IN, FLOOR));
     }
 
-    let (of_floor, incoming, outgoing) = (acknowledgement(1), acknowledgement(2), acknowledgement(3));
+    let packets = [1, 2, 3].map(acknowledgement);
     for (variation, what) in [
         (NEXT_ACK, "acknowledgements of one flow"),
         (ANSWERS, "questions and answers of one flow"),
     ] {
         let plan = Plan {
-            subjects: &[
-                (EMPTY, &of_floor),
-                (VARIED, &of_floor),
-                (FLOOR, &of_floor),
-                (TRACKER_IN, &incoming),
-                (TRACKER_OUT, &outgoing),
-            ],
+            subjects: &against_floor(&packets),
             packets: PACKETS,
             rounds: ROUNDS,
         };
