@@ -14,7 +14,7 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::{
-    model::{Delta, Headers, NotablePacket, NotablePackets, Packet},
+    model::{Cause, Delta, EVIDENCE, Headers, NotablePacket, NotablePackets, Packet, Verdict, VerdictKind},
     proto::{
         CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, Heartbeat,
         ListConnectionsRequest, Notability, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, TcpFlag,
@@ -329,6 +329,49 @@ async fn a_watcher_of_the_first_in_an_order_is_told_who_leaves_them() {
     daemon.remove([5]);
     let changed = changes(&mut stream).await;
     assert_eq!((ids(&changed.connections), changed.removed), (vec![4], vec![5]));
+}
+
+#[tokio::test]
+async fn the_gravest_of_what_is_wrong_stay_the_first_of_a_window() {
+    let start = SystemTime::now();
+    let judged = |id: u64, cause: Option<Cause>, after_s: u64| {
+        let verdict = Verdict {
+            kind: cause.map_or(VerdictKind::Healthy, |_cause| VerdictKind::Network),
+            cause,
+            end: None,
+            since: start + Duration::from_secs(after_s),
+            evidence: [None; EVIDENCE],
+        };
+        (id, verdict)
+    };
+    let mut daemon = Daemon::start().await;
+    daemon.judge([
+        judged(1, None, 0),
+        judged(2, Some(Cause::RoundTrip), 0),
+        judged(3, Some(Cause::Loss), 9),
+        judged(4, Some(Cause::Loss), 8),
+        judged(5, Some(Cause::NotClosing), 0),
+    ]);
+    daemon.change([6]);
+    let request = WatchConnectionsRequest {
+        filter: "open and verdict in {network, peer, application, handshake, backlog}".into(),
+        order_by: "verdict.severity desc".into(),
+        limit: 3,
+        ..Default::default()
+    };
+
+    let mut stream = watch(&mut daemon.client().await, request).await;
+    assert_eq!(ids(&snapshot(&mut stream).await.connections), [4, 3, 2]);
+    assert_eq!(snapshot_end(&mut stream).await.total, 4);
+    daemon.judge([judged(7, Some(Cause::NoAnswer), 20)]);
+    let changed = changes(&mut stream).await;
+    assert_eq!(
+        (changed.removed, changed.order, changed.total),
+        (vec![2], vec![7, 4, 3], 5)
+    );
+    daemon.judge([judged(4, None, 21)]);
+    let changed = changes(&mut stream).await;
+    assert_eq!((changed.removed, changed.order), (vec![4], vec![7, 3, 2]));
 }
 
 #[tokio::test]

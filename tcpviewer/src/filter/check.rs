@@ -184,6 +184,7 @@ fn example<T: Subject>(field: &Field<T>) -> String {
         Read::Addresses(_) => format!("`{name} in 10.0.0.0/8`"),
         Read::Ports(_) => format!("`{name} == 443`"),
         Read::Number(Unit::Count, _) | Read::Numbers(_) => format!("`{name} > 10`"),
+        Read::Leveled(_) => format!("`{name} >= 4`"),
         Read::Number(Unit::Bytes, _) => format!("`{name} > 10MB`"),
         Read::Number(Unit::BytesPerSecond, _) => format!("`{name} > 10MB/s`"),
         Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => format!("`{name} > 50ms`"),
@@ -202,7 +203,12 @@ fn compare<T: Subject>(
     let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
     let is_ordered = matches!(
         field.read,
-        Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Elapsed(_) | Read::Share(_)
+        Read::Ports(_)
+            | Read::Number(..)
+            | Read::Numbers(_)
+            | Read::Leveled(_)
+            | Read::Elapsed(_)
+            | Read::Share(_)
     );
     if !is_equality && !is_ordered {
         let found = format!("`{} {}`", field.name, comparison.sign());
@@ -216,7 +222,7 @@ fn compare<T: Subject>(
 fn item<T: Subject>(field: &Field<T>, word: &Word) -> Result<Item, Wrong> {
     match &field.read {
         Read::Addresses(_) if word.text.contains('/') => network(word).map(Item::Network),
-        Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Elapsed(_) => {
+        Read::Ports(_) | Read::Number(..) | Read::Numbers(_) | Read::Leveled(_) | Read::Elapsed(_) => {
             match word.text.split_once('-') {
                 Some((first, last)) => range(field, word, first, last),
                 None => value(field, word).map(Item::One),
@@ -271,7 +277,7 @@ fn value<T: Subject>(field: &Field<T>, word: &Word) -> Result<Value<Box<str>>, W
             port.map(|port| Value::Number(port.into()))
                 .ok_or_else(|| Wrong::word(word, expected))
         }
-        Read::Number(Unit::Count, _) | Read::Numbers(_) => {
+        Read::Number(Unit::Count, _) | Read::Numbers(_) | Read::Leveled(_) => {
             in_units(COUNTS, "a number, such as `10` or `10k`")
         }
         Read::Number(Unit::Bytes, _) => in_units(BYTES, "bytes, such as `10MB` or `64KiB`"),

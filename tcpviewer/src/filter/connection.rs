@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::SystemTime};
 use tcpviewer_common::state::TcpState;
 
 use super::field::{
-    Field,
-    Read::{Addresses, Choice, Elapsed, Flag, Name, Names, Number, Numbers, Ports, Share},
+    Field, Level,
+    Read::{Addresses, Choice, Elapsed, Flag, Leveled, Name, Names, Number, Numbers, Ports, Share},
     Subject,
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
@@ -167,6 +167,7 @@ const SHARED: &[Field<Connection>] = fields! {
     "close_reason", Choice(CLOSE_REASONS, close_reason), "how it ended; absent while it lives";
     "verdict", Choice(VerdictKind::NAMES, |c| Some(c.verdict?.kind.name())), "where the cause lies of how it is; absent until enough was seen";
     "verdict.cause", Choice(Cause::NAMES, |c| Some(c.verdict?.cause?.name())), "what that cause is; absent where nothing is wrong";
+    "verdict.severity", Leveled(severity), "how grave that is, 0 where nothing is wrong and else 1 to 5; in an order, what has been so for longer is graver; absent until enough was seen";
     "age", Elapsed(|c, now| since(c.first_seen, c.closed.map_or(now, |closed| closed.at))), "time since the first packet, until the end where it has ended";
     "idle", Elapsed(|c, now| since(c.last_seen, now)), "time since the newest packet";
     "retransmission_rate", Share(|c| share(c.sent.retransmissions.saturating_add(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";
@@ -315,6 +316,14 @@ fn close_reason(connection: &Connection) -> Option<&'static str> {
         CloseReason::Replaced => "replaced",
         CloseReason::GivenUp => "given-up",
         CloseReason::SocketGone => "socket-gone",
+    })
+}
+
+fn severity(connection: &Connection) -> Option<Level> {
+    let verdict = connection.verdict?;
+    Some(Level {
+        level: verdict.severity(),
+        since: verdict.since,
     })
 }
 

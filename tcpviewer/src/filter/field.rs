@@ -36,6 +36,8 @@ pub(super) enum Read<T> {
     Ports(fn(&T) -> [Option<u16>; 2]),
     /// A number, in this unit.
     Number(Unit, fn(&T) -> Option<u64>),
+    /// A level. An order goes on by how long it is that: the longer, the more.
+    Leveled(fn(&T) -> Option<Level>),
     /// Time that passes until now.
     Elapsed(fn(&T, SystemTime) -> Duration),
     /// A part of a whole, 0 to 1 and sometimes more.
@@ -57,6 +59,13 @@ pub(super) enum Unit {
     Bytes,
     BytesPerSecond,
     Microseconds,
+}
+
+/// A level, and since when it is that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    pub(super) level: u8,
+    pub(super) since: SystemTime,
 }
 
 /// Other names of fields.
@@ -99,7 +108,7 @@ impl<T: Subject> Field<T> {
             Read::Flag(_) => "yes or no",
             Read::Addresses(_) => "address",
             Read::Ports(_) => "port",
-            Read::Number(Unit::Count, _) | Read::Numbers(_) => "number",
+            Read::Number(Unit::Count, _) | Read::Numbers(_) | Read::Leveled(_) => "number",
             Read::Number(Unit::Bytes, _) => "bytes",
             Read::Number(Unit::BytesPerSecond, _) => "bytes per second",
             Read::Number(Unit::Microseconds, _) | Read::Elapsed(_) => "time",
@@ -124,6 +133,7 @@ impl<T: Subject> Field<T> {
                 read(subject).map(|time| Value::Number(time.saturating_mul(1_000)))
             }
             Read::Number(_, read) => read(subject).map(Value::Number),
+            Read::Leveled(read) => read(subject).map(|level| Value::Number(level.level.into())),
             Read::Elapsed(read) => {
                 let time = read(subject, now).as_nanos();
                 Some(Value::Number(u64::try_from(time).unwrap_or(u64::MAX)))
@@ -135,9 +145,34 @@ impl<T: Subject> Field<T> {
         [value, None]
     }
 
+    /// What an order goes by: the value, of the first end where two are meant.
+    pub(super) fn rank<'a>(&self, subject: &'a T, now: SystemTime) -> Option<Value<&'a str>> {
+        if let Read::Leveled(read) = &self.read {
+            return read(subject).map(|level| Value::Number(level.rank()));
+        }
+        let [value, _] = self.values(subject, now);
+        value
+    }
+
     /// Whether the value changes as time passes.
     pub(super) fn depends_on_time(&self) -> bool {
         matches!(self.read, Read::Elapsed(_))
+    }
+}
+
+/// Microseconds since 1970 take less than so many bits for two thousand years.
+const SINCE_BITS: u32 = 56;
+const SINCE_MAX: u64 = (1 << SINCE_BITS) - 1;
+
+impl Level {
+    /// A number that is greater for a higher level, and for one that began earlier.
+    fn rank(self) -> u64 {
+        let since = self
+            .since
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let since_us = u64::try_from(since.as_micros()).unwrap_or(SINCE_MAX);
+        (u64::from(self.level) << SINCE_BITS) | (SINCE_MAX - since_us.min(SINCE_MAX))
     }
 }
 

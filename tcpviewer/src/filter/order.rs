@@ -73,8 +73,7 @@ impl<T: Subject> Order<T> {
 
     /// Where it stands in the order.
     pub fn key(&self, subject: &T, now: SystemTime) -> OrderKey {
-        let [value, _] = self.field.values(subject, now);
-        let value = value.map(|value| match value {
+        let value = self.field.rank(subject, now).map(|value| match value {
             Value::Number(number) => Value::Number(number),
             Value::Share(share) => Value::Share(share),
             Value::Address(address) => Value::Address(address),

@@ -96,7 +96,8 @@ fn write_value<T: Subject>(
         | Read::Choice(..)
         | Read::Name(_)
         | Read::Names(_)
-        | Read::Numbers(_) => ONES,
+        | Read::Numbers(_)
+        | Read::Leveled(_) => ONES,
     };
     match value {
         Value::Number(number) => write!(formatter, "{}", InUnits(*number, units)),

@@ -16,8 +16,8 @@ use tcpviewer_common::state::TcpState;
 
 use super::*;
 use crate::model::{
-    CloseReason, Closed, Connection, Direction, Half, Handshake, LocalEnd, Orientation, Packet, Rtt,
-    RttSource,
+    Cause, CloseReason, Closed, Connection, Direction, EVIDENCE, Half, Handshake, LocalEnd, Orientation,
+    Packet, Rtt, RttSource, Verdict, VerdictKind,
 };
 
 /// Some time after all that the tests make.
@@ -232,6 +232,54 @@ fn only_ages_and_idle_times_change_by_themselves() {
             expected
         );
     }
+}
+
+#[test]
+fn the_gravest_verdict_comes_first_and_the_older_one_of_two() {
+    let with_verdict = |(id, cause, seconds): (u64, Option<Cause>, u64)| {
+        let verdict = Verdict {
+            kind: cause.map_or(VerdictKind::Healthy, |_cause| VerdictKind::Network),
+            cause,
+            end: None,
+            since: now() - Duration::from_secs(seconds),
+            evidence: [None; EVIDENCE],
+        };
+        Connection {
+            id,
+            verdict: Some(verdict),
+            ..connection()
+        }
+    };
+    let mut connections = [
+        (1, None, 500),
+        (2, Some(Cause::RoundTrip), 90),
+        (3, Some(Cause::Loss), 5),
+        (4, Some(Cause::NotReading), 6),
+        (5, Some(Cause::Refused), 1),
+        (6, Some(Cause::NotClosing), 400),
+        (7, Some(Cause::NotSending), 30),
+    ]
+    .map(with_verdict)
+    .to_vec();
+    connections.push(Connection {
+        id: 8,
+        ..connection()
+    });
+    let check = |order: &str, expected: [u64; 8]| {
+        let order = Order::<Connection>::parse(order).unwrap();
+        let mut sorted = connections.clone();
+        sorted.sort_by_key(|connection| order.key(connection, now()));
+        let ids: Vec<_> = sorted.iter().map(|connection| connection.id).collect();
+        assert_eq!(ids, expected);
+        assert!(!order.depends_on_time());
+    };
+
+    check("verdict.severity desc", [5, 4, 3, 7, 2, 6, 1, 8]);
+    check("verdict.severity", [1, 6, 2, 7, 3, 4, 5, 8]);
+    let grave = |text: &str| connections.iter().filter(|each| passes(text, each)).count();
+    assert_eq!(grave("verdict.severity >= 4"), 3);
+    assert_eq!(grave("verdict.severity == 0"), 1);
+    assert_eq!(grave("verdict.severity in 2-3"), 2);
 }
 
 #[test]

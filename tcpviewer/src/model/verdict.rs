@@ -18,6 +18,13 @@ pub struct Verdict {
     pub evidence: [Option<Evidence>; EVIDENCE],
 }
 
+impl Verdict {
+    /// How grave it is; 0 where nothing is wrong.
+    pub fn severity(&self) -> u8 {
+        self.cause.map_or(0, Cause::severity)
+    }
+}
+
 /// A verdict has so many numbers at most.
 pub const EVIDENCE: usize = 3;
 
@@ -104,6 +111,18 @@ impl Cause {
     /// The word for it.
     pub fn name(self) -> &'static str {
         Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// How grave it is, 1 to 5: what was left undone, what is slower than it could be, what waits for an end, what
+    /// does not get through, and who does not get through at all.
+    pub fn severity(self) -> u8 {
+        match self {
+            Self::NotClosing => 1,
+            Self::RoundTrip | Self::SmallWindow | Self::SendBuffer => 2,
+            Self::NotSending => 3,
+            Self::Loss | Self::NotReading | Self::NotAccepted => 4,
+            Self::NoAnswer | Self::Refused | Self::QueueFull => 5,
+        }
     }
 }
 

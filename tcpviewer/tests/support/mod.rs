@@ -13,7 +13,7 @@ use tcpviewer::{
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
         Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSource,
-        Status,
+        Status, Verdict,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -123,6 +123,22 @@ impl Daemon {
         let changed = ids.into_iter().map(|id| {
             self.revision += 1;
             Arc::new(connection(id, self.revision))
+        });
+        let changed: Vec<_> = changed.collect();
+        self.publish(Delta {
+            changed,
+            ..Delta::default()
+        });
+    }
+
+    /// Publishes a new form of these connections, each with its verdict.
+    pub(crate) fn judge(&mut self, verdicts: impl IntoIterator<Item = (u64, Verdict)>) {
+        let changed = verdicts.into_iter().map(|(id, verdict)| {
+            self.revision += 1;
+            Arc::new(Connection {
+                verdict: Some(verdict),
+                ..connection(id, self.revision)
+            })
         });
         let changed: Vec<_> = changed.collect();
         self.publish(Delta {
