@@ -18,13 +18,13 @@ const LONGEST_FILTER = 4000;
 const PACKETS_OF_ALL = 1000;
 const PACKETS_OF_ONE = 1000;
 
-/** Connections with whom something is wrong, those that lose most first: enough to find the worst among them. */
+/** Connections with whom something is wrong, the worst first. */
 export const UNHEALTHY: ConnectionsTopic = {
   kind: 'connections',
   filter: `open and ${UNHEALTHY_FILTER}`,
-  orderBy: 'retransmission_rate desc',
+  orderBy: 'verdict.severity desc',
   offset: 0,
-  limit: 50,
+  limit: 8,
 };
 
 const FAILURES_SHOWN = 200;

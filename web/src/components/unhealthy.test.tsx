@@ -6,17 +6,22 @@ import { connection, verdict } from '../test/fixtures';
 import { render } from '../test/render';
 import { Unhealthy } from './unhealthy';
 
-const WORST = { kind: 'connections', filter: '', orderBy: 'idle', offset: 0, limit: 50 } as const;
+const WORST = {
+  kind: 'connections',
+  filter: '',
+  orderBy: 'verdict.severity desc',
+  offset: 0,
+  limit: 8,
+} as const;
 
 describe('Unhealthy', () => {
-  it('names the worst first, by what is wrong and the number that says so', async () => {
+  it('names the worst in the order of the daemon, by what is wrong and the number that says so', async () => {
     const feeds = new TestFeeds();
     const stores = testStores(feeds);
     stores.unhealthy.watch(WORST);
     const { container } = render(<Unhealthy />, stores);
     await act(async () => {
       feeds.snapshot([
-        connection(1, { verdict: verdict('network', 'round-trip') }),
         connection(2, {
           verdict: {
             ...verdict('network', 'loss'),
@@ -24,6 +29,7 @@ describe('Unhealthy', () => {
             evidence: [{ name: 'retransmitted_percent', text: '3.1 % sent again' }],
           },
         }),
+        connection(1, { verdict: verdict('network', 'round-trip') }),
       ]);
       await new Promise((resolve) => requestAnimationFrame(resolve));
     });

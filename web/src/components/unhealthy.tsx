@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 import { totalBytesPerSecond, type Connection } from '../domain/connection';
 import { formatByteRate, formatEndpoint, formatPlural } from '../domain/format';
 import { CONNECTIONS, type ConnectionsPlace } from '../domain/place';
-import { UNHEALTHY_FILTER, worstFirst } from '../domain/verdict';
+import { UNHEALTHY_FILTER } from '../domain/verdict';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Card } from './card';
@@ -11,20 +11,18 @@ import { PlaceLink } from './place-link';
 import styles from './ranking.module.css';
 import { VerdictBadge } from './verdict-badge';
 
-const SHOWN = 8;
-
 const ALL: ConnectionsPlace = {
   ...CONNECTIONS,
   filter: UNHEALTHY_FILTER,
-  sort: { column: 'verdict', direction: 'ascending' },
+  sort: { column: 'verdict', direction: 'descending' },
 };
 
 export function Unhealthy(): ReactElement {
   const { unhealthy } = useStores();
   useChanges(unhealthy);
-  const worst = worstFirst(unhealthy.connections.values());
-  const { instance } = unhealthy;
-  const more = Math.max(0, unhealthy.total - SHOWN);
+  const { instance, order, total } = unhealthy;
+  const worst = order.flatMap((id) => unhealthy.connections.get(id) ?? []);
+  const more = Math.max(0, total - worst.length);
   return (
     <Card title="Unhealthy now" testId="unhealthy" tools={<PlaceLink to={ALL}>show all</PlaceLink>}>
       {worst.length === 0 ? (
@@ -45,9 +43,7 @@ export function Unhealthy(): ReactElement {
             </thead>
             <tbody>
               {instance !== undefined &&
-                worst
-                  .slice(0, SHOWN)
-                  .map((connection) => <Row key={String(connection.id)} {...{ instance, connection }} />)}
+                worst.map((connection) => <Row key={String(connection.id)} {...{ instance, connection }} />)}
             </tbody>
           </table>
           {more > 0 && <p className={styles.more}>{formatPlural(more, 'more connection')}</p>}

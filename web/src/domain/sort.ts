@@ -4,8 +4,7 @@
 /** What the table can be sorted by, and the field of the filter language that stands for it. */
 const FIELDS = {
   state: { field: 'state', text: true },
-  // Those with whom nothing is wrong have no cause, and come last.
-  verdict: { field: 'verdict.cause', text: true },
+  verdict: { field: 'verdict.severity' },
   source: { field: 'source.host', text: true },
   destination: { field: 'destination.host', text: true },
   process: { field: 'source.process', text: true },

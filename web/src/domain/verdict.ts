@@ -1,5 +1,4 @@
 // Why a connection is as it is, as the daemon judges it, and what of it fits into a badge.
-import type { Connection } from './connection';
 
 /** Where the cause lies, in the words of the filter language. */
 export type VerdictKind =
@@ -49,39 +48,33 @@ export const KIND_WORDS: Record<VerdictKind, string> = {
   backlog: 'the queue of the listening socket',
 };
 
-/** From the least to the most grave. */
-const CAUSES: readonly { readonly cause: VerdictCause; readonly word: string; readonly tone: VerdictTone }[] =
-  [
-    { cause: 'none', word: '', tone: 'good' },
-    { cause: 'round-trip', word: 'slow path', tone: 'warn' },
-    { cause: 'send-buffer', word: 'send buffer', tone: 'warn' },
-    { cause: 'small-window', word: 'small window', tone: 'warn' },
-    { cause: 'not-closing', word: 'not closing', tone: 'warn' },
-    { cause: 'not-sending', word: 'not sending', tone: 'warn' },
-    { cause: 'not-reading', word: 'not reading', tone: 'warn' },
-    { cause: 'not-accepted', word: 'not accepted', tone: 'warn' },
-    { cause: 'loss', word: 'loss', tone: 'bad' },
-    { cause: 'refused', word: 'refused', tone: 'bad' },
-    { cause: 'no-answer', word: 'no answer', tone: 'bad' },
-    { cause: 'queue-full', word: 'queue full', tone: 'bad' },
-  ];
+const CAUSES: Record<VerdictCause, { readonly word: string; readonly tone: VerdictTone }> = {
+  none: { word: '', tone: 'good' },
+  loss: { word: 'loss', tone: 'bad' },
+  'round-trip': { word: 'slow path', tone: 'warn' },
+  'not-reading': { word: 'not reading', tone: 'bad' },
+  'small-window': { word: 'small window', tone: 'warn' },
+  'not-sending': { word: 'not sending', tone: 'warn' },
+  'send-buffer': { word: 'send buffer', tone: 'warn' },
+  'not-closing': { word: 'not closing', tone: 'warn' },
+  'no-answer': { word: 'no answer', tone: 'bad' },
+  refused: { word: 'refused', tone: 'bad' },
+  'queue-full': { word: 'queue full', tone: 'bad' },
+  'not-accepted': { word: 'not accepted', tone: 'bad' },
+};
 
 const UNHEALTHY_KINDS: readonly VerdictKind[] = ['network', 'peer', 'application', 'handshake', 'backlog'];
 
 /** The filter for all with whom something is wrong. */
 export const UNHEALTHY_FILTER = `verdict in {${UNHEALTHY_KINDS.join(', ')}}`;
 
-export function isUnhealthy(verdict: Verdict | undefined): boolean {
-  return verdict !== undefined && UNHEALTHY_KINDS.includes(verdict.kind);
-}
-
 /** What the badge says. */
 export function verdictWord({ kind, cause }: Verdict): string {
-  return cause === 'none' ? kind : (placeOf(cause)?.word ?? kind);
+  return cause === 'none' ? kind : CAUSES[cause].word;
 }
 
 export function verdictTone({ kind, cause }: Verdict): VerdictTone {
-  return kind === 'idle' || kind === 'unknown' ? 'still' : (placeOf(cause)?.tone ?? 'warn');
+  return kind === 'idle' || kind === 'unknown' ? 'still' : CAUSES[cause].tone;
 }
 
 /** The filter for all of which the same is said. */
@@ -90,19 +83,4 @@ export function filterOfVerdict(verdict: Verdict | undefined): string | undefine
     return undefined;
   }
   return verdict.cause === 'none' ? `verdict == ${verdict.kind}` : `verdict.cause == ${verdict.cause}`;
-}
-
-/** The worst first; among those with the same cause, whichever came first. */
-export function worstFirst(connections: Iterable<Connection>): readonly Connection[] {
-  return [...connections]
-    .filter(({ verdict }) => isUnhealthy(verdict))
-    .sort((left, right) => gravity(right.verdict) - gravity(left.verdict));
-}
-
-function gravity(verdict: Verdict | undefined): number {
-  return verdict === undefined ? -1 : CAUSES.findIndex(({ cause }) => cause === verdict.cause);
-}
-
-function placeOf(cause: VerdictCause): (typeof CAUSES)[number] | undefined {
-  return CAUSES.find((one) => one.cause === cause);
 }

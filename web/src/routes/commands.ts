@@ -78,7 +78,7 @@ export function commandsOf(stores: Stores): Command[] {
     },
     filtered('Show connections with whom something is wrong', 'the worst verdicts', UNHEALTHY_FILTER, {
       column: 'verdict',
-      direction: 'ascending',
+      direction: 'descending',
     }),
     filtered('Show connections that lose packets', 'retransmissions > 0', 'retransmissions > 0', {
       column: 'retransmissions',
