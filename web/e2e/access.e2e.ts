@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findAxeViolations, launchBrowser } from './browser';
+import { activate, tabTo } from './keyboard';
 import { freePort } from './port';
 
 const DAEMON = process.env.TCPVIEWER_DAEMON;
@@ -64,7 +65,8 @@ describe.skipIf(DAEMON === undefined || CERTIFICATES === undefined)('a daemon th
 
   const linkState = (): Promise<string> => page.getByTestId('link-state').innerText();
   const enter = async (token: string): Promise<void> => {
-    await page.getByLabel('Token', { exact: true }).fill(token);
+    await tabTo(page, page.getByLabel('Token', { exact: true }));
+    await page.keyboard.type(token);
     await page.keyboard.press('Enter');
   };
 
@@ -96,7 +98,7 @@ describe.skipIf(DAEMON === undefined || CERTIFICATES === undefined)('a daemon th
   it('keeps it over a reload, and forgets it when told to', async () => {
     await page.reload();
     await expect.poll(linkState, WITHIN).toBe('live');
-    await page.getByRole('button', { name: 'Forget token' }).click();
+    await activate(page, page.getByRole('button', { name: 'Forget token' }));
     await page.getByText('The daemon wants a token.').waitFor();
     await enter(strong);
     await page.getByText('Waiting for the next packet.').or(page.getByTestId('packet-row').first()).waitFor();

@@ -8,6 +8,7 @@ import { ALL_COLUMNS, type Column } from './columns';
 import styles from './columns-menu.module.css';
 import { Icon } from './icon';
 import { Popover } from './popover';
+import { shownWidthPx } from './sort-header';
 
 /** A width in the list of columns changes by this. */
 const WIDTH_STEP_PX = 16;
@@ -22,7 +23,7 @@ export function ColumnsMenu(): ReactElement {
     ...ALL_COLUMNS.filter(({ name }) => !places.has(name)),
   ];
   const widen = ({ name, widthPx }: Column, byPx: number): void => {
-    const now = columns.find((column) => column.name === name)?.widthPx ?? widthPx;
+    const now = shownWidthPx(name) ?? columns.find((column) => column.name === name)?.widthPx ?? widthPx;
     settings.change({ columns: resizeColumn(columns, name, now + byPx) });
   };
   const move = (name: ColumnName, to: number): void => {

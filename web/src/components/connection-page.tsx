@@ -10,7 +10,6 @@ import { Button } from './button';
 import { ConnectionCharts } from './connection-charts';
 import { ConnectionLife } from './connection-life';
 import styles from './connection-page.module.css';
-import { CopyLink } from './copy-link';
 import { EndpointText } from './endpoint-text';
 import { HealthTable } from './health-table';
 import { ListedNotice } from './listed-notice';
@@ -49,7 +48,6 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
         {connection !== undefined && <Ends connection={connection} />}
         <span className={styles.tools}>
           <RecordButton wish={{ filter: '', connectionId: here.ref.id }} />
-          <CopyLink />
         </span>
       </div>
       <ListedNotice />

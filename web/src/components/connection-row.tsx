@@ -1,6 +1,7 @@
-// One row of the connection table. It renders again only when its connection changes, or when it is pointed at: only
-// then it has the buttons that filter by its values.
+// One row of the connection table. It renders again only when its connection changes, or when it is pointed at or the
+// cursor comes: only then it has the buttons that filter by its values.
 import { memo, type ReactElement, type ReactNode } from 'react';
+import type { ColumnName } from '../domain/column';
 import { isClosed, type Connection } from '../domain/connection';
 import { formatEndpoint } from '../domain/format';
 import type { Column } from './columns';
@@ -13,6 +14,7 @@ interface ConnectionRowProps {
   readonly listed: boolean;
   readonly selected: boolean;
   readonly atCursor: boolean;
+  readonly columnAtCursor: ColumnName | undefined;
   readonly pointedAt: boolean;
   readonly columns: readonly Column[];
   /** Counted from 1, below the header row. */
@@ -20,16 +22,17 @@ interface ConnectionRowProps {
   readonly topPx: number;
 }
 
-export function rowElementId(id: bigint): string {
-  return `connection-${id}`;
+/** The element that the cursor is at: a row, or a cell of it. */
+export function atCursorId(id: bigint, column: ColumnName | undefined): string {
+  return column === undefined ? `connection-${id}` : `connection-${id}-${column}`;
 }
 
 export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowProps): ReactElement {
-  const { connection, columns, pointedAt } = props;
+  const { connection, columns, pointedAt, columnAtCursor } = props;
   return (
     <div
       role="row"
-      id={rowElementId(connection.id)}
+      id={atCursorId(connection.id, undefined)}
       className={styles.row}
       data-testid="connection-row"
       data-connection-id={String(connection.id)}
@@ -41,27 +44,40 @@ export const ConnectionRow = memo(function ConnectionRow(props: ConnectionRowPro
       title={props.listed ? undefined : 'No longer listed; the row goes when the order moves on'}
       style={{ top: `${props.topPx}px` }}
     >
-      {columns.map((column) => (
-        <Cell key={column.name} column={column} filter={pointedAt ? column.filter?.(connection) : undefined}>
-          {column.cell(connection)}
-        </Cell>
-      ))}
+      {columns.map((column) => {
+        const atCursor = column.name === columnAtCursor;
+        return (
+          <Cell
+            key={column.name}
+            column={column}
+            id={atCursor ? atCursorId(connection.id, column.name) : undefined}
+            filter={pointedAt || atCursor ? column.filter?.(connection) : undefined}
+          >
+            {column.cell(connection)}
+          </Cell>
+        );
+      })}
     </div>
   );
 });
 
 function Cell({
   column,
+  id,
   filter,
   children,
 }: {
   column: Column;
+  /** Given to the cell at the cursor. */
+  id: string | undefined;
   filter: string | undefined;
   children: ReactNode;
 }): ReactElement {
   return (
     <div
       role="gridcell"
+      id={id}
+      data-cursor={id !== undefined}
       className={column.numeric === true ? styles.number : styles.cell}
       data-column={column.name}
     >
@@ -73,7 +89,7 @@ function Cell({
           data-filter={filter}
           tabIndex={-1}
           aria-label={`Filter by ${filter}`}
-          title={`Filter: ${filter}`}
+          title={`Filter: ${filter} (=)`}
         >
           <Icon name="search" />
         </button>

@@ -193,4 +193,22 @@ describe('ConnectionTable', () => {
     key('Enter');
     expect(stores.place.current).toEqual({ view: 'connection', ref: { instance: 1n, id: 1n } });
   });
+
+  it('filters by the cell at the cursor, or without its value, and sorts, widens and moves its column', () => {
+    const { container, stores } = render(<Table />, storesWith([connection(1), connection(2)]));
+    const headings = (): (string | null)[] =>
+      [...container.querySelectorAll('[role="columnheader"]')].map(({ textContent }) => textContent);
+    for (const key of ['ArrowDown', 'ArrowRight', 'ArrowRight', '=']) {
+      press(container, key);
+    }
+    expect(stores.place.connections.filter).toBe('source.host == 10.0.0.1');
+    press(container, '!');
+    expect(stores.place.connections.filter).toBe('source.host == 10.0.0.1 and not source.host == 10.0.0.1');
+    press(container, 's');
+    expect(stores.place.connections.sort).toEqual({ column: 'source', direction: 'ascending' });
+    press(container, '>');
+    expect(stores.settings.settings.columns[2]).toEqual({ name: 'source', widthPx: 800 });
+    press(container, 'H');
+    expect(headings().slice(0, 2)).toEqual(['Source▲', 'Verdict']);
+  });
 });

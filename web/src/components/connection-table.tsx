@@ -1,6 +1,6 @@
 // The connections that pass the filter, as a grid as long as they are many, of which only the rows on the
-// screen exist and only those around them are asked for. Arrow keys or j and k move a cursor, Enter or a click
-// selects, Enter on the selected row opens its page.
+// screen exist and only those around them are asked for. A click selects, a double one opens the page; keys move a
+// cursor and act on what it is at.
 import { useVirtualizer } from '@tanstack/react-virtual';
 import {
   useEffect,
@@ -8,22 +8,21 @@ import {
   useMemo,
   useRef,
   useState,
-  type KeyboardEvent,
   type MouseEvent,
   type ReactElement,
 } from 'react';
-import { areUsual, resizeColumn } from '../domain/column';
+import { areUsual, resizeColumn, type ColumnName } from '../domain/column';
 import { narrowed } from '../domain/filter';
 import type { ConnectionsPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { columnsFor, neededPx, tracks } from './columns';
-import { ConnectionRow, EmptyRow, rowElementId } from './connection-row';
+import { atCursorId, ConnectionRow, EmptyRow } from './connection-row';
 import styles from './connection-table.module.css';
 import { EmptyTable } from './empty-table';
 import { SortHeader } from './sort-header';
 import { useElementWidth } from './use-element-size';
-import { useKeys } from './use-keys';
+import { useTableCursor } from './use-table-cursor';
 
 const ROW_HEIGHT_PX = 28;
 const HEADER_HEIGHT_PX = 30;
@@ -39,7 +38,6 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
   const widthPx = useElementWidth(scroller);
   // Rows render again when their columns are others, so these stay the same while nothing changes.
   const columns = useMemo(() => columnsFor(chosen, areUsual(chosen), widthPx), [chosen, widthPx]);
-  const [cursor, setCursor] = useState<bigint>();
   const [pointedAt, setPointedAt] = useState<string>();
   const count = Math.max(order.total, order.offset + order.rows.length);
   const virtualizer = useVirtualizer({
@@ -58,71 +56,17 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
   useStayInSight(scroller, selection.ref && order.placeOf(selection.ref.id), order.rows);
   useFromTheTop(scroller, here);
 
-  const select = (id: bigint): void => {
-    const { instance } = table;
-    if (instance !== undefined) {
-      setCursor(id);
-      const selected = { instance, id };
-      // Going back closes the details again.
-      if (here.selected === undefined) {
-        place.go({ ...here, selected });
-      } else {
-        place.replace({ ...here, selected });
-      }
-    }
-  };
-  const moveTo = (position: number): void => {
-    const to = Math.max(0, Math.min(count - 1, position));
-    virtualizer.scrollToIndex(to);
-    const id = order.at(to);
-    if (id !== undefined) {
-      setCursor(id);
-      if (selection.ref !== undefined) {
-        select(id);
-      }
-    }
-  };
-  const open = (): void => {
-    if (here.selected !== undefined) {
-      place.go({ view: 'connection', ref: here.selected });
-    }
-  };
-  const enter = (): void => {
-    if (cursor !== undefined && selection.isSelected(cursor)) {
-      open();
-    } else if (cursor !== undefined) {
-      select(cursor);
-    }
-  };
-  const at = order.placeOf(cursor ?? selection.ref?.id) ?? first - 1;
-  useKeys({
-    j: () => {
-      moveTo(at + 1);
+  const cursor = useTableCursor({
+    here,
+    columns,
+    count,
+    first,
+    page: () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT_PX) - 2),
+    scrollTo: (position) => {
+      virtualizer.scrollToIndex(position);
     },
-    k: () => {
-      moveTo(at - 1);
-    },
-    Enter: enter,
   });
-  const pressKey = (event: KeyboardEvent): void => {
-    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) {
-      return;
-    }
-    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT_PX) - 2);
-    const moves: Partial<Record<string, number>> = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      PageDown: at + page,
-      PageUp: at - page,
-      Home: 0,
-      End: count - 1,
-    };
-    const position = moves[event.key];
-    if (position !== undefined) {
-      event.preventDefault();
-      moveTo(position);
-    }
-  };
+  useColumnInSight(scroller, cursor.column);
   const clickRow = (event: MouseEvent): void => {
     if (!(event.target instanceof Element)) {
       return;
@@ -132,12 +76,12 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
     if (filter !== null && filter !== undefined) {
       place.go({ ...here, filter: narrowed(here.filter, filter) });
     } else if (id !== undefined) {
-      select(BigInt(id));
+      cursor.select(BigInt(id));
     }
   };
 
   const fits = virtualizer.getTotalSize() + HEADER_HEIGHT_PX <= (virtualizer.scrollRect?.height ?? 0);
-  const cursorShown = cursor !== undefined && items.some(({ index }) => order.at(index) === cursor);
+  const cursorShown = items.some(({ index }) => cursor.row !== undefined && order.at(index) === cursor.row);
   return (
     <div
       ref={scroller}
@@ -147,13 +91,17 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
       aria-label="Connections"
       aria-rowcount={count + 1}
       data-fits={fits}
-      aria-activedescendant={cursorShown ? rowElementId(cursor) : undefined}
+      aria-description="Arrow keys move, Enter opens, = filters by the cell, s sorts by it; ? lists all keys"
+      aria-activedescendant={
+        cursorShown && cursor.row !== undefined ? atCursorId(cursor.row, cursor.column) : undefined
+      }
       style={{ '--columns': tracks(columns), '--least-width': `${neededPx(columns)}px` }}
-      onKeyDown={pressKey}
+      onKeyDown={cursor.pressKey}
     >
       <SortHeader
         columns={columns}
         sort={here.sort}
+        atCursor={cursor.column}
         onSort={(sort) => {
           place.replace({ ...here, sort });
         }}
@@ -169,7 +117,7 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
           role="rowgroup"
           style={{ height: `${virtualizer.getTotalSize()}px` }}
           onClick={clickRow}
-          onDoubleClick={open}
+          onDoubleClick={cursor.open}
           onPointerOver={({ target }) => {
             setPointedAt(idOfRow(target));
           }}
@@ -193,7 +141,8 @@ export function ConnectionTable({ here }: { here: ConnectionsPlace }): ReactElem
                 connection={row.connection}
                 listed={row.listed}
                 selected={selection.isSelected(row.connection.id)}
-                atCursor={row.connection.id === cursor}
+                atCursor={row.connection.id === cursor.row}
+                columnAtCursor={row.connection.id === cursor.row ? cursor.column : undefined}
                 pointedAt={String(row.connection.id) === pointedAt}
                 columns={columns}
                 position={index + 1}
@@ -234,6 +183,17 @@ function useStayInSight(
       element.scrollBy({ top: (to - from) * ROW_HEIGHT_PX });
     }
   }, [scroller, placeOfSelected, rows]);
+}
+
+/** Where not all columns fit, the table moves aside with the cursor. */
+function useColumnInSight(
+  scroller: { readonly current: HTMLDivElement | null },
+  column: ColumnName | undefined,
+): void {
+  useEffect(() => {
+    const header = column && scroller.current?.querySelector(`[role=columnheader][data-column=${column}]`);
+    header?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [scroller, column]);
 }
 
 /** Another filter or order begins at the top. */

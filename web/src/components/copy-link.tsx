@@ -1,6 +1,8 @@
-// Puts the address of this view on the clipboard.
+// Puts the address of this view on the clipboard, by a button or a key.
 import { useEffect, useState, type ReactElement } from 'react';
 import { Button } from './button';
+import styles from './copy-link.module.css';
+import { useKeys } from './use-keys';
 
 const SAID_MS = 2000;
 
@@ -26,9 +28,18 @@ export function CopyLink(): ReactElement {
       setSaid('Copy it from the address bar');
     }
   };
+  useKeys({ y: () => void copy() });
   return (
-    <Button icon="link" title="Copy a link to this view" onClick={() => void copy()}>
-      <span aria-live="polite">{said ?? 'Copy link'}</span>
-    </Button>
+    <span className={styles.share}>
+      <Button
+        icon="link"
+        label="Copy a link to this view"
+        title="Copy a link to this view (y)"
+        onClick={() => void copy()}
+      />
+      <span role="status" className={styles.said} data-testid="copied">
+        {said}
+      </span>
+    </span>
   );
 }

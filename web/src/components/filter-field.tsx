@@ -60,8 +60,13 @@ export function FilterField(props: FilterFieldProps): ReactElement {
     const chosen = at === undefined ? undefined : suggestions[at];
     const steps: Partial<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1 };
     const step = steps[event.key];
+    // Where nothing is begun, Tab leads out of the field.
+    const begun = value.slice(from, caret);
+    const isBegun = begun !== '' && !fields.some(({ name }) => name === begun);
     const tabbed =
-      event.key === 'Tab' && !event.shiftKey && open && value !== '' ? (chosen ?? suggestions[0]) : undefined;
+      event.key === 'Tab' && !event.shiftKey && open
+        ? (chosen ?? (isBegun ? suggestions[0] : undefined))
+        : undefined;
     if (step !== undefined && open) {
       event.preventDefault();
       setAt(((at ?? (step > 0 ? -1 : 0)) + step + suggestions.length) % suggestions.length);

@@ -21,7 +21,9 @@ export function GroupsView({ here }: { here: GroupsPlace }): ReactElement {
   const { groups: store, place } = stores;
   useChanges(store);
   const { list } = store;
-  const words = GROUP_WORDS[here.by];
+  // Until others come, those at hand are what they were grouped by.
+  const by = list?.by ?? here.by;
+  const words = GROUP_WORDS[by];
   const groups = list?.groups ?? [];
   return (
     <section className={styles.view} aria-label="Groups" data-testid="groups">
@@ -57,7 +59,7 @@ export function GroupsView({ here }: { here: GroupsPlace }): ReactElement {
               {groups.map((group) => (
                 <tr key={group.name} data-testid="group">
                   <th scope="row">
-                    <GroupName kind={here.by} name={group.name} />
+                    <GroupName kind={by} name={group.name} />
                   </th>
                   <td>{formatCount(group.connections)}</td>
                   <td>{formatByteRate(group.sentBytesPerSecond)}</td>

@@ -5,6 +5,7 @@ import type { Status } from '../domain/status';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Button } from './button';
+import { CopyLink } from './copy-link';
 import { Degradations } from './degradations';
 import { ForgetToken } from './forget-token';
 import styles from './header.module.css';
@@ -13,12 +14,16 @@ import { LinkIndicator } from './link-indicator';
 import { Navigation } from './navigation';
 import { ThemeChoice } from './theme-choice';
 
-export function Header(): ReactElement {
+/** `onSkip` leads the focus to what is below. */
+export function Header({ onSkip }: { onSkip: () => void }): ReactElement {
   const { status: store, overlay } = useStores();
   useChanges(store);
   const { status } = store;
   return (
     <header className={styles.header}>
+      <button type="button" className={styles.skip} onClick={onSkip}>
+        Skip to the view
+      </button>
       <div className={styles.identity}>
         <img src="/favicon.svg" alt="" width="24" height="24" />
         <div>
@@ -47,6 +52,7 @@ export function Header(): ReactElement {
             overlay.show('palette');
           }}
         />
+        <CopyLink />
         <ThemeChoice className={styles.themes} />
         <Button
           label="Keys, ?"

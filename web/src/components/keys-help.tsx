@@ -17,6 +17,7 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
       ['g l', 'listeners'],
       ['g h', "host: the kernel's counters"],
       ['/', 'filter of the view'],
+      ['y', 'copy a link to the view'],
       ['t', 'next theme: light, system, dark'],
       ['?', 'this list'],
       ['Esc', 'close what is open'],
@@ -27,6 +28,12 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
     keys: [
       ['j k', 'next and previous row (also ↓ ↑, Page, Home, End)'],
       ['Enter', 'details beside the table; again: the whole page'],
+      ['h l', 'previous and next column (also ← →)'],
+      ['=', 'filter by the value at the cursor'],
+      ['!', 'filter it out'],
+      ['s', 'sort by the column; again: the other way, then as usual'],
+      ['< >', 'make the column narrower, wider; 0: as wide as usual'],
+      ['H L', 'move the column to the left, to the right (also Shift ← →)'],
       ['f', 'freeze the order of the rows, or let it move'],
       ['c', 'show or hide ended connections'],
     ],
@@ -34,6 +41,14 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
   {
     title: 'Packets',
     keys: [['p', 'pause the stream, or let it run']],
+  },
+  {
+    title: 'Charts',
+    keys: [
+      ['Tab', 'to the next chart'],
+      ['← →', 'the numbers at an earlier, a later time (also Page, Home, End)'],
+      ['↓ ↑', 'round-trip times: shorter, longer ones'],
+    ],
   },
 ];
 

@@ -1,5 +1,5 @@
-// A list of packets, newest at the bottom, of which only the visible lines exist. It follows the
-// newest packet until the user scrolls up or pauses; then it stands still, and says how much is new.
+// A list of packets, newest at the bottom, of which only the visible lines exist. It follows the newest packet until
+// the user scrolls up, pauses, or goes into a line; then it stands still, and says how much is new.
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useLayoutEffect, useRef, useState, type ReactElement } from 'react';
 import { formatPlural } from '../domain/format';
@@ -42,7 +42,8 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
   const scroller = useRef<HTMLDivElement>(null);
   const [scrolledUp, setScrolledUp] = useState(false);
   const [held, setHeld] = useState(packets);
-  const following = !paused && !scrolledUp;
+  const [inside, setInside] = useState(false);
+  const following = !paused && !scrolledUp && !inside;
   if (following && held !== packets) {
     setHeld(packets);
   }
@@ -81,6 +82,12 @@ export function PacketList({ packets, label, paused, emptyText, onFollow }: Pack
         aria-rowcount={shown.length + 1}
         data-fits={fits}
         onScroll={noticeScroll}
+        onFocus={({ target, currentTarget }) => {
+          setInside(target !== currentTarget);
+        }}
+        onBlur={() => {
+          setInside(false);
+        }}
       >
         <div role="rowgroup" className={styles.head}>
           <div role="row" className={styles.headings} aria-rowindex={1}>

@@ -5,6 +5,7 @@ import 'uplot/dist/uPlot.min.css';
 import { formatClock } from '../domain/format';
 import type { PlotProps, Series } from './plot';
 import { colour, useThemeVersion } from './theme-colours';
+import { TimeCursor } from './time-cursor';
 import { useElementWidth } from './use-element-size';
 
 const AXIS_FONT = '10.5px "Inter Variable", system-ui, sans-serif';
@@ -15,7 +16,11 @@ const TIME_LABEL_PX = 50;
 /** How much more than the highest value the chart's height stands for. */
 const HEADROOM = 1.15;
 
-type CanvasProps = PlotProps & { readonly onPoint: (index: number | undefined) => void };
+type CanvasProps = PlotProps & {
+  /** What is at the pointer, or the newest. */
+  readonly words: string;
+  readonly onPoint: (index: number | undefined) => void;
+};
 
 export default function PlotCanvas(props: CanvasProps): ReactElement {
   const { series, timesMs, endMs, spanMs, heightPx } = props;
@@ -100,7 +105,20 @@ export default function PlotCanvas(props: CanvasProps): ReactElement {
     chart.current?.redraw(false, true);
   }, [theme]);
 
-  return <div ref={frame} aria-hidden="true" />;
+  return (
+    <TimeCursor
+      label={props.title}
+      words={props.words}
+      count={timesMs.length}
+      onMove={(index) => {
+        const seconds = (timesMs[index ?? -1] ?? NaN) / 1000;
+        const leftPx = index === undefined ? -1 : (chart.current?.valToPos(seconds, 'x') ?? -1);
+        chart.current?.setCursor({ left: leftPx, top: leftPx < 0 ? -1 : 0 });
+      }}
+    >
+      <div ref={frame} aria-hidden="true" />
+    </TimeCursor>
+  );
 }
 
 /** Whether a label of the time axis has room between the edges. */

@@ -1,5 +1,5 @@
-// A chart of numbers over time. Its legend shows the newest numbers, or those under the pointer. The
-// drawing itself is in a part that is loaded when the first chart is shown.
+// A chart of numbers over time. Its legend shows the newest numbers, or those under the pointer, which arrow keys move
+// as well. The drawing itself is in a part that is loaded when the first chart is shown.
 import { lazy, Suspense, useState, type ReactElement, type ReactNode } from 'react';
 import { formatClock } from '../domain/format';
 import styles from './plot.module.css';
@@ -37,6 +37,8 @@ export function Plot(props: PlotProps): ReactElement {
   const [pointed, setPointed] = useState<number>();
   const index = pointed !== undefined && pointed < timesMs.length ? pointed : timesMs.length - 1;
   const atMs = timesMs[index];
+  const time = atMs === undefined ? '' : formatClock(atMs).slice(0, 8);
+  const words = [time, ...series.map(({ name, values }) => `${name} ${format(values[index])}`)].join(', ');
   return (
     <figure className={styles.plot} data-testid={testId} data-index={index}>
       <figcaption className={styles.legend}>
@@ -46,13 +48,11 @@ export function Plot(props: PlotProps): ReactElement {
             {name} <strong data-series={name}>{format(values[index])}</strong>
           </span>
         ))}
-        <span className={styles.time}>
-          {pointed !== undefined && atMs !== undefined ? formatClock(atMs).slice(0, 8) : children}
-        </span>
+        <span className={styles.time}>{pointed === undefined ? children : time}</span>
       </figcaption>
       <div className={styles.frame} style={{ height: `${heightPx}px` }}>
         <Suspense fallback={null}>
-          <PlotCanvas {...props} onPoint={setPointed} />
+          <PlotCanvas {...props} words={words} onPoint={setPointed} />
         </Suspense>
       </div>
     </figure>

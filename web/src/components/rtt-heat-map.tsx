@@ -1,11 +1,12 @@
 // How far away the open connections were over time: a column per second, a row per range of round-trip
-// times on a logarithmic scale, darker where more connections are. The pointer tells a cell's numbers.
+// times on a logarithmic scale, darker where more connections are. The pointer, or arrow keys, tell a cell's numbers.
 import { useEffect, useRef, useState, type PointerEvent, type ReactElement } from 'react';
 import { formatClock, formatMicroseconds, formatPlural } from '../domain/format';
 import { heat, heatMapOf, type HeatMap } from '../domain/heat-map';
 import type { Stats } from '../domain/stats';
 import styles from './rtt-heat-map.module.css';
 import { colour, useThemeVersion } from './theme-colours';
+import { TimeCursor } from './time-cursor';
 import { useElementWidth } from './use-element-size';
 
 const AXIS_WIDTH_PX = 62;
@@ -37,6 +38,8 @@ export function RttHeatMap({ sums, endMs, spanMs, heightPx }: RttHeatMapProps): 
   const rtt = sums.at(-1)?.rtt;
   const plotWidthPx = widthPx - AXIS_WIDTH_PX - 4;
   const plotHeightPx = heightPx - TIME_AXIS_HEIGHT_PX;
+  const rows = map.boundsUs.length;
+  const rowHeightPx = plotHeightPx / rows;
   const cell =
     pointed &&
     cellAt(map, { ...pointed, x: pointed.x - AXIS_WIDTH_PX }, { endMs, spanMs, plotWidthPx, plotHeightPx });
@@ -48,6 +51,24 @@ export function RttHeatMap({ sums, endMs, spanMs, heightPx }: RttHeatMapProps): 
     }
   }, [map, widthPx, heightPx, plotWidthPx, plotHeightPx, endMs, spanMs, theme]);
 
+  /** To where most connections are at that time. */
+  const pointAt = (index: number | undefined): void => {
+    const column = index === undefined ? undefined : map.columns[index];
+    if (column === undefined) {
+      setPointed(undefined);
+      return;
+    }
+    const row = column.counts.indexOf(Math.max(...column.counts));
+    const share = (column.atMs - endMs + spanMs) / spanMs;
+    // A little before the column's end, which is the next one's beginning.
+    setPointed({ x: AXIS_WIDTH_PX + share * plotWidthPx - 0.25, y: (rows - row - 0.5) * rowHeightPx });
+  };
+  const rise = (by: number): void => {
+    setPointed((at) => {
+      const y = (at?.y ?? 0) - by * rowHeightPx;
+      return at === undefined || y < 0 || y > plotHeightPx ? at : { ...at, y };
+    });
+  };
   const point = (event: PointerEvent<HTMLDivElement>): void => {
     const box = event.currentTarget.getBoundingClientRect();
     setPointed({ x: event.clientX - box.left, y: event.clientY - box.top });
@@ -74,23 +95,29 @@ export function RttHeatMap({ sums, endMs, spanMs, heightPx }: RttHeatMapProps): 
             </span>
           </>
         )}
-        <span className={styles.cell}>{cell && cellWords(cell)}</span>
+        <span className={styles.cell} data-testid="rtt-cell">
+          {cell && cellWords(cell)}
+        </span>
       </figcaption>
-      <div
-        ref={frame}
-        className={styles.frame}
-        style={{ height: `${heightPx}px` }}
-        onPointerMove={point}
-        onPointerLeave={() => {
-          setPointed(undefined);
-        }}
+      <TimeCursor
+        label={`Distribution of round-trip times over the last ${Math.round(spanMs / 60_000)} minutes`}
+        words={cell === undefined ? '' : cellWords(cell)}
+        count={map.columns.length}
+        onMove={pointAt}
+        onRise={rise}
       >
-        <canvas
-          ref={canvas}
-          role="img"
-          aria-label={`Distribution of round-trip times over the last ${Math.round(spanMs / 60_000)} minutes`}
-        />
-      </div>
+        <div
+          ref={frame}
+          className={styles.frame}
+          style={{ height: `${heightPx}px` }}
+          onPointerMove={point}
+          onPointerLeave={() => {
+            setPointed(undefined);
+          }}
+        >
+          <canvas ref={canvas} aria-hidden="true" />
+        </div>
+      </TimeCursor>
     </figure>
   );
 }

@@ -1,22 +1,21 @@
 // The header row of the connection table: a click on a column sorts by it, its right edge makes it wider or
-// narrower.
-import { useRef, type KeyboardEvent, type PointerEvent, type ReactElement } from 'react';
+// narrower. Keys do that at the table's cursor, so nothing here takes the focus.
+import { useRef, type PointerEvent, type ReactElement } from 'react';
 import type { ColumnName } from '../domain/column';
 import { nextSort, type Sort } from '../domain/sort';
 import type { Column } from './columns';
 import styles from './sort-header.module.css';
 
-const KEY_STEP_PX = 12;
-
 interface SortHeaderProps {
   readonly columns: readonly Column[];
   readonly sort: Sort;
+  readonly atCursor: ColumnName | undefined;
   readonly onSort: (sort: Sort) => void;
   /** Without a width the column is as wide as it is made. */
   readonly onResize: (name: ColumnName, widthPx: number | undefined) => void;
 }
 
-export function SortHeader({ columns, sort, onSort, onResize }: SortHeaderProps): ReactElement {
+export function SortHeader({ columns, sort, atCursor, onSort, onResize }: SortHeaderProps): ReactElement {
   return (
     <div role="rowgroup" className={styles.group}>
       <div role="row" className={styles.row} aria-rowindex={1}>
@@ -27,6 +26,8 @@ export function SortHeader({ columns, sort, onSort, onResize }: SortHeaderProps)
             <div
               key={column.name}
               role="columnheader"
+              data-column={column.name}
+              data-cursor={column.name === atCursor}
               className={column.numeric === true ? styles.number : styles.cell}
               aria-sort={by === undefined ? undefined : (sorted ?? 'none')}
             >
@@ -37,6 +38,7 @@ export function SortHeader({ columns, sort, onSort, onResize }: SortHeaderProps)
               ) : (
                 <button
                   type="button"
+                  tabIndex={-1}
                   className={styles.button}
                   title={column.title}
                   onClick={() => {
@@ -58,6 +60,11 @@ export function SortHeader({ columns, sort, onSort, onResize }: SortHeaderProps)
   );
 }
 
+/** How wide a column stands on the screen; undefined where it is not shown. */
+export function shownWidthPx(name: ColumnName): number | undefined {
+  return document.querySelector(`[role=columnheader][data-column=${name}]`)?.clientWidth;
+}
+
 function ResizeHandle({
   column,
   onResize,
@@ -76,22 +83,11 @@ function ResizeHandle({
       onResize(column.name, drag.current.fromWidthPx + event.clientX - drag.current.fromX);
     }
   };
-  const pressKey = (event: KeyboardEvent): void => {
-    const step = { ArrowLeft: -KEY_STEP_PX, ArrowRight: KEY_STEP_PX }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      event.stopPropagation();
-      onResize(column.name, widthOf(event.currentTarget) + step);
-    }
-  };
   return (
     <div
       className={styles.handle}
-      role="separator"
-      tabIndex={-1}
-      aria-label={`Width of ${column.label}`}
-      aria-orientation="vertical"
-      aria-valuenow={column.widthPx}
+      aria-hidden="true"
+      title={`Width of ${column.label}; twice for the usual one`}
       onPointerDown={grab}
       onPointerMove={pull}
       onPointerUp={() => {
@@ -100,7 +96,6 @@ function ResizeHandle({
       onDoubleClick={() => {
         onResize(column.name, undefined);
       }}
-      onKeyDown={pressKey}
     />
   );
 }

@@ -16,6 +16,10 @@ export function useKeys(actions: KeyActions, onPalette?: () => void): void {
       onPalette();
       return;
     }
+    // What is behind a dialog does not hear of keys.
+    if (event.target instanceof Element && event.target.closest('dialog') !== null) {
+      return;
+    }
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented;
     if (!plain || isTyping(event.target) || (event.key === 'Enter' && isControl(event.target))) {
       return;
@@ -48,5 +52,5 @@ function isTyping(target: EventTarget | null): boolean {
 
 /** Enter on a button or a link is for that. */
 function isControl(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('button, a, dialog') !== null;
+  return target instanceof Element && target.closest('button, a') !== null;
 }

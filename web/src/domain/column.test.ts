@@ -1,6 +1,14 @@
 // Columns are shown, moved and resized, and nonsense in the storage does no harm.
 import { describe, expect, it } from 'vitest';
-import { moveColumn, readColumns, resizeColumn, toggleColumn, type ShownColumn } from './column';
+import {
+  areUsual,
+  DEFAULT_COLUMNS,
+  moveColumn,
+  readColumns,
+  resizeColumn,
+  toggleColumn,
+  type ShownColumn,
+} from './column';
 
 const names = (columns: readonly ShownColumn[] | undefined): string =>
   (columns ?? []).map(({ name }) => name).join();
@@ -18,6 +26,13 @@ describe('columns', () => {
     expect(names(moveColumn(three, 'state', 1))).toBe('source,state,destination');
     expect(names(moveColumn(three, 'state', 99))).toBe('source,destination,state');
     expect(names(moveColumn(three, 'destination', -1))).toBe('destination,state,source');
+  });
+
+  it('are the usual ones in any order and width, as long as none is added or taken away', () => {
+    const moved = moveColumn(resizeColumn(DEFAULT_COLUMNS, 'source', 300), 'source', 0);
+    expect(areUsual(moved)).toBe(true);
+    expect(areUsual(toggleColumn(moved, 'source'))).toBe(false);
+    expect(areUsual(toggleColumn(moved, 'packets'))).toBe(false);
   });
 
   it('have a least width', () => {

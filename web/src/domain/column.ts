@@ -35,13 +35,11 @@ export function isColumnName(name: string): name is ColumnName {
   return name === 'rateTrail' || name === 'rttTrail' || isSortColumn(name);
 }
 
-/** Whether nothing was chosen: then columns may be left out where there is no room. */
+/** Whether none was added or taken away: then columns may be left out where there is no room. */
 export function areUsual(columns: readonly ShownColumn[]): boolean {
   return (
     columns.length === DEFAULT_COLUMNS.length &&
-    columns.every(
-      ({ name, widthPx }, place) => name === DEFAULT_COLUMNS[place]?.name && widthPx === undefined,
-    )
+    DEFAULT_COLUMNS.every((usual) => columns.some(({ name }) => name === usual.name))
   );
 }
 

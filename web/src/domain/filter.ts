@@ -31,6 +31,11 @@ export function problemOf(message: string, typed: string, showClosed: boolean): 
   return { column: Math.max(0, Math.min(at, typed.length)), message: words ?? message };
 }
 
+/** The filter, without what passes the other one. */
+export function excluding(filter: string, by: string): string {
+  return narrowed(filter, / and | or /.test(by) ? `not (${by})` : `not ${by}`);
+}
+
 /** Both filters together. */
 export function narrowed(filter: string, by: string): string {
   const text = filter.trim();

@@ -1,6 +1,6 @@
 // What every view has around it: header, what is the matter with the link, keys, overlays. Which view is
 // shown follows from the place; each but the first is loaded when it is first gone to.
-import { lazy, Suspense, type ReactElement } from 'react';
+import { lazy, Suspense, useRef, type ReactElement } from 'react';
 import { CommandPalette } from '../components/command-palette';
 import { Header } from '../components/header';
 import { KeysHelp } from '../components/keys-help';
@@ -33,15 +33,21 @@ export function Shell(): ReactElement {
   useChanges(link);
   useChanges(overlay);
   useShellKeys(stores);
+  const view = useRef<HTMLElement>(null);
   const close = (): void => {
     overlay.show(undefined);
   };
   return (
     <div className={styles.page}>
-      <Header />
+      <Header
+        onSkip={() => {
+          const inView = view.current?.querySelector<HTMLElement>('[tabindex="0"]');
+          (inView ?? view.current)?.focus();
+        }}
+      />
       <LinkBanner url={window.location.origin} />
       <TokenForm />
-      <main className={styles.view} data-stale={isGone(link.state)}>
+      <main ref={view} className={styles.view} tabIndex={-1} data-stale={isGone(link.state)}>
         <Suspense fallback={null}>
           <View />
         </Suspense>
