@@ -13,9 +13,10 @@ import { useWindowHeight } from './use-element-size';
 
 /** What header, numbers and headings of the charts take of the window. */
 const AROUND_CHARTS_PX = 300;
-const CHART_HEIGHT_PX = { least: 120, most: 280 };
+const CHART_HEIGHT_PX = { least: 120, most: 380 };
 /** The heat map is this much higher than a chart. */
 const HEAT_MAP_FACTOR = 1.3;
+const LEAST_SPAN_MS = 60_000;
 const SPANS: readonly Span[] = [2, 5, 10];
 
 export function OverviewCharts(): ReactElement {
@@ -24,10 +25,12 @@ export function OverviewCharts(): ReactElement {
   useChanges(settings);
   const { sums, rates } = overview;
   const { spanMinutes } = settings.settings;
-  const spanMs = spanMinutes * 60_000;
   const sumTimes = sums.map(({ atMs }) => atMs);
   const rateTimes = rates.map(({ atMs }) => atMs);
   const endMs = Math.max(sumTimes.at(-1) ?? 0, rateTimes.at(-1) ?? 0);
+  // A page that was just opened has little to show, and shows it large.
+  const beginMs = Math.min(sumTimes[0] ?? endMs, rateTimes[0] ?? endMs);
+  const spanMs = Math.min(spanMinutes * 60_000, Math.max(LEAST_SPAN_MS, endMs - beginMs));
   // Two rows of charts and the heat map fill the window where it is high enough.
   const roomPx = (useWindowHeight() - AROUND_CHARTS_PX) / (2 + HEAT_MAP_FACTOR);
   const heightPx = Math.round(Math.max(CHART_HEIGHT_PX.least, Math.min(CHART_HEIGHT_PX.most, roomPx)));
@@ -52,7 +55,7 @@ export function OverviewCharts(): ReactElement {
           ]}
         >
           <SegmentedChoice
-            label="Time shown"
+            label="Time shown, as far as the page was open"
             choices={SPANS.map((minutes) => ({ value: minutes, label: `${minutes} min` }))}
             chosen={spanMinutes}
             onChoose={(minutes) => {
