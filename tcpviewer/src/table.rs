@@ -245,9 +245,12 @@ impl Table {
         self.totals.add(&row.rates);
         self.notable
             .extend(notable::since(&row.record, &tracked.record, self.clock));
+        // What says nothing new does not keep rates from falling.
+        if tracked.record.last_seen_ns() > row.record.last_seen_ns() {
+            row.sampled = now;
+        }
         row.record = tracked.record;
         row.interface = tracked.interface;
-        row.sampled = now;
         if row.rates.is_moving() {
             self.moving.insert(id);
         }

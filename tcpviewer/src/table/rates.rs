@@ -20,28 +20,28 @@ pub(super) struct HalfRates {
 }
 
 impl Rates {
-    /// The rates between two records of one connection. Growth that took less than the update interval is
-    /// spread over the whole of it: a connection of ten packets in a millisecond is no 10,000 packets per
-    /// second.
+    /// The rates between two records of one connection, of the last update interval at least: ten packets in a
+    /// millisecond are no 10,000 packets per second. Where the two are closer to each other, the rates before stand
+    /// for the rest of the interval, so that a record that comes soon after another does not show as a standstill.
     pub(super) fn follow(&mut self, before: &ConnectionRecord, now: &ConnectionRecord, interval: Duration) {
         let since = before.last_seen_ns().max(now.first_seen_ns);
-        let elapsed_ns = now
-            .last_seen_ns()
-            .saturating_sub(since)
-            .max(interval.as_nanos() as u64);
+        let elapsed_ns = now.last_seen_ns().saturating_sub(since);
+        let window = Window {
+            elapsed_ns,
+            rest_ns: (interval.as_nanos() as u64).saturating_sub(elapsed_ns),
+        };
         let ((sent_before, received_before), (sent, received)) = (before.oriented(), now.oriented());
         // A vacant record has no orientation, and nothing was sent yet.
         let swapped =
             before.id != 0 && before.flags != now.flags && before.source_side() != now.source_side();
         let (sent_before, received_before) = if swapped {
+            std::mem::swap(&mut self.sent, &mut self.received);
             (received_before, sent_before)
         } else {
             (sent_before, received_before)
         };
-        *self = Self {
-            sent: HalfRates::between(sent_before, sent, elapsed_ns),
-            received: HalfRates::between(received_before, received, elapsed_ns),
-        };
+        self.sent.follow(sent_before, sent, window);
+        self.received.follow(received_before, received, window);
     }
 
     pub(super) fn is_moving(&self) -> bool {
@@ -57,15 +57,26 @@ impl Rates {
     }
 }
 
+/// The time that a rate is of.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// In which the counters grew.
+    elapsed_ns: u64,
+    /// Before that, for which the rate before stands.
+    rest_ns: u64,
+}
+
 impl HalfRates {
-    fn between(before: &Half, now: &Half, elapsed_ns: u64) -> Self {
-        let per_second = |before: u64, now: u64| {
+    fn follow(&mut self, before: &Half, now: &Half, window: Window) {
+        let per_second = |rate: u64, before: u64, now: u64| {
             let growth = u128::from(now.saturating_sub(before)) * 1_000_000_000;
-            u64::try_from(growth / u128::from(elapsed_ns.max(1))).unwrap_or(u64::MAX)
+            let rest = u128::from(rate) * u128::from(window.rest_ns);
+            let whole_ns = u128::from(window.elapsed_ns) + u128::from(window.rest_ns);
+            u64::try_from((growth + rest) / whole_ns.max(1)).unwrap_or(u64::MAX)
         };
-        Self {
-            packets: per_second(before.packets, now.packets),
-            payload_bytes: per_second(before.payload_bytes, now.payload_bytes),
-        }
+        *self = Self {
+            packets: per_second(self.packets, before.packets, now.packets),
+            payload_bytes: per_second(self.payload_bytes, before.payload_bytes, now.payload_bytes),
+        };
     }
 }

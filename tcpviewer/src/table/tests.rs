@@ -95,6 +95,31 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
 }
 
 #[test]
+fn a_record_soon_after_another_does_not_make_a_busy_connection_stand_still() {
+    let mut table = table();
+    let now = Instant::now();
+    let sent = |bytes: u64| move |record: &mut ConnectionRecord| record.halves[0].payload_bytes = bytes;
+    let rate = |table: &mut Table| table.delta().unwrap().changed[0].sent.payload_bytes_per_second;
+    table.take(vec![sample(1, 1, SECOND, sent(0))], now);
+    table.take(vec![sample(1, 1, 2 * SECOND, sent(100_000))], now);
+    assert_eq!(rate(&mut table), 100_000);
+
+    // A fiftieth of the interval later, with nothing new in it but an acknowledgement.
+    table.take(vec![sample(1, 1, 2 * SECOND + SECOND / 200, sent(100_000))], now);
+    assert_eq!(rate(&mut table), 98_000);
+    // The same record again.
+    let later = now + Duration::from_millis(400);
+    table.take(
+        vec![sample(1, 1, 2 * SECOND + SECOND / 200, sent(100_000))],
+        later,
+    );
+    assert_eq!(rate(&mut table), 98_000);
+    // That was no sign of life.
+    table.tick(now + Duration::from_millis(600));
+    assert_eq!(rate(&mut table), 0);
+}
+
+#[test]
 fn totals_since_the_start_grow_with_every_connection_and_keep_what_ended() {
     let mut table = table();
     let now = Instant::now();
