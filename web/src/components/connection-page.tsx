@@ -82,7 +82,7 @@ export function ConnectionPage({ place: here }: { place: ConnectionPlace }): Rea
                 <RoundTripTable connection={connection} />
                 <SocketTable connection={connection} />
               </div>
-              <div className={styles.numbers}>
+              <div className={`${styles.numbers} ${styles.packets}`}>
                 <RecentPackets />
               </div>
             </div>

@@ -4,11 +4,13 @@ import styles from './dialog.module.css';
 
 interface DialogProps {
   readonly label: string;
+  /** For much text side by side. */
+  readonly wide?: boolean;
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-export function Dialog({ label, onClose, children }: DialogProps): ReactElement {
+export function Dialog({ label, wide, onClose, children }: DialogProps): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);
   // Closed while it is still there, so that the focus goes back to where it was.
   useLayoutEffect(() => {
@@ -25,6 +27,7 @@ export function Dialog({ label, onClose, children }: DialogProps): ReactElement 
       ref={dialog}
       className={styles.dialog}
       aria-label={label}
+      data-wide={wide}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

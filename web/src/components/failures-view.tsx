@@ -2,7 +2,14 @@
 import type { ReactElement } from 'react';
 import { CLOSE_REASON_WORDS, processOf, type Connection } from '../domain/connection';
 import { FAILURE_WORDS, FAILURES, failureOf, filterOfFailure } from '../domain/failure';
-import { formatBytes, formatClock, formatCount, formatDuration, formatEndpoint } from '../domain/format';
+import {
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatDuration,
+  formatEndpoint,
+  formatLife,
+} from '../domain/format';
 import { CONNECTIONS, type FailuresPlace } from '../domain/place';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
@@ -31,7 +38,7 @@ export function FailuresView({ here }: { here: FailuresPlace }): ReactElement {
         <span className={styles.label}>{FAILURE_WORDS[here.kind].meaning}</span>
         <span className={styles.note}>
           {formatCount(shown.length)} of {formatCount(total)} shown ·{' '}
-          <PlaceLink to={{ ...CONNECTIONS, filter: filterOfFailure(here.kind), showClosed: true }}>
+          <PlaceLink to={{ ...CONNECTIONS, filter: filterOfFailure(here.kind), showClosed: true }} marked>
             in the table of connections
           </PlaceLink>
         </span>
@@ -89,7 +96,7 @@ function Row({ instance, connection }: { instance: bigint; connection: Connectio
         <ProcessName process={processOf(connection)} />
       </td>
       <td>{closedAtMs === undefined ? '' : formatClock(closedAtMs).slice(0, 8)}</td>
-      <td>{closedAtMs === undefined ? '' : formatDuration(closedAtMs - firstSeenMs)}</td>
+      <td>{closedAtMs === undefined ? '' : formatLife(closedAtMs - firstSeenMs)}</td>
       <td className={synsAgain > 0 ? styles.warned : styles.quiet}>{formatCount(synsAgain)}</td>
       <td className={payloadBytes > 0 ? undefined : styles.quiet}>{formatBytes(payloadBytes)}</td>
     </tr>

@@ -91,12 +91,12 @@ export function FilterBar({ input, here }: FilterBarProps): ReactElement {
         icon="snow"
         shortcut="f"
         pressed={order.frozen}
-        title="Keep every row where it is; values still update"
+        title="Freeze the order: every row stays where it is, values still update"
         onClick={() => {
           order.setFrozen(!order.frozen);
         }}
       >
-        Freeze order
+        Freeze
       </Button>
     </div>
   );

@@ -54,7 +54,7 @@ const KEYS: readonly { readonly title: string; readonly keys: readonly (readonly
 
 export function KeysHelp({ onClose }: { onClose: () => void }): ReactElement {
   return (
-    <Dialog label="Keys" onClose={onClose}>
+    <Dialog label="Keys" wide onClose={onClose}>
       <div className={styles.head}>
         <h2>Keys</h2>
         <Button icon="close" label="Close" onClick={onClose} />

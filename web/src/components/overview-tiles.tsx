@@ -76,7 +76,7 @@ export function OverviewTiles(): ReactElement {
         <Tile
           name="Cost of the daemon"
           value={`${formatPercent(status.resources.cpuPercent)} CPU`}
-          detail={`${formatBytes(status.resources.residentBytes)} + maps ${formatBytes(status.resources.kernelMapBytes)}`}
+          detail={memoryWords(status)}
           title={costTitle(status)}
           testId="daemon-cost"
         />
@@ -91,7 +91,7 @@ function LedgerTile({ status: { ledger } }: { status: Status }): ReactElement {
     <Tile
       name="Ledger"
       value={ledgerSummary(ledger)}
-      detail={`${formatCount(ledger.packetsSeen)} packets seen`}
+      detail={`${formatCount(ledger.packetsSeen)} packets`}
       title="Every packet that reached a hook is counted, or it is said why not"
       tone={tone}
     />
@@ -99,13 +99,18 @@ function LedgerTile({ status: { ledger } }: { status: Status }): ReactElement {
 }
 
 function failedWords({ connections }: Status): string {
-  return `${formatCount(connections.failedTotal)} since start · ${formatCount(connections.resetTotal)} reset`;
+  return `${formatCount(connections.failedTotal)} in all, ${formatCount(connections.resetTotal)} reset`;
 }
 
 function countsTitle({ connections }: Status): string {
   return `${formatCount(connections.tracked)} of ${formatCount(connections.capacity)} places of the kernel's table are used. Since the start ${formatCount(connections.openedTotal)} opened, ${formatCount(connections.closedTotal)} closed. Ended connections stay listed for a while.`;
 }
 
+function memoryWords({ resources: { residentBytes, kernelMapBytes } }: Status): string {
+  return `${formatBytes(residentBytes + (kernelMapBytes ?? 0))} of memory`;
+}
+
 function costTitle({ resources, streams }: Status): string {
-  return `Per cent of one core, resident memory, memory of the kernel's maps. CPU time since the start: ${formatDuration(resources.cpuTimeMs)}. Streams open: ${streams}.`;
+  const memory = `${formatBytes(resources.residentBytes)} resident, ${formatBytes(resources.kernelMapBytes)} in the kernel's maps`;
+  return `Per cent of one core, and memory: ${memory}. CPU time since the start: ${formatDuration(resources.cpuTimeMs)}. Streams open: ${streams}.`;
 }

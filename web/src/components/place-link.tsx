@@ -8,16 +8,19 @@ import styles from './place-link.module.css';
 interface PlaceLinkProps {
   readonly to: Place;
   readonly title?: string;
+  /** Stands in text, where it must be told from it. */
+  readonly marked?: boolean;
   readonly children: ReactNode;
 }
 
-export function PlaceLink({ to, title, children }: PlaceLinkProps): ReactElement {
+export function PlaceLink({ to, title, marked, children }: PlaceLinkProps): ReactElement {
   const { place } = useStores();
   return (
     <a
       className={styles.link}
       href={formatPlace(to)}
       title={title}
+      data-marked={marked}
       onClick={(event) => {
         if (staysHere(event)) {
           event.preventDefault();

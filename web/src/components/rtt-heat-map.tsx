@@ -11,6 +11,8 @@ import { useElementWidth } from './use-element-size';
 
 const AXIS_WIDTH_PX = 62;
 const TIME_AXIS_HEIGHT_PX = 20;
+/** Times between labels that are read at a glance. */
+const LABEL_STEPS_MS = [10_000, 15_000, 30_000, 60_000, 120_000, 300_000];
 const AXIS_FONT = '10.5px "Inter Variable", system-ui, sans-serif';
 
 interface RttHeatMapProps {
@@ -199,7 +201,8 @@ function draw(
   context.fillStyle = colour('text-muted');
   context.textAlign = 'center';
   context.textBaseline = 'alphabetic';
-  const stepMs = spanMs / Math.max(2, Math.min(6, Math.floor(plotWidthPx / 110)));
+  const labels = Math.max(2, Math.floor(plotWidthPx / 110));
+  const stepMs = LABEL_STEPS_MS.find((step) => spanMs / step <= labels) ?? spanMs;
   for (let timeMs = Math.ceil((endMs - spanMs) / stepMs) * stepMs; timeMs < endMs; timeMs += stepMs) {
     const x = toX(timeMs);
     if (x > AXIS_WIDTH_PX + 24 && x < widthPx - 28) {

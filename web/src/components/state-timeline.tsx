@@ -2,7 +2,7 @@
 // where packets were sent again, windows were closed, or one end reset it.
 import type { ReactElement } from 'react';
 import type { Connection } from '../domain/connection';
-import { formatDuration, formatMicroseconds, formatPlural } from '../domain/format';
+import { formatLife, formatPlural } from '../domain/format';
 import { timelineOf, type Moment, type Phase } from '../domain/timeline';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
@@ -34,7 +34,7 @@ export function StateTimeline({ connection }: { connection: Connection }): React
             style={{ flexGrow: Math.max(0.001, lengthMs(phase) / totalMs) }}
             title={titleOf(phase, within)}
           >
-            {PHASE_WORDS[phase.kind]} {durationOf(phase)}
+            {PHASE_WORDS[phase.kind]} {formatLife(lengthMs(phase))}
             {within.map(({ atMs, kind }, index) => (
               <span
                 key={index}
@@ -55,17 +55,11 @@ function lengthMs({ fromMs, toMs }: Phase): number {
   return toMs - fromMs;
 }
 
-/** Handshakes are short. */
-function durationOf(phase: Phase): string {
-  const ms = lengthMs(phase);
-  return ms < 1000 ? formatMicroseconds(ms * 1000) : formatDuration(ms);
-}
-
 function titleOf(phase: Phase, moments: readonly Moment[]): string {
   const kinds = Object.keys(MOMENT_WORDS) as Moment['kind'][];
   const counts = kinds.flatMap((kind) => {
     const count = moments.filter((moment) => moment.kind === kind).length;
     return count === 0 ? [] : `${formatPlural(count, 'remembered packet')}: ${MOMENT_WORDS[kind]}`;
   });
-  return [`${PHASE_WORDS[phase.kind]} for ${durationOf(phase)}`, ...counts].join('\n');
+  return [`${PHASE_WORDS[phase.kind]} for ${formatLife(lengthMs(phase))}`, ...counts].join('\n');
 }

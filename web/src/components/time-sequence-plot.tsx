@@ -16,6 +16,8 @@ const AXIS_WIDTH_PX = 62;
 const TIME_AXIS_HEIGHT_PX = 20;
 const AXIS_FONT = '10.5px "Inter Variable", system-ui, sans-serif';
 const LINES = 4;
+/** Where marks stand that are long before the others. */
+const EARLIER_WIDTH_PX = 36;
 
 export function TimeSequencePlot({ connection }: { connection: Connection }): ReactElement {
   const { packets, selection } = useStores();
@@ -40,7 +42,7 @@ export function TimeSequencePlot({ connection }: { connection: Connection }): Re
       draw(context, marks, widthPx);
     }
   }, [marks, widthPx, theme]);
-  const again = (marks?.segments ?? []).reduce(
+  const again = [...(marks?.earlier ?? []), ...(marks?.segments ?? [])].reduce(
     (sum, segment) => sum + (segment.again ? segment.wirePackets : 0),
     0,
   );
@@ -57,6 +59,11 @@ export function TimeSequencePlot({ connection }: { connection: Connection }): Re
         >
           {formatCount(again)} of {formatCount(half.retransmissions)} sent again
         </span>
+        {marks !== undefined && marks.earlier.length > 0 && (
+          <span title="At the left edge, not in the scale of time">
+            {marks.earlier.length} of them earlier
+          </span>
+        )}
       </figcaption>
       <div ref={frame} className={styles.frame} style={{ height: `${HEIGHT_PX}px` }}>
         {marks === undefined ? (
@@ -79,9 +86,10 @@ function draw(context: CanvasRenderingContext2D, marks: TimeSequence, widthPx: n
   context.scale(density, density);
   context.clearRect(0, 0, widthPx, HEIGHT_PX);
   const plotHeightPx = HEIGHT_PX - TIME_AXIS_HEIGHT_PX - 4;
-  const plotWidthPx = widthPx - AXIS_WIDTH_PX - 8;
+  const leftPx = AXIS_WIDTH_PX + (marks.earlier.length > 0 ? EARLIER_WIDTH_PX : 0);
+  const plotWidthPx = widthPx - leftPx - 8;
   const spanMs = Math.max(1, marks.toMs - marks.fromMs);
-  const toX = (atMs: number): number => AXIS_WIDTH_PX + ((atMs - marks.fromMs) / spanMs) * plotWidthPx;
+  const toX = (atMs: number): number => leftPx + ((atMs - marks.fromMs) / spanMs) * plotWidthPx;
   const toY = (seq: number): number => 4 + plotHeightPx - (seq / Math.max(1, marks.highest)) * plotHeightPx;
   context.font = AXIS_FONT;
   context.lineWidth = 1;
@@ -90,7 +98,7 @@ function draw(context: CanvasRenderingContext2D, marks: TimeSequence, widthPx: n
     context.strokeStyle = colour('line');
     context.beginPath();
     context.moveTo(AXIS_WIDTH_PX, y);
-    context.lineTo(AXIS_WIDTH_PX + plotWidthPx, y);
+    context.lineTo(leftPx + plotWidthPx, y);
     context.stroke();
     context.fillStyle = colour('text-muted');
     context.textAlign = 'right';
@@ -98,7 +106,7 @@ function draw(context: CanvasRenderingContext2D, marks: TimeSequence, widthPx: n
     context.fillText(formatBytes((marks.highest * line) / LINES), AXIS_WIDTH_PX - 6, y);
     context.textAlign = line === 0 ? 'left' : line === LINES ? 'right' : 'center';
     context.textBaseline = 'alphabetic';
-    const x = AXIS_WIDTH_PX + (plotWidthPx * line) / LINES;
+    const x = leftPx + (plotWidthPx * line) / LINES;
     context.fillText(formatMicroseconds(((spanMs * line) / LINES) * 1000), x, HEIGHT_PX - 5);
   }
   context.strokeStyle = colour('received');
@@ -126,4 +134,30 @@ function draw(context: CanvasRenderingContext2D, marks: TimeSequence, widthPx: n
     }
     context.stroke();
   }
+  drawEarlier(context, marks.earlier.length, 4 + plotHeightPx);
+}
+
+/** So many marks side by side, behind a broken line: before what is shown in the scale of time. */
+function drawEarlier(context: CanvasRenderingContext2D, count: number, bottom: number): void {
+  if (count === 0) {
+    return;
+  }
+  const roomPx = EARLIER_WIDTH_PX - 12;
+  context.strokeStyle = colour('bad');
+  context.lineWidth = 2;
+  context.beginPath();
+  for (let index = 0; index < count; index += 1) {
+    const x = AXIS_WIDTH_PX + 4 + (roomPx * index) / Math.max(1, count - 1);
+    context.moveTo(x, bottom - 10);
+    context.lineTo(x, bottom);
+  }
+  context.stroke();
+  context.strokeStyle = colour('line-strong');
+  context.lineWidth = 1;
+  context.setLineDash([3, 3]);
+  context.beginPath();
+  context.moveTo(AXIS_WIDTH_PX + EARLIER_WIDTH_PX - 3.5, 4);
+  context.lineTo(AXIS_WIDTH_PX + EARLIER_WIDTH_PX - 3.5, bottom);
+  context.stroke();
+  context.setLineDash([]);
 }

@@ -72,7 +72,7 @@ export function TopTalkers(): ReactElement {
       )}
       {list !== undefined && list.more > 0 && (
         <p className={styles.more}>
-          <PlaceLink to={{ view: 'groups', by: kind }}>
+          <PlaceLink to={{ view: 'groups', by: kind }} marked>
             and{' '}
             {formatPlural(list.more, `more ${words.one.toLowerCase()}`, `more ${words.many.toLowerCase()}`)}
           </PlaceLink>

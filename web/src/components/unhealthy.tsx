@@ -1,12 +1,14 @@
 // What is unhealthy now, the worst first: the open connections with whom something is wrong, and what that is.
 import type { ReactElement } from 'react';
-import { totalBytesPerSecond, type Connection } from '../domain/connection';
-import { formatByteRate, formatEndpoint, formatPlural } from '../domain/format';
+import type { Connection } from '../domain/connection';
+import { formatEndpoint, formatPlural } from '../domain/format';
 import { CONNECTIONS, type ConnectionsPlace } from '../domain/place';
 import { UNHEALTHY_FILTER } from '../domain/verdict';
+import type { ConnectionStore } from '../store/connections';
 import { useChanges } from '../store/notifier';
 import { useStores } from '../store/stores';
 import { Card } from './card';
+import { DurationSince } from './duration-since';
 import { PlaceLink } from './place-link';
 import styles from './ranking.module.css';
 import { VerdictBadge } from './verdict-badge';
@@ -24,11 +26,17 @@ export function Unhealthy(): ReactElement {
   const worst = order.flatMap((id) => unhealthy.connections.get(id) ?? []);
   const more = Math.max(0, total - worst.length);
   return (
-    <Card title="Unhealthy now" testId="unhealthy" tools={<PlaceLink to={ALL}>show all</PlaceLink>}>
+    <Card
+      title="Unhealthy now"
+      testId="unhealthy"
+      tools={
+        <PlaceLink to={ALL} marked>
+          show all
+        </PlaceLink>
+      }
+    >
       {worst.length === 0 ? (
-        <p className={styles.empty}>
-          {unhealthy.settled ? 'Nothing is wrong with any open connection.' : 'Looking for what is wrong.'}
-        </p>
+        <p className={styles.empty}>{emptyWords(unhealthy)}</p>
       ) : (
         <>
           <table className={styles.table}>
@@ -38,7 +46,9 @@ export function Unhealthy(): ReactElement {
                 <th scope="col" className={styles.verdict}>
                   Verdict
                 </th>
-                <th scope="col">Rate</th>
+                <th scope="col" title="How long that has been so">
+                  For
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -73,7 +83,14 @@ function Row({ instance, connection }: { instance: bigint; connection: Connectio
           </span>
         )}
       </td>
-      <td>{formatByteRate(totalBytesPerSecond(connection))}</td>
+      <td>{verdict !== undefined && <DurationSince fromMs={verdict.sinceMs} />}</td>
     </tr>
   );
+}
+
+function emptyWords({ link, settled }: ConnectionStore): string {
+  if (link.kind === 'refused') {
+    return `The daemon does not say: ${link.failure.message}.`;
+  }
+  return settled ? 'Nothing is wrong with any open connection.' : 'Looking for what is wrong.';
 }

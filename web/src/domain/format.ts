@@ -53,6 +53,11 @@ export function formatMicroseconds(microseconds: number | undefined): string {
   return `${threeDigits(microseconds / 1_000_000)} s`;
 }
 
+/** A span of time that may be very short, such as the life of a connection that was refused: "57 µs", "3 m 05 s". */
+export function formatLife(milliseconds: number): string {
+  return milliseconds < 1000 ? formatMicroseconds(milliseconds * 1000) : formatDuration(milliseconds);
+}
+
 /** A span of time in at most two units: "0.4 s", "12 s", "3 m 05 s", "2 h 07 m", "4 d 03 h". */
 export function formatDuration(milliseconds: number | undefined): string {
   if (milliseconds === undefined) {

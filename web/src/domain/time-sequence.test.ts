@@ -58,7 +58,7 @@ describe('time-sequence', () => {
         packet(1, { seq: 1000, payloadBytes: 100, retransmission: true, timestampMs: START_MS + 50 }),
       ],
       SOURCE,
-      [remembered(-900, 500), remembered(50.4, 1000)],
+      [remembered(-40, 500), remembered(50.4, 1000)],
     );
     expect(marks?.segments.map(({ from, again }) => [from, again])).toEqual([
       [0, true],
@@ -69,5 +69,25 @@ describe('time-sequence', () => {
 
   it('is nothing where nothing was sent', () => {
     expect(timeSequenceOf([packet(1)], SOURCE)).toBeUndefined();
+  });
+
+  it('keeps the room for what was watched where something was sent again long before', () => {
+    const marks = timeSequenceOf(
+      [
+        packet(1, { seq: 9000, payloadBytes: 100, timestampMs: START_MS }),
+        packet(1, { seq: 9100, payloadBytes: 100, timestampMs: START_MS + 50 }),
+      ],
+      SOURCE,
+      [remembered(-60_000, 500), remembered(-51, 600)],
+    );
+    expect(marks?.segments.map(({ from }) => from)).toEqual([0, 100]);
+    expect(marks?.earlier).toHaveLength(2);
+    expect([marks?.fromMs, marks?.highest]).toEqual([START_MS, 200]);
+  });
+
+  it('shows what was sent again long before where nothing was watched', () => {
+    const marks = timeSequenceOf([], SOURCE, [remembered(-60_000, 500), remembered(-10, 600)]);
+    expect(marks?.segments).toHaveLength(2);
+    expect(marks?.earlier).toEqual([]);
   });
 });

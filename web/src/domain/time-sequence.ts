@@ -20,6 +20,8 @@ export interface AckMark {
 
 export interface TimeSequence {
   readonly segments: readonly SegmentMark[];
+  /** Sent again so long before the others that those would have no room beside them. */
+  readonly earlier: readonly SegmentMark[];
   readonly acks: readonly AckMark[];
   readonly fromMs: number;
   readonly toMs: number;
@@ -66,15 +68,17 @@ export function timeSequenceOf(
     return undefined;
   }
   const offset = (seq: number): number => (seq - first.seq) | 0;
+  const fromMs = beginOf(sent, packets);
   // What was sent again may lie below the first that is at hand.
-  const lowest = Math.min(...sent.map(({ seq }) => offset(seq)));
-  const segments = sent.map(({ atMs, seq, payloadBytes, again, wirePackets }) => ({
+  const lowest = Math.min(...sent.flatMap(({ atMs, seq }) => (atMs < fromMs ? [] : offset(seq))));
+  const marks = sent.map(({ atMs, seq, payloadBytes, again, wirePackets }) => ({
     wirePackets,
     atMs,
     from: offset(seq) - lowest,
     to: offset(seq) - lowest + payloadBytes,
     again,
   }));
+  const segments = marks.filter(({ atMs }) => atMs >= fromMs);
   const acks = packets.flatMap((packet) =>
     isSender(packet) || packet.ack === undefined || offset(packet.ack) < lowest
       ? []
@@ -83,11 +87,21 @@ export function timeSequenceOf(
   const times = [...segments, ...acks].map(({ atMs }) => atMs);
   return {
     segments,
+    earlier: marks.filter(({ atMs }) => atMs < fromMs),
     acks,
     fromMs: Math.min(...times),
     toMs: Math.max(...times),
     highest: Math.max(...segments.map(({ to }) => to), ...acks.map(({ at }) => at)),
   };
+}
+
+/** From when on it is shown: all of it, or what was watched where that would be less than half of it. */
+function beginOf(sent: readonly Passed[], watched: readonly Packet[]): number {
+  const firstMs = sent[0]?.atMs ?? 0;
+  const [from, to] = [watched[0]?.timestampMs, watched.at(-1)?.timestampMs];
+  const isLongBefore = from !== undefined && to !== undefined && from - firstMs > to - from;
+  // There must be something to show from then on.
+  return isLongBefore && sent.some(({ atMs }) => atMs >= from) ? from : firstMs;
 }
 
 /** Those that were sent again and are only remembered are put among those that were seen to pass. */
