@@ -12,6 +12,7 @@ use crate::{
         ConnectionKey, ConnectionRecord, ConnectionSlot, Half, Hole, Notable, SocketSample, TimedSegment,
     },
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
+    failure::{FailureEvent, SocketLayout},
     half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     owner::{ARGUMENT_BYTES, FoundSocket, OwnerEvent, SocketEnds, SocketOwner, TaskLayout},
@@ -47,7 +48,7 @@ const _: () = {
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
     assert!(size_of::<PacketHeaders>() == 80 + 4 * 4 + 192);
     assert!(size_of::<Settings>() == 24);
-    assert!(size_of::<LedgerCounters>() == 23 * 8);
+    assert!(size_of::<LedgerCounters>() == 28 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
     assert!(size_of::<HalfOpenCursor>() == 8);
     assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);
@@ -55,6 +56,8 @@ const _: () = {
     assert!(size_of::<SocketEnds>() == 36 && align_of::<SocketEnds>() == 4);
     assert!(size_of::<FoundSocket>() == 4 * 8);
     assert!(size_of::<TaskLayout>() == 6 * 4);
+    assert!(size_of::<FailureEvent>() == 8 + 2 * 16 + 2 * 2 + 3 * 4 && align_of::<FailureEvent>() == 8);
+    assert!(size_of::<SocketLayout>() == 13 * 4);
 };
 
 /// A type of which every bit pattern is a value and no byte is padding.
@@ -99,4 +102,6 @@ plain!(
     SocketEnds,
     FoundSocket,
     TaskLayout,
+    FailureEvent,
+    SocketLayout,
 );

@@ -43,6 +43,16 @@ pub struct LedgerCounters {
     pub owner_events: u64,
     /// Processes of which it was not told, as the ring buffer had no room.
     pub owner_events_lost: u64,
+    /// Failures of which user space was told.
+    pub failure_events: u64,
+    /// Failures of which it was not told, as the ring buffer had no room.
+    pub failure_events_lost: u64,
+    /// Failures of which it was not told, as there were too many at that time.
+    pub failure_events_withheld: u64,
+    /// When the window began in which failures are counted, boot time.
+    pub failure_window_ns: u64,
+    /// Failures in it.
+    pub failures_in_window: u64,
     /// Connections that began on this CPU; the next id is made of it.
     pub opened: u64,
     /// When this CPU last woke the reader of the connection ring, boot time.

@@ -27,6 +27,8 @@ pub mod event;
 
 pub mod owner;
 
+pub mod failure;
+
 pub mod ledger;
 
 pub mod limits;

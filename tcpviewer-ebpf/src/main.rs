@@ -4,6 +4,7 @@
 #![feature(asm_experimental_arch)]
 
 mod clock;
+mod failure;
 mod half_open;
 mod lock;
 mod maps;
@@ -15,8 +16,8 @@ mod socket;
 mod socket_events;
 
 use aya_ebpf::{
-    macros::{cgroup_sock, cgroup_sock_addr, classifier, sock_ops},
-    programs::{SockAddrContext, SockContext, SockOpsContext, TcContext},
+    macros::{btf_tracepoint, cgroup_sock, cgroup_sock_addr, classifier, sock_ops},
+    programs::{BtfTracePointContext, SockAddrContext, SockContext, SockOpsContext, TcContext},
 };
 use tcpviewer_common::parse::Link;
 
@@ -103,6 +104,20 @@ fn post_bind6(context: SockContext) -> i32 {
 fn socket_event(context: SockOpsContext) -> u32 {
     socket_events::take(&context);
     1
+}
+
+/// A socket reports an error to its application.
+#[btf_tracepoint(function = "inet_sk_error_report")]
+fn socket_error(context: BtfTracePointContext) -> i32 {
+    failure::reports_error(&context);
+    0
+}
+
+/// The kernel is about to send a reset.
+#[btf_tracepoint(function = "tcp_send_reset")]
+fn reset_sent(context: BtfTracePointContext) -> i32 {
+    failure::sends_reset(&context);
+    0
 }
 
 /// The kernel hands some helpers only to programs under a licence compatible with its own.

@@ -7,6 +7,7 @@ use aya_ebpf::{
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionSlot},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
+    failure::{FAILURE_RING_BYTES, FailureEvent},
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
@@ -81,6 +82,10 @@ pub(crate) static OWNER_EVENTS: RingBuf<OwnerEvent, { OWNER_RING_BYTES as usize 
 /// Processes of which user space has been told, by their number.
 #[btf_map]
 pub(crate) static TOLD: LruHashMap<u32, Told, TOLD_PROCESSES> = LruHashMap::new();
+
+/// Sockets that reported an error, and resets that were sent.
+#[btf_map]
+pub(crate) static FAILURE_EVENTS: RingBuf<FailureEvent, FAILURE_RING_BYTES> = RingBuf::new();
 
 /// What user space was told of a process.
 #[repr(C)]

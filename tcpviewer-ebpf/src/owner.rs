@@ -142,7 +142,7 @@ unsafe fn leader(layout: &TaskLayout) -> Option<u64> {
 
 /// A field of one of the kernel's structures.
 #[inline(always)]
-unsafe fn read<T>(structure: u64, offset: u32) -> Option<T> {
+pub(crate) unsafe fn read<T>(structure: u64, offset: u32) -> Option<T> {
     // SAFETY: the helper fails where there is nothing to read.
     unsafe { bpf_probe_read_kernel((structure + u64::from(offset)) as *const T).ok() }
 }

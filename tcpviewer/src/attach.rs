@@ -10,6 +10,8 @@ pub mod links;
 
 pub mod cgroups;
 
+pub mod failures;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use aya::Ebpf;
@@ -26,7 +28,10 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use self::links::{Attachment, Framing};
-pub use self::load::{KernelMaps, LoadError, OwnerMaps};
+pub use self::{
+    layout::ResetReasons,
+    load::{KernelMaps, LoadError, OwnerMaps, Programs},
+};
 use crate::{
     config::{AttachConfig, HookChoice, InterfaceSelector},
     model::{Degradation, Interface, InterfaceNames},
@@ -84,8 +89,8 @@ pub struct Attach {
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     /// Why clsact had to stand in for TCX.
     fallback: Option<String>,
-    /// What of the programs in the processes' way does not work.
-    cgroups: Vec<Degradation>,
+    /// Which of the programs that no packet passes do not work.
+    beside: Vec<Degradation>,
 }
 
 struct Attached {
@@ -100,7 +105,7 @@ impl Attach {
     ///
     /// When interfaces cannot be followed, one that was named does not exist, or none took the programs.
     pub async fn start(
-        mut ebpf: Ebpf,
+        programs: Programs,
         config: &AttachConfig,
         names: Arc<InterfaceNames>,
     ) -> Result<Self, AttachError> {
@@ -109,7 +114,12 @@ impl Attach {
         tokio::spawn(connection);
         let present: Vec<LinkMessage> = handle.link().get().execute().try_collect().await?;
         check_names(&config.interfaces, &present)?;
-        let cgroups = cgroups::attach(&mut ebpf);
+        let Programs {
+            mut ebpf,
+            unknown_failures,
+        } = programs;
+        let mut beside = cgroups::attach(&mut ebpf);
+        beside.extend(failures::attach(&mut ebpf, &unknown_failures));
         let mut attach = Self {
             ebpf,
             selectors: config.interfaces.clone(),
@@ -118,7 +128,7 @@ impl Attach {
             attached: BTreeMap::new(),
             messages: messages.map(|(message, _sender)| message).boxed(),
             fallback: None,
-            cgroups,
+            beside,
         };
         for link in &present {
             attach.link_present(link);
@@ -246,7 +256,7 @@ impl Attach {
             degradations: refused
                 .chain(fallback)
                 .chain(forced)
-                .chain(self.cgroups.iter().cloned())
+                .chain(self.beside.iter().cloned())
                 .collect(),
         }
     }

@@ -163,7 +163,7 @@ pub async fn run(
                     let newest = kernel.newest_half_open()?;
                     find_unreported(newest, &kernel, &mut followed, &outlets).await?;
                 }
-                continue;
+                // What fails without a packet wakes nobody.
             }
         }
         let any = take_events(&mut kernel, &mut followed, &outlets).await?;
@@ -198,7 +198,9 @@ async fn take_events(
     followed: &mut Followed,
     outlets: &Outlets,
 ) -> Result<bool, CaptureError> {
-    let mut any = false;
+    // First out and last on: what comes before a failure in its connection's life is in the other ring by then.
+    let failures = kernel.take_failures(BATCH);
+    let mut any = !failures.is_empty();
     for _batch in 0..BATCHES {
         let batch = kernel.take_samples(BATCH);
         if batch.is_empty() {
@@ -216,6 +218,8 @@ async fn take_events(
         }
         hand_on(outlets, batch.into_iter().map(Sample::from).collect(), activities).await;
     }
+    let failures = failures.into_iter().map(|look| Sample::Failure(Box::new(look)));
+    hand_on(outlets, failures.collect(), Vec::new()).await;
     let packets = kernel.take_packets(BATCH);
     if !packets.is_empty() {
         any = true;

@@ -58,8 +58,8 @@ pub async fn run(
     let clock = Clock::new(SystemTime::now() - Duration::from_nanos(boot_ns()));
     let names = Arc::new(InterfaceNames::default());
     let capacity = u64::from(config.attach.max_connections);
-    let (ebpf, maps, owner_maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
-    let attach = Attach::start(ebpf, &config.attach, Arc::clone(&names)).await?;
+    let (programs, maps, owner_maps) = load::load(&config.attach, config.update_interval.as_nanos() as u64)?;
+    let attach = Attach::start(programs, &config.attach, Arc::clone(&names)).await?;
 
     let identity = Identity {
         kernel_release: rustix::system::uname().release().to_string_lossy().into_owned(),
@@ -323,6 +323,11 @@ async fn carry_back(
     while let Some(command) = commands.recv().await {
         match command {
             Command::WatchPackets(wish) => ways.capture.send(Request::WatchPackets(wish)).await?,
+            Command::WatchSockets(watched) => {
+                if let Some(sockets) = &ways.sockets {
+                    sockets.requests.send(sockets::Request::Watch(watched)).await?;
+                }
+            }
             Command::Listeners(reply) => match &ways.sockets {
                 Some(SocketsWay { requests, owners }) => {
                     let (from_sockets, listeners) = oneshot::channel();

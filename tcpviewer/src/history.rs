@@ -13,9 +13,12 @@ use std::{
     time::Duration,
 };
 
+use tcpviewer_common::connection::ConnectionKey;
+use tokio::sync::{mpsc, watch};
+
 use self::series::Series;
 pub use self::stored::{HalfPoint, Point};
-use crate::model::{Delta, NotablePacket};
+use crate::model::{Command, Delta, NotablePacket};
 
 /// Memory of all points and packets, bytes.
 const BUDGET_BYTES: usize = 32 << 20;
@@ -27,6 +30,8 @@ const MAX_WATCHED: usize = 128;
 pub struct History {
     update_interval: Duration,
     past: Mutex<Past>,
+    /// Endpoints of the connections that are watched.
+    watched: watch::Sender<Vec<ConnectionKey>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +41,8 @@ struct Past {
     bytes: usize,
     /// How often the room of each was halved.
     level: u32,
-    watched: usize,
+    /// The connections that are watched, with their endpoints.
+    watched: HashMap<u64, ConnectionKey>,
 }
 
 /// Why a connection cannot be watched.
@@ -68,6 +74,7 @@ impl History {
         Self {
             update_interval,
             past: Mutex::default(),
+            watched: watch::Sender::default(),
         }
     }
 
@@ -93,33 +100,52 @@ impl History {
         for removal in &delta.removed {
             if let Some(series) = past.series.remove(&removal.id) {
                 past.bytes -= series.bytes();
-                past.watched -= usize::from(series.is_watched());
+                if past.watched.remove(&removal.id).is_some() {
+                    self.tell_watched(past);
+                }
             }
         }
         past.keep_within(BUDGET_BYTES);
     }
 
-    /// Begins to watch a connection: from now on it has points at full resolution.
+    /// Begins to watch the connection between these endpoints: from now on it has points at full resolution.
     ///
     /// # Errors
     ///
     /// When it is not listed, or too many are watched.
-    pub fn watch(self: &Arc<Self>, id: u64) -> Result<Watcher, WatchError> {
+    pub fn watch(self: &Arc<Self>, id: u64, ends: ConnectionKey) -> Result<Watcher, WatchError> {
         let mut past = self.past();
         let past = &mut *past;
         let series = past.series.get_mut(&id).ok_or(WatchError::NotListed(id))?;
-        if !series.is_watched() {
-            if past.watched >= MAX_WATCHED {
-                return Err(WatchError::TooMany);
-            }
-            past.watched += 1;
+        if !series.is_watched() && past.watched.len() >= MAX_WATCHED {
+            return Err(WatchError::TooMany);
         }
         series.begin_watch();
+        past.watched.insert(id, ends);
+        self.tell_watched(past);
         Ok(Watcher {
             history: Arc::clone(self),
             id,
             place: None,
         })
+    }
+
+    /// Asks for more word of the sockets of those that are watched, until `commands` is closed. One task of the API does
+    /// this for as long as it serves.
+    pub async fn follow_watchers(&self, commands: mpsc::Sender<Command>) {
+        let mut watched = self.watched.subscribe();
+        // It fails when nobody takes commands any more.
+        while watched.changed().await.is_ok() {
+            let ends = watched.borrow_and_update().clone();
+            if commands.send(Command::WatchSockets(ends)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn tell_watched(&self, past: &Past) {
+        self.watched
+            .send_replace(past.watched.values().copied().collect());
     }
 
     fn past(&self) -> MutexGuard<'_, Past> {
@@ -171,7 +197,8 @@ impl Drop for Watcher {
         if let Some(series) = past.series.get_mut(&self.id)
             && series.end_watch()
         {
-            past.watched -= 1;
+            past.watched.remove(&self.id);
+            self.history.tell_watched(&past);
         }
     }
 }

@@ -10,6 +10,8 @@ mod listener;
 
 mod verdict;
 
+mod failure;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -26,6 +28,7 @@ use tcpviewer_common::{
 use tokio::{sync::oneshot, time::Instant};
 
 pub use self::{
+    failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
@@ -73,6 +76,8 @@ pub struct Connection {
     pub destination_owner: Option<Owner>,
     /// Why it is as it is; `None` until enough was seen of it.
     pub verdict: Option<Verdict>,
+    /// Why it failed, where the kernel said so; `None` for one that did not.
+    pub failure: Option<Arc<Failure>>,
 }
 
 impl Connection {
@@ -312,6 +317,8 @@ pub enum CloseReason {
     GivenUp,
     /// Its socket is gone, and no packet said why.
     SocketGone,
+    /// Its socket reported an error that closed it, and no packet said so.
+    SocketError,
 }
 
 /// What a source learned of one connection.
@@ -325,6 +332,8 @@ pub enum Sample {
     Socket(Box<SocketLook>),
     /// Who owns one of its sockets.
     Owner(Box<OwnerLook>),
+    /// Why it fails.
+    Failure(Box<FailureLook>),
     /// Where listening sockets of this host are full or dropped something since the last look: all of them.
     Backlogs(HashMap<SocketAddr, Backlog>),
 }
@@ -731,6 +740,12 @@ pub struct Ledger {
     pub process_events: u64,
     /// Processes of which the ring buffer had no room to tell.
     pub process_events_lost: u64,
+    /// Errors of sockets, and resets of this host, of which the kernel told.
+    pub failure_events: u64,
+    /// Those of which the ring buffer had no room to tell.
+    pub failure_events_lost: u64,
+    /// Those of which it did not tell, as there were too many at that time.
+    pub failure_events_withheld: u64,
 }
 
 /// What the daemon's stages report of themselves when asked.
@@ -785,6 +800,8 @@ pub struct PacketWish {
 pub enum Command {
     /// Which packets are watched, if any: the kernel emits no others.
     WatchPackets(Option<Box<PacketWish>>),
+    /// The connections that are watched, by their endpoints: their sockets are looked at more often.
+    WatchSockets(Vec<ConnectionKey>),
     /// Report the status.
     Status(oneshot::Sender<Status>),
     /// Report the listening sockets, or why they are not known.

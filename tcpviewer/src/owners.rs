@@ -218,7 +218,7 @@ impl Owners {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(tracked, now, &mut looks),
                 Sample::Gone(key, _reason) => self.followed.forget(key),
-                Sample::Socket(_) | Sample::Owner(_) | Sample::Backlogs(_) => {}
+                Sample::Socket(_) | Sample::Owner(_) | Sample::Failure(_) | Sample::Backlogs(_) => {}
             }
         }
         samples.append(&mut looks);

@@ -1,12 +1,15 @@
 //! The second source of samples: what the kernel says of the sockets of this host when it is asked. In: which
-//! connections move, which went quiet and which ended. Out: looks at the sockets of those that move, once in a while,
-//! and one when they went quiet, which holds until packets pass again; and, from a look at all sockets now and then,
+//! connections move, which went quiet and which ended, and which somebody watches. Out: looks at the sockets of those that
+//! move, once in a while, of those that are watched much more often, and one when they went quiet, which holds until
+//! packets pass again; and, from a look at all sockets now and then,
 //! which came, which changed and which are gone. So the work follows activity, and what it may take of a core is
 //! limited.
 
 mod budget;
 
 mod lately;
+
+mod watched;
 
 pub mod diag;
 
@@ -30,6 +33,7 @@ mod fallback;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use tcpviewer_common::connection::ConnectionKey;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, sleep_until},
@@ -41,6 +45,7 @@ use self::{
     host::HostCounters,
     lately::{Lately, Wish},
     sweep::{Found, Sweep},
+    watched::Watched,
 };
 pub use self::{diag::DiagError, fallback::Fallback};
 use crate::model::{
@@ -72,6 +77,8 @@ pub struct Outlets {
 /// What is asked of the running stage.
 #[derive(Debug)]
 pub enum Request {
+    /// The connections that somebody watches, all of them.
+    Watch(Vec<ConnectionKey>),
     /// Report the listening sockets, or why they are not known.
     Listeners(oneshot::Sender<Result<Vec<Listener>, String>>),
     /// Report the counters of the host's TCP.
@@ -111,13 +118,14 @@ impl Sockets {
         mut requests: mpsc::Receiver<Request>,
         outlets: Outlets,
     ) {
-        let mut lately = Lately::default();
+        let (mut lately, mut watched) = (Lately::default(), Watched::default());
         let (mut looks, mut sweeps) = (Budget::new(LOOKS_SHARE), Budget::new(SWEEP_SHARE));
         let (mut sweep_due, mut sweep_took) = (Instant::now(), Duration::ZERO);
         let mut news = VecDeque::new();
         loop {
             hand_on_news(&mut news, &outlets.news);
             let next = lately.next().map(|due| due.max(looks.free_at()));
+            let next_watched = watched.next().map(|due| due.max(looks.free_at()));
             tokio::select! {
                 received = activities.recv() => match received {
                     Some(activities) => {
@@ -126,7 +134,18 @@ impl Sockets {
                     }
                     None => return,
                 },
-                Some(request) = requests.recv() => self.answer(request),
+                Some(request) = requests.recv() => match request {
+                    Request::Watch(connections) => watched.set(connections, Instant::now()),
+                    Request::Listeners(reply) => self.tell_listeners(reply),
+                    Request::HostCounters(reply) => self.tell_counters(reply),
+                },
+                () = sleep_until(next_watched.unwrap_or_else(Instant::now)), if next_watched.is_some() => {
+                    let started = Instant::now();
+                    let mut found = self.look_at(&watched.due(started));
+                    found.retain(|sample| watched.is_news(sample));
+                    looks.spent(started.elapsed(), Instant::now());
+                    hand_on(found, started, &outlets.samples).await;
+                }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let started = Instant::now();
                     let found = self.look_at(&lately.due(started, BATCH));
@@ -156,18 +175,16 @@ impl Sockets {
     }
 
     /// Who asked may have gone; then nobody misses the answer.
-    fn answer(&mut self, request: Request) {
-        match request {
-            Request::Listeners(reply) => {
-                let listeners = listeners::listeners(&mut self.diag);
-                reply.send(listeners.map_err(|error| error.to_string())).ok();
-            }
-            Request::HostCounters(reply) => {
-                let counters = self.counters.read(Instant::now());
-                let counters = counters.inspect_err(|error| tracing::debug!(%error, "counters of the host"));
-                reply.send(counters.unwrap_or_default()).ok();
-            }
-        }
+    fn tell_listeners(&mut self, reply: oneshot::Sender<Result<Vec<Listener>, String>>) {
+        let listeners = listeners::listeners(&mut self.diag);
+        reply.send(listeners.map_err(|error| error.to_string())).ok();
+    }
+
+    /// Likewise.
+    fn tell_counters(&mut self, reply: oneshot::Sender<Vec<HostCounter>>) {
+        let counters = self.counters.read(Instant::now());
+        let counters = counters.inspect_err(|error| tracing::debug!(%error, "counters of the host"));
+        reply.send(counters.unwrap_or_default()).ok();
     }
 
     /// Asks for the sockets of these connections. One that is not there any more, or cannot be asked for, is left to

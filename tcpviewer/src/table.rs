@@ -4,6 +4,8 @@
 
 mod convert;
 
+mod failures;
+
 mod notable;
 
 mod rates;
@@ -25,7 +27,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::{rates::Rates, time::TimeOfSamples};
+use self::{failures::Failures, rates::Rates, time::TimeOfSamples};
 use crate::{
     model::{
         Backlog, Clock, CloseReason, Closed, Connection, Delta, NotablePackets, Owner, OwnerLook, Removal,
@@ -78,6 +80,8 @@ struct Row {
     /// What was said of the sockets at the lower and the higher end when the kernel was asked.
     sockets: Sockets,
     owners: Owners,
+    /// Nothing where it did not fail.
+    failures: Option<Box<Failures>>,
     judgement: Judgement,
     /// Whether it is among those to judge.
     is_to_judge: bool,
@@ -151,6 +155,7 @@ impl Table {
                 Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
                 Sample::Owner(look) => self.take_owner(*look),
+                Sample::Failure(look) => self.take_failure(*look, now),
                 Sample::Backlogs(backlogs) => self.backlogs = backlogs,
             }
         }
@@ -231,6 +236,7 @@ impl Table {
                 interface: Arc::clone(&tracked.interface),
                 sockets: Sockets::default(),
                 owners: Owners::default(),
+                failures: None,
                 judgement: Judgement::default(),
                 is_to_judge: false,
                 rates: Rates::default(),
@@ -309,12 +315,15 @@ impl Table {
             && row.closed.is_none()
         {
             row.closed = Some(Closed { at, reason });
+            let is_open = convert::was_answered(&row.record);
             self.totals.open -= 1;
             self.totals.closed += 1;
             match reason {
                 CloseReason::ResetBySource | CloseReason::ResetByDestination => self.totals.reset += 1,
                 CloseReason::Refused | CloseReason::HandshakeTimeout => self.totals.failed += 1,
+                CloseReason::SocketError if !is_open => self.totals.failed += 1,
                 CloseReason::Fin
+                | CloseReason::SocketError
                 | CloseReason::IdleTimeout
                 | CloseReason::Replaced
                 | CloseReason::GivenUp

@@ -51,7 +51,8 @@ impl Attached {
             hook: HookChoice::Tcx,
             max_connections: 1_024,
         };
-        let (mut ebpf, maps, _owners) = load::load(&config, 250_000_000).unwrap();
+        let (programs, maps, _owners) = load::load(&config, 250_000_000).unwrap();
+        let mut ebpf = programs.ebpf;
         let links = namespace.enter(|| attach_tcx(&mut ebpf, device, Framing::Ethernet).unwrap());
         Self {
             maps,

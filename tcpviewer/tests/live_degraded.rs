@@ -128,6 +128,41 @@ fn without_tracefs_nothing_is_missing() {
     daemon.stop();
 }
 
+#[test]
+fn without_the_kernels_types_failures_have_no_reason_and_it_says_so() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let hidden =
+        "mount --make-rprivate / && mount -t tmpfs none /sys/kernel/btf && exec \"$0\" run --interface veth0";
+    let mut command = pair.left.command("unshare");
+    command.args(["--mount", "sh", "-c", hidden, env!("CARGO_BIN_EXE_tcpviewer")]);
+
+    let daemon = Daemon::serving(&pair.left, command);
+
+    for (feature, effect) in [
+        ("failures: socket_error", "with which error"),
+        ("failures: reset_sent", "not known why"),
+    ] {
+        let degradation = named(&daemon, feature);
+        assert!(
+            degradation.reason.contains("/sys/kernel/btf/vmlinux"),
+            "{degradation:?}"
+        );
+        assert!(degradation.effect.contains(effect), "{degradation:?}");
+    }
+    let refused = pair.left.enter(|| std::net::TcpStream::connect((Pair::RIGHT, 9)));
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    let connection = wait_for(PATIENCE, "refused connection", || {
+        daemon.list_of("close_reason == refused").pop()
+    });
+    assert_eq!((connection.source_error, connection.reset), (None, None));
+    assert_counts(&pair, &daemon);
+    daemon.stop();
+}
+
 fn named(daemon: &Daemon<'_>, feature: &str) -> Degradation {
     let degradations = daemon.status().degradations;
     let mut found = degradations.iter().filter(|each| each.feature == feature);

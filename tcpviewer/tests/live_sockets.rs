@@ -12,12 +12,13 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     io::{ErrorKind, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::{
@@ -149,6 +150,54 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
         differences.join("\n")
     );
     drop(connections);
+    daemon.stop();
+}
+
+#[test]
+fn the_socket_of_a_connection_that_is_watched_is_looked_at_ten_times_per_second() {
+    const WATCHED: Duration = Duration::from_secs(3);
+    if !require_root() {
+        return;
+    }
+    let _machine = own_machine();
+    let pair = Pair::new();
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0", "--keep-closed", "1s"]);
+    let connections = [(); 2].map(|()| Open::new(&pair.left, &pair.right, Pair::RIGHT));
+    let [watched, other] = connections.each_ref().map(|open| {
+        wait_for(PATIENCE, "connection", || {
+            daemon.list().into_iter().find(|each| is(each, open.ends()))
+        })
+    });
+
+    let (messages, of_other) = thread::scope(|scope| {
+        let watching = scope.spawn(|| daemon.follow(watched.id));
+        let mut of_other = BTreeSet::new();
+        let started = Instant::now();
+        while started.elapsed() < WATCHED {
+            for open in &connections {
+                (&open.source).write_all(b".").unwrap();
+            }
+            let listed = daemon.list().into_iter().find(|each| each.id == other.id);
+            of_other.extend(listed.as_ref().and_then(socket_of).map(looked_at));
+            thread::sleep(Duration::from_millis(20));
+        }
+        drop(connections);
+        (watching.join().unwrap(), of_other)
+    });
+
+    let looks: BTreeSet<_> = messages
+        .iter()
+        .filter_map(|message| socket_of(message.connection.as_ref()?))
+        .map(looked_at)
+        .collect();
+    println!(
+        "in {WATCHED:?}: {} looks at the one that is watched, {} at the other one",
+        looks.len(),
+        of_other.len()
+    );
+    // Ten per second, less what a busy machine delays.
+    assert!((20..=40).contains(&looks.len()), "{}", looks.len());
+    assert!(of_other.len() <= 5, "{}", of_other.len());
     daemon.stop();
 }
 

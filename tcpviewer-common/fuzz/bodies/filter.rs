@@ -78,6 +78,7 @@ fn connection() -> Connection {
         source_owner: None,
         destination_owner: None,
         verdict: None,
+        failure: None,
         source_state: TcpState::Established,
         destination_state: TcpState::Unknown,
         interface: "eth0".into(),

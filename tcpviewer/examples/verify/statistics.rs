@@ -16,9 +16,10 @@ use aya::{
 };
 use aya_obj::{
     Function, Object, ProgramSection,
+    btf::{Btf, BtfKind},
     generated::{bpf_attach_type, bpf_prog_type},
 };
-use tcpviewer::attach::layout;
+use tcpviewer::attach::{failures, layout::Layouts};
 
 /// What the verifier made of one program.
 pub(crate) struct Verified {
@@ -34,9 +35,12 @@ pub(crate) struct Verified {
 /// Loads every program of the daemon's object, in order of their names.
 pub(crate) fn programs(object_bytes: &[u8]) -> Result<Vec<Verified>> {
     // Creates the maps that the programs refer to.
-    let layout = layout::of_kernel().map_err(anyhow::Error::msg)?;
+    let Layouts { task, socket, .. } = Layouts::of_kernel();
+    let task = task.map_err(anyhow::Error::msg)?;
+    let socket = socket.map_err(anyhow::Error::msg)?;
     let mut loaded = EbpfLoader::new()
-        .override_global("TASK_LAYOUT", &layout, true)
+        .override_global("TASK_LAYOUT", &task, true)
+        .override_global("SOCKET_LAYOUT", &socket, true)
         .load(object_bytes)
         .context("create the maps")?;
     let types = types(&mut loaded)?;
@@ -55,6 +59,7 @@ pub(crate) fn programs(object_bytes: &[u8]) -> Result<Vec<Verified>> {
 
     let mut names: Vec<&String> = object.programs.keys().collect();
     names.sort();
+    let kernel_types = Btf::from_sys_fs().context("read the kernel's types")?;
     let mut programs = Vec::new();
     for name in names {
         let program = object.programs.get(name).context("a program by its name")?;
@@ -62,7 +67,8 @@ pub(crate) fn programs(object_bytes: &[u8]) -> Result<Vec<Verified>> {
             .functions
             .get(&program.function_key())
             .context("the program's code")?;
-        let statistics = verify(kind(&program.section)?, function, &types, &object.license)
+        let kind = kind(name, &program.section, &kernel_types)?;
+        let statistics = verify(kind, function, &types, &object.license)
             .with_context(|| format!("load {name} into the kernel"))?;
         programs.push(Verified {
             name: name.clone(),
@@ -99,18 +105,37 @@ fn data(map: &Map) -> Result<&MapData> {
     }
 }
 
-/// How the kernel calls a program of this section, and what it is attached to where that decides.
-fn kind(section: &ProgramSection) -> Result<(bpf_prog_type, u32)> {
+/// How the kernel calls a program, and what it is attached to where that decides: a kind of place, and one of the
+/// kernel's types.
+type Kind = (bpf_prog_type, u32, u32);
+
+/// That of the program of this name and section.
+fn kind(name: &str, section: &ProgramSection, kernel_types: &Btf) -> Result<Kind> {
     if let ProgramSection::SchedClassifier = section {
-        Ok((bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0))
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0, 0))
     } else if let ProgramSection::CgroupSockAddr { attach_type } = section {
         let attach_type = bpf_attach_type::from(*attach_type);
-        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK_ADDR, attach_type as u32))
+        Ok((
+            bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+            attach_type as u32,
+            0,
+        ))
     } else if let ProgramSection::CgroupSock { attach_type } = section {
         let attach_type = bpf_attach_type::from(*attach_type);
-        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK, attach_type as u32))
+        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK, attach_type as u32, 0))
     } else if let ProgramSection::SockOps = section {
-        Ok((bpf_prog_type::BPF_PROG_TYPE_SOCK_OPS, 0))
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SOCK_OPS, 0, 0))
+    } else if let ProgramSection::BtfTracePoint = section {
+        let mut known = failures::PROGRAMS.iter();
+        let (_name, trace_point, _effect) = known
+            .find(|(known, ..)| *known == name)
+            .context("the object has a trace point that is not expected")?;
+        let trace_point = format!("btf_trace_{trace_point}");
+        Ok((
+            bpf_prog_type::BPF_PROG_TYPE_TRACING,
+            bpf_attach_type::BPF_TRACE_RAW_TP as u32,
+            kernel_types.id_by_type_name_kind(&trace_point, BtfKind::Typedef)?,
+        ))
     } else {
         bail!("the object has a program of a kind that is not expected")
     }
@@ -142,7 +167,10 @@ struct LoadAttributes {
     function_bytes: u32,
     functions: u64,
     function_count: u32,
-    padding: u32,
+    line_bytes: u32,
+    lines: u64,
+    line_count: u32,
+    attach_type_id: u32,
 }
 
 const BPF_PROG_LOAD: libc::c_int = 5;
@@ -151,7 +179,7 @@ const BPF_BTF_GET_FD_BY_ID: libc::c_int = 19;
 const STATISTICS_ONLY: u32 = 4;
 
 fn verify(
-    (kind, expected_attach_type): (bpf_prog_type, u32),
+    (kind, expected_attach_type, attach_type_id): Kind,
     function: &Function,
     types: &OwnedFd,
     license: &CString,
@@ -171,6 +199,7 @@ fn verify(
         function_bytes: u32::try_from(function.func_info_rec_size)?,
         functions: functions.as_ptr() as u64,
         function_count: u32::try_from(function.func_info.func_info.len())?,
+        attach_type_id,
         ..LoadAttributes::default()
     };
     let loaded = call(BPF_PROG_LOAD, &attributes);

@@ -49,7 +49,34 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
         ecn: connection.ecn,
         source_process: connection.source_owner.as_ref().map(process::process),
         destination_process: connection.destination_owner.as_ref().map(process::process),
-        verdict: connection.verdict.as_ref().map(verdict::verdict),
+        verdict: connection
+            .verdict
+            .as_ref()
+            .map(|each| verdict::verdict(each, connection.failure.as_deref())),
+        source_error: failure(connection).and_then(|failure| failure.source_error.map(socket_error)),
+        destination_error: failure(connection)
+            .and_then(|failure| failure.destination_error.map(socket_error)),
+        reset: failure(connection).and_then(|failure| failure.reset.as_ref().map(reset)),
+    }
+}
+
+fn failure(connection: &model::Connection) -> Option<&model::Failure> {
+    connection.failure.as_deref()
+}
+
+fn socket_error(error: model::SocketError) -> proto::SocketError {
+    proto::SocketError {
+        number: error.number.into(),
+        name: error.name().unwrap_or_default().to_owned(),
+        at: Some(error.at.into()),
+    }
+}
+
+fn reset(reset: &model::Reset) -> proto::Reset {
+    proto::Reset {
+        sender: verdict::end(reset.by).into(),
+        reason: reset.reason.to_string(),
+        at: Some(reset.at.into()),
     }
 }
 
@@ -156,6 +183,7 @@ fn close_reason(reason: model::CloseReason) -> proto::CloseReason {
         model::CloseReason::Replaced => proto::CloseReason::Replaced,
         model::CloseReason::GivenUp => proto::CloseReason::GivenUp,
         model::CloseReason::SocketGone => proto::CloseReason::SocketGone,
+        model::CloseReason::SocketError => proto::CloseReason::SocketError,
     }
 }
 
@@ -525,6 +553,9 @@ pub(super) fn ledger(ledger: model::Ledger) -> proto::Ledger {
         connection_events: ledger.connection_events,
         connections_given_up: ledger.connections_given_up,
         connections_withheld: ledger.connections_withheld,
+        failure_events: ledger.failure_events,
+        failure_events_lost: ledger.failure_events_lost,
+        failure_events_withheld: ledger.failure_events_withheld,
     }
 }
 

@@ -11,11 +11,13 @@ use tokio::{
 use tonic::Status;
 
 use super::{
+    connections::not_listed,
     convert,
     streams::{Source, Streams},
 };
 use crate::{
     history::{History, WatchError, Watcher},
+    model::key_between,
     proto::{WatchConnectionRequest, WatchConnectionResponse},
     publish::Board,
 };
@@ -33,7 +35,9 @@ pub(super) fn watch(
     request: &WatchConnectionRequest,
 ) -> Result<BoxStream<'static, Result<WatchConnectionResponse, Status>>, Status> {
     let open = streams.open()?;
-    let watcher = history.watch(request.id).map_err(|error| match error {
+    let connection = board.get(request.id).ok_or_else(|| not_listed(request.id))?;
+    let (ends, _side) = key_between(connection.source, connection.destination);
+    let watcher = history.watch(request.id, ends).map_err(|error| match error {
         WatchError::NotListed(_) => Status::not_found(error.to_string()),
         WatchError::TooMany => Status::resource_exhausted(error.to_string()),
     })?;

@@ -86,6 +86,7 @@ pub async fn serve(
     } = entrances;
     let (stop, stopped) = watch::channel(false);
     let packets = Arc::clone(&context.packets);
+    let history = Arc::clone(&context.history);
     let commands = context.commands.clone();
     let routes = routes::routes(context, Gate::new(access), stopped.clone()).await?;
 
@@ -100,7 +101,8 @@ pub async fn serve(
         () = shutdown => Ok(()),
         () = accept(&entrances, &service, &connections, &mut tasks) => Ok(()),
         // It ends when the daemon takes no more commands: the daemon stops.
-        () = packets.follow_readers(commands) => Ok(()),
+        () = packets.follow_readers(commands.clone()) => Ok(()),
+        () = history.follow_watchers(commands) => Ok(()),
         error = follow(access_file) => Err(error),
         error = follow(certificates) => Err(error),
     };

@@ -19,12 +19,12 @@ use tcpviewer_common::{
     event::Settings,
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
-    owner::{FoundSocket, SocketEnds, SocketOwner, TaskLayout},
+    owner::{FoundSocket, SocketEnds, SocketOwner},
     packet_filter::PacketFilter,
 };
 use thiserror::Error;
 
-use super::layout;
+use super::layout::{Layouts, ResetReasons};
 use crate::config::AttachConfig;
 
 /// The object that the build carried in.
@@ -50,6 +50,10 @@ pub struct KernelMaps {
     pub packet_filter: Array<MapData, PacketFilter>,
     /// What became of every packet.
     pub ledger: PerCpuArray<MapData, LedgerCounters>,
+    /// Sockets that reported an error, and resets that were sent.
+    pub failure_events: RingBuf<MapData>,
+    /// The kernel's names of the reasons for resets.
+    pub reset_reasons: ResetReasons,
     /// What the programs are told.
     pub settings: Array<MapData, Settings>,
     /// The maps of `owners`, whose memory counts as well.
@@ -70,6 +74,14 @@ pub struct OwnerMaps {
     pub events: RingBuf<MapData>,
     /// Why the programs cannot tell all that they could of a process; `None` where they can.
     pub unknown_layout: Option<String>,
+}
+
+/// The loaded object.
+pub struct Programs {
+    /// The programs.
+    pub ebpf: Ebpf,
+    /// Why programs would find nothing, for each that learns why connections fail.
+    pub unknown_failures: [Option<String>; 2],
 }
 
 /// Why the programs are not in the kernel.
@@ -123,7 +135,7 @@ impl From<TryFromIntError> for LoadError {
 pub fn load(
     config: &AttachConfig,
     update_interval_ns: u64,
-) -> Result<(Ebpf, KernelMaps, OwnerMaps), LoadError> {
+) -> Result<(Programs, KernelMaps, OwnerMaps), LoadError> {
     check_capabilities()?;
     // Before Linux 5.11 maps count against this limit. Where it cannot be raised the load tells.
     let unlimited = Rlimit {
@@ -134,10 +146,16 @@ pub fn load(
         tracing::debug!(%error, "cannot raise the limit of locked memory");
     }
     let half_open_places = half_open::places(config.max_connections);
-    let layout = layout::of_kernel();
-    let known_layout = *layout.as_ref().unwrap_or(&TaskLayout::default());
+    let Layouts {
+        task,
+        socket,
+        reset_reasons,
+    } = Layouts::of_kernel();
+    let unknown_socket = socket.as_ref().err().cloned();
+    let unknown_reasons = reset_reasons.as_ref().err().cloned();
     let mut ebpf = EbpfLoader::new()
-        .override_global("TASK_LAYOUT", &known_layout, true)
+        .override_global("TASK_LAYOUT", &task.as_ref().copied().unwrap_or_default(), true)
+        .override_global("SOCKET_LAYOUT", &socket.unwrap_or_default(), true)
         .map_max_entries("CONNECTIONS", config.max_connections)
         .map_max_entries("HALF_OPEN", half_open_places)
         .load(OBJECT)?;
@@ -150,7 +168,7 @@ pub fn load(
         owners: HashMap::try_from(take(&mut ebpf, "OWNERS")?)?,
         ends: HashMap::try_from(take(&mut ebpf, "SOCKET_ENDS")?)?,
         events: RingBuf::try_from(take(&mut ebpf, "OWNER_EVENTS")?)?,
-        unknown_layout: layout.err(),
+        unknown_layout: task.err(),
     };
     let others = [
         owners.owners.map().fd().as_fd(),
@@ -166,6 +184,8 @@ pub fn load(
         packet_events: RingBuf::try_from(take(&mut ebpf, "PACKET_EVENTS")?)?,
         packet_filter: Array::try_from(take(&mut ebpf, "PACKET_FILTER")?)?,
         ledger: PerCpuArray::try_from(take(&mut ebpf, "LEDGER")?)?,
+        failure_events: RingBuf::try_from(take(&mut ebpf, "FAILURE_EVENTS")?)?,
+        reset_reasons: reset_reasons.unwrap_or_default(),
         settings: Array::try_from(take(&mut ebpf, "SETTINGS")?)?,
         // What cannot be asked is not counted.
         others: others.into_iter().flatten().collect(),
@@ -183,7 +203,11 @@ pub fn load(
         },
         0,
     )?;
-    Ok((ebpf, maps, owners))
+    let programs = Programs {
+        ebpf,
+        unknown_failures: [unknown_socket.clone(), unknown_socket.or(unknown_reasons)],
+    };
+    Ok((programs, maps, owners))
 }
 
 /// A program, loaded when it is first asked for: few hosts have devices of every kind.

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, Half, Place, Side},
     event::{PacketEvent, PacketHeaders},
+    failure::FailureEvent,
     ledger::LedgerCounters,
     segment::Flags,
 };
 
-use crate::model::{
-    Activity, Clock, Direction, Headers, InterfaceNames, Ledger, OpenSocket, Pace, Packet, Tracked, endpoint,
+use crate::{
+    attach::ResetReasons,
+    model::{
+        Activity, Clock, Direction, FailureKind, FailureLook, Headers, InterfaceNames, Ledger, OpenSocket,
+        Pace, Packet, Tracked, endpoint, key_between,
+    },
 };
 
 /// Name of the interface on which a connection is counted: where the source's packets pass, or, before one was
@@ -121,6 +126,30 @@ pub fn headers(captured: &PacketHeaders) -> Headers {
 /// Both addresses of an Ethernet header; a VLAN tag stands behind them.
 const ETHERNET_ADDRESS_BYTES: usize = 12;
 
+/// Why a connection fails, where that is one of two endpoints.
+pub fn failure(event: &FailureEvent, reasons: &ResetReasons, clock: Clock) -> FailureLook {
+    let (local, remote) = (
+        endpoint(event.local, event.local_port),
+        endpoint(event.remote, event.remote_port),
+    );
+    let (key, side) = key_between(local, remote);
+    let what = if event.what == FailureEvent::RESET {
+        let name = reasons.get(&event.number).map(Arc::clone);
+        FailureKind::Reset(name.unwrap_or_else(|| event.number.to_string().into()))
+    } else {
+        FailureKind::Error {
+            number: u16::try_from(event.number).unwrap_or(u16::MAX),
+            is_over: event.is_over != 0,
+        }
+    };
+    FailureLook {
+        key,
+        side,
+        what,
+        at: clock.at(event.time_ns),
+    }
+}
+
 /// The ledgers of all CPUs together.
 pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {
     let mut sum = Ledger::default();
@@ -142,6 +171,9 @@ pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {
         sum.packet_events_lost += cpu.packet_events_lost;
         sum.packet_events += cpu.packet_events;
         sum.connection_events += cpu.connection_events;
+        sum.failure_events += cpu.failure_events;
+        sum.failure_events_lost += cpu.failure_events_lost;
+        sum.failure_events_withheld += cpu.failure_events_withheld;
     }
     sum
 }

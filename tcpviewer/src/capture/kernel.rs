@@ -12,6 +12,7 @@ use tcpviewer_common::{
     abi::Plain as _,
     connection::{ConnectionKey, ConnectionSlot, Place},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
+    failure::FailureEvent,
     ledger::LedgerCounters,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -19,7 +20,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{CaptureError, convert};
 use crate::{
     attach::KernelMaps,
-    model::{Clock, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked},
+    model::{Clock, FailureLook, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked},
 };
 
 /// Copies of a record at most. Of one that changes faster than it is copied each number is right, but they may be of
@@ -85,6 +86,19 @@ impl Kernel {
             }
         }
         samples
+    }
+
+    /// Up to `limit` failures.
+    pub fn take_failures(&mut self, limit: usize) -> Vec<FailureLook> {
+        let mut failures = Vec::new();
+        while failures.len() < limit
+            && let Some(item) = self.maps.failure_events.next()
+        {
+            if let Some(event) = FailureEvent::from_bytes(&item) {
+                failures.push(convert::failure(&event, &self.maps.reset_reasons, self.clock));
+            }
+        }
+        failures
     }
 
     /// Up to `limit` packets.
@@ -264,6 +278,7 @@ impl Kernel {
             self.maps.half_open.map().fd().as_fd().as_raw_fd(),
             self.maps.connection_events.as_raw_fd(),
             self.maps.packet_events.as_raw_fd(),
+            self.maps.failure_events.as_raw_fd(),
         ];
         let bytes =
             |descriptor| charged(&fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).ok()?);

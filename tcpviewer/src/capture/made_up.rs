@@ -311,7 +311,11 @@ mod tests {
         let ids = |batches: Vec<Vec<Sample>>| -> Vec<(u64, bool)> {
             let id = |sample: Sample| match sample {
                 Sample::Tracked(tracked) => (tracked.record.id, tracked.is_last),
-                Sample::Gone(..) | Sample::Socket(_) | Sample::Owner(_) | Sample::Backlogs(_) => (0, false),
+                Sample::Gone(..)
+                | Sample::Socket(_)
+                | Sample::Owner(_)
+                | Sample::Failure(_)
+                | Sample::Backlogs(_) => (0, false),
             };
             batches.into_iter().flatten().map(id).collect()
         };

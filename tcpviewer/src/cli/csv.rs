@@ -230,7 +230,29 @@ fn connection(connection: &proto::Connection) -> Columns {
             &connection.received.clone().unwrap_or_default(),
         ))
         .chain(named(verdict))
+        .chain(named(failure(connection)))
         .collect()
+}
+
+/// The columns of why it failed.
+fn failure(connection: &proto::Connection) -> [(&'static str, String); 4] {
+    let error = |error: &Option<proto::SocketError>| {
+        let word = |error: &proto::SocketError| match error.name.as_str() {
+            "" => error.number.to_string(),
+            name => name.to_owned(),
+        };
+        text(error.as_ref().map(word))
+    };
+    let reset = connection.reset.as_ref();
+    [
+        ("source_error", error(&connection.source_error)),
+        ("destination_error", error(&connection.destination_error)),
+        (
+            "reset_sender",
+            text(reset.map(|reset| reset.sender().as_str_name())),
+        ),
+        ("reset_reason", text(reset.map(|reset| reset.reason.clone()))),
+    ]
 }
 
 /// The columns of the process at one end; their names begin with that end's.

@@ -160,12 +160,16 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
     }
     writeln!(
         output,
-        "events        {} of connections ({} lost), {} of packets ({} lost),\n              {} of processes ({} lost)",
+        "events        {} of connections ({} lost), {} of packets ({} lost),\n              {} of processes ({} lost), {} of \
+         failures ({} lost, {} withheld)",
         ledger.connection_events,
         ledger.connection_events_lost,
         ledger.packet_events,
         ledger.packet_events_lost,
         ledger.process_events,
-        ledger.process_events_lost
+        ledger.process_events_lost,
+        ledger.failure_events,
+        ledger.failure_events_lost,
+        ledger.failure_events_withheld
     )
 }

@@ -11,8 +11,8 @@ use super::field::{
     Unit::{Bytes, BytesPerSecond, Count, Microseconds},
 };
 use crate::model::{
-    Cause, CloseReason, Connection, ControlGroup, Half, LocalEnd, Orientation, Process, SocketDetails,
-    VerdictKind,
+    Cause, CloseReason, Connection, ControlGroup, End, Half, LocalEnd, Orientation, Process, SocketDetails,
+    SocketError, VerdictKind,
 };
 
 const STATES: &[&str] = &[
@@ -38,8 +38,10 @@ const CLOSE_REASONS: &[&str] = &[
     "replaced",
     "given-up",
     "socket-gone",
+    "socket-error",
 ];
 const ORIENTATIONS: &[&str] = &["handshake", "ports", "listener"];
+const ENDS: &[&str] = &["source", "destination"];
 const LOCAL_ENDS: &[&str] = &["source", "destination", "both", "neither"];
 
 impl Subject for Connection {
@@ -165,6 +167,12 @@ const SHARED: &[Field<Connection>] = fields! {
     "open", Flag(|c| c.closed.is_none()), "has not ended";
     "closed", Flag(|c| c.closed.is_some()), "has ended";
     "close_reason", Choice(CLOSE_REASONS, close_reason), "how it ended; absent while it lives";
+    "error", Names(|c| errors(c).map(|error| error.and_then(|error| error.name()))), "error that the socket at either end reported; absent where none did, and where it is not this host's";
+    "source.error", Names(|c| [errors(c)[0].and_then(|error| error.name()), None]), "error that the source's socket reported; absent likewise";
+    "destination.error", Names(|c| [errors(c)[1].and_then(|error| error.name()), None]), "error that the destination's socket reported; absent likewise";
+    "errno", Numbers(|c| errors(c).map(|error| Some(error?.number.into()))), "number of the error that the socket at either end reported; absent likewise";
+    "reset.reason", Names(|c| [c.failure.as_ref().and_then(|failure| Some(&*failure.reset.as_ref()?.reason)), None]), "why this host sent a reset, in the kernel's words; absent where it sent none";
+    "reset.by", Choice(ENDS, |c| Some(end(c.failure.as_ref()?.reset.as_ref()?.by))), "the end that sent it; absent likewise";
     "verdict", Choice(VerdictKind::NAMES, |c| Some(c.verdict?.kind.name())), "where the cause lies of how it is; absent until enough was seen";
     "verdict.cause", Choice(Cause::NAMES, |c| Some(c.verdict?.cause?.name())), "what that cause is; absent where nothing is wrong";
     "verdict.severity", Leveled(severity), "how grave that is, 0 where nothing is wrong and else 1 to 5; in an order, what has been so for longer is graver; absent until enough was seen";
@@ -316,6 +324,7 @@ fn close_reason(connection: &Connection) -> Option<&'static str> {
         CloseReason::Replaced => "replaced",
         CloseReason::GivenUp => "given-up",
         CloseReason::SocketGone => "socket-gone",
+        CloseReason::SocketError => "socket-error",
     })
 }
 
@@ -325,6 +334,21 @@ fn severity(connection: &Connection) -> Option<Level> {
         level: verdict.severity(),
         since: verdict.since,
     })
+}
+
+/// What the sockets of source and destination reported.
+fn errors(connection: &Connection) -> [Option<SocketError>; 2] {
+    let failure = connection.failure.as_deref();
+    failure.map_or([None; 2], |failure| {
+        [failure.source_error, failure.destination_error]
+    })
+}
+
+fn end(end: End) -> &'static str {
+    match end {
+        End::Source => "source",
+        End::Destination => "destination",
+    }
 }
 
 fn since(start: SystemTime, end: SystemTime) -> std::time::Duration {

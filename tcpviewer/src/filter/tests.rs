@@ -71,6 +71,7 @@ fn connection() -> Connection {
         source_owner: None,
         destination_owner: None,
         verdict: None,
+        failure: None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use tcpviewer_common::state::TcpState;
 
 use super::*;
-use crate::model::{Connection, Half, Handshake, NotablePackets, Orientation, Removal};
+use crate::model::{Connection, Half, Handshake, NotablePackets, Orientation, Removal, key_between};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
@@ -42,6 +42,7 @@ fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> A
         source_owner: None,
         destination_owner: None,
         verdict: None,
+        failure: None,
     })
 }
 
@@ -82,6 +83,13 @@ fn history() -> Arc<History> {
     Arc::new(History::new(INTERVAL))
 }
 
+/// All of them have the same ends.
+fn watch(history: &Arc<History>, id: u64) -> Result<Watcher, WatchError> {
+    let connection = connection(id, 0, 0, 0);
+    let (ends, _side) = key_between(connection.source, connection.destination);
+    history.watch(id, ends)
+}
+
 /// Milliseconds and bytes per second of each point.
 fn rates(news: &News) -> Vec<(u64, u64)> {
     let rate = |point: &Point| {
@@ -96,7 +104,7 @@ fn a_watcher_gets_what_is_at_hand_and_then_every_change() {
     let history = history();
     history.apply(&changed([connection(1, 1_250, 100, 1)]));
     history.apply(&changed([connection(1, 2_250, 1_100, 2)]));
-    let mut watcher = history.watch(1).unwrap();
+    let mut watcher = watch(&history, 1).unwrap();
 
     assert_eq!(rates(&watcher.news().unwrap()), [(1_250, 400), (2_250, 1_000)]);
     assert_eq!(watcher.news(), Some(News::default()));
@@ -114,7 +122,7 @@ fn a_watcher_gets_what_is_at_hand_and_then_every_change() {
         ..Delta::default()
     });
     assert_eq!(watcher.news(), None);
-    assert_eq!(history.watch(1).unwrap_err(), WatchError::NotListed(1));
+    assert_eq!(watch(&history, 1).unwrap_err(), WatchError::NotListed(1));
 }
 
 #[test]
@@ -125,7 +133,7 @@ fn the_whole_life_is_covered_at_a_resolution_that_fits() {
         history.apply(&changed([connection(1, 1_000 + step * 250, step * 250, step)]));
     }
 
-    let points = rates(&history.watch(1).unwrap().news().unwrap());
+    let points = rates(&watch(&history, 1).unwrap().news().unwrap());
 
     assert!((32..=65).contains(&points.len()), "{} points", points.len());
     assert!(points.iter().all(|(_at, rate)| *rate == 1_000), "{points:?}");
@@ -141,7 +149,7 @@ fn the_whole_life_is_covered_at_a_resolution_that_fits() {
 fn watched_connections_have_the_last_minutes_in_full_and_no_more() {
     let history = history();
     history.apply(&changed([connection(1, 1_250, 250, 1)]));
-    let mut late = history.watch(1).unwrap();
+    let mut late = watch(&history, 1).unwrap();
     late.news().unwrap();
     for step in 2..=2_000 {
         history.apply(&changed([connection(1, 1_000 + step * 250, step * 250, step)]));
@@ -151,7 +159,7 @@ fn watched_connections_have_the_last_minutes_in_full_and_no_more() {
     assert_eq!(missed.len(), 1_200);
     // Also the first, whose rate is that of the time since what was read before.
     assert!(missed.iter().all(|(_at, rate)| (998..=1_000).contains(rate)));
-    let all = rates(&history.watch(1).unwrap().news().unwrap());
+    let all = rates(&watch(&history, 1).unwrap().news().unwrap());
     assert!((1_200..1_265).contains(&all.len()), "{}", all.len());
     assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "by time");
 }
@@ -161,7 +169,7 @@ fn the_handshake_and_the_newest_packets_are_kept_and_the_rest_is_counted() {
     let history = history();
     history.apply(&changed([connection(1, 1_250, 0, 1)]));
     history.apply(&notable(1, (0..3).map(|seq| packet(seq, true)).collect(), 0));
-    let mut watcher = history.watch(1).unwrap();
+    let mut watcher = watch(&history, 1).unwrap();
     let seqs = |news: &News| news.packets.iter().map(|packet| packet.seq).collect::<Vec<_>>();
 
     let news = watcher.news().unwrap();
@@ -176,7 +184,7 @@ fn the_handshake_and_the_newest_packets_are_kept_and_the_rest_is_counted() {
     let news = watcher.news().unwrap();
     // 36 were forgotten before they were read.
     assert_eq!((seqs(&news), news.missed_packets), ((43..107).collect(), 37));
-    let news = history.watch(1).unwrap().news().unwrap();
+    let news = watch(&history, 1).unwrap().news().unwrap();
     assert_eq!(
         seqs(&news),
         [0, 1, 2, 3].into_iter().chain(43..107).collect::<Vec<_>>()
@@ -191,17 +199,39 @@ fn only_so_many_are_watched_at_a_time_and_one_that_leaves_makes_room() {
         (0..=MAX_WATCHED as u64).map(|id| connection(id, 1_250, 0, 1)),
     ));
     let mut watchers: Vec<_> = (0..MAX_WATCHED as u64)
-        .map(|id| history.watch(id).unwrap())
+        .map(|id| watch(&history, id).unwrap())
         .collect();
     // The same one again takes no more room.
-    watchers.push(history.watch(0).unwrap());
+    watchers.push(watch(&history, 0).unwrap());
 
     assert_eq!(
-        history.watch(MAX_WATCHED as u64).unwrap_err(),
+        watch(&history, MAX_WATCHED as u64).unwrap_err(),
         WatchError::TooMany
     );
     watchers.remove(1);
-    assert!(history.watch(MAX_WATCHED as u64).is_ok());
+    assert!(watch(&history, MAX_WATCHED as u64).is_ok());
+}
+
+#[tokio::test]
+async fn sockets_of_what_is_watched_are_asked_for_while_it_is() {
+    let history = history();
+    history.apply(&changed([connection(1, 1_250, 100, 1)]));
+    let (commands, mut asked) = mpsc::channel(4);
+    let follower = Arc::clone(&history);
+    let following = tokio::spawn(async move { follower.follow_watchers(commands).await });
+    tokio::task::yield_now().await;
+    let mut newest = async || match asked.recv().await {
+        Some(Command::WatchSockets(ends)) => ends.len(),
+        other => unreachable!("{other:?}"),
+    };
+
+    let watcher = watch(&history, 1).unwrap();
+    assert_eq!(newest().await, 1);
+    let another = watch(&history, 1).unwrap();
+    assert_eq!(newest().await, 1);
+    drop((watcher, another));
+    assert_eq!(newest().await, 0);
+    following.abort();
 }
 
 #[test]

@@ -295,6 +295,7 @@ mod tests {
             source_owner: None,
             destination_owner: None,
             verdict: None,
+            failure: None,
         }
     }
 

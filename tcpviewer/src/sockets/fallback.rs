@@ -26,6 +26,7 @@ impl Fallback {
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(request) = requests.recv().await {
             match request {
+                Request::Watch(_) => {}
                 // Who asked may have gone; then nobody misses the answer.
                 Request::Listeners(reply) => drop(reply.send(listeners().map_err(|error| error.to_string()))),
                 Request::HostCounters(reply) => {

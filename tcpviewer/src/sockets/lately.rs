@@ -36,6 +36,14 @@ pub(super) struct Wish {
 }
 
 impl Wish {
+    /// Whatever sockets of this host the connection has.
+    pub(super) fn any(key: ConnectionKey) -> Self {
+        Self {
+            key,
+            sockets: [Some(0); 2],
+        }
+    }
+
     /// Those sockets.
     pub(super) fn sockets(&self) -> impl Iterator<Item = (&Self, Side, u64)> {
         let sides = [Side::Low, Side::High].into_iter().zip(self.sockets);

@@ -1,6 +1,8 @@
 //! A row of the table in the words of the model: flags become states, ticks become microseconds, and what was
 //! not measured becomes absent.
 
+use std::sync::Arc;
+
 use tcpviewer_common::{
     connection::{self, ConnectionRecord, Place, RttTicks, SocketSample},
     state::TcpState,
@@ -62,6 +64,10 @@ pub(super) fn connection(row: &Row, clock: Clock) -> Connection {
         source_owner: source_owner.clone(),
         destination_owner: destination_owner.clone(),
         verdict: None,
+        failure: row
+            .failures
+            .as_ref()
+            .map(|failures| Arc::new(failures.oriented(record.source_side()))),
     }
 }
 
@@ -105,8 +111,7 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
     } else if record.has(ConnectionRecord::GIVEN_UP) {
         Some(CloseReason::GivenUp)
     } else if is_last {
-        let answered = received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN);
-        Some(if answered {
+        Some(if was_answered(record) {
             CloseReason::IdleTimeout
         } else {
             CloseReason::HandshakeTimeout
@@ -114,6 +119,12 @@ pub(super) fn close_reason(record: &ConnectionRecord, is_last: bool) -> Option<C
     } else {
         None
     }
+}
+
+/// Whether there is more of it than SYNs without an answer.
+pub(super) fn was_answered(record: &ConnectionRecord) -> bool {
+    let (sent, received) = record.oriented();
+    received.has(connection::Half::SEEN) || !sent.has(connection::Half::SYN)
 }
 
 /// All but the socket.

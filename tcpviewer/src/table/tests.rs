@@ -3,7 +3,7 @@
 use tcpviewer_common::{connection::Half, state::TcpState};
 
 use super::*;
-use crate::model::{RttSource, SocketDetails, SocketSource};
+use crate::model::{End, FailureKind, FailureLook, RttSource, SocketDetails, SocketSource};
 
 const SECOND: u64 = 1_000_000_000;
 const MAX_LISTED: usize = 4;
@@ -362,6 +362,105 @@ fn what_is_said_of_sockets_of_other_connections_changes_nothing() {
         vec![look(1, 2 * SECOND, 1), look(2, 2 * SECOND, 1)],
         Instant::now(),
     );
+
+    assert!(table.delta().is_none());
+}
+
+/// What the kernel said of a failure at an end of a connection.
+fn fails(port: u8, side: Side, at_ns: u64, what: FailureKind) -> Sample {
+    Sample::Failure(Box::new(FailureLook {
+        key: key(port),
+        side,
+        what,
+        at: SystemTime::UNIX_EPOCH + Duration::from_nanos(at_ns),
+    }))
+}
+
+fn error(number: i32, is_over: bool) -> FailureKind {
+    FailureKind::Error {
+        number: number as u16,
+        is_over,
+    }
+}
+
+#[test]
+fn why_a_connection_failed_is_told_at_the_end_it_happened_and_the_first_reset_counts() {
+    let mut table = table();
+    table.take(
+        vec![
+            sample(1, 1, 2 * SECOND, |record| {
+                record.closed_ns = 2 * SECOND;
+                record.halves[1].flags = Half::SEEN | Half::RST;
+            }),
+            fails(1, Side::High, 2 * SECOND, FailureKind::Reset("NO_SOCKET".into())),
+            fails(1, Side::Low, 2 * SECOND, error(libc::ECONNREFUSED, true)),
+            fails(1, Side::Low, 3 * SECOND, FailureKind::Reset("TCP_STATE".into())),
+        ],
+        Instant::now(),
+    );
+
+    let delta = table.delta().unwrap();
+    let connection = &delta.changed[0];
+    let failure = connection.failure.as_deref().unwrap();
+    let reset = failure.reset.as_ref().unwrap();
+    assert_eq!((reset.by, &*reset.reason), (End::Destination, "NO_SOCKET"));
+    assert_eq!(failure.source_error.unwrap().name(), Some("ECONNREFUSED"));
+    assert_eq!(failure.destination_error, None);
+    assert_eq!(connection.closed.unwrap().reason, CloseReason::Refused);
+    assert_eq!((delta.totals.failed, delta.totals.closed), (1, 1));
+}
+
+#[test]
+fn an_error_that_closes_the_socket_ends_its_connection() {
+    let unanswered = |_: &mut ConnectionRecord| {};
+    let open = |record: &mut ConnectionRecord| record.halves[1].flags = Half::SEEN | Half::SYN;
+    let cases: [(fn(&mut ConnectionRecord), _, _, _, _); 5] = [
+        (
+            unanswered,
+            libc::ETIMEDOUT,
+            true,
+            Some(CloseReason::HandshakeTimeout),
+            1,
+        ),
+        (
+            unanswered,
+            libc::EHOSTUNREACH,
+            true,
+            Some(CloseReason::SocketError),
+            1,
+        ),
+        (unanswered, libc::EHOSTUNREACH, false, None, 0),
+        (open, libc::ETIMEDOUT, true, Some(CloseReason::SocketError), 0),
+        (open, libc::EHOSTUNREACH, false, None, 0),
+    ];
+    for (change, number, is_over, reason, failed) in cases {
+        let mut table = table();
+        table.take(
+            vec![
+                sample(1, 1, 2 * SECOND, change),
+                fails(1, Side::Low, 3 * SECOND, error(number, is_over)),
+            ],
+            Instant::now(),
+        );
+
+        let delta = table.delta().unwrap();
+        let closed = delta.changed[0].closed;
+        assert_eq!(closed.map(|closed| closed.reason), reason, "{number}");
+        assert_eq!(delta.totals.failed, failed, "{number}");
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(3);
+        assert!(closed.is_none_or(|closed| closed.at == at));
+    }
+}
+
+#[test]
+fn a_failure_of_an_earlier_connection_on_the_same_endpoints_is_not_of_this_one() {
+    let mut table = table();
+    table.take(vec![sample(1, 1, 2 * SECOND, |_| {})], Instant::now());
+    table.delta();
+
+    let too_early = fails(1, Side::Low, SECOND / 2, error(libc::ETIMEDOUT, true));
+    let of_none = fails(2, Side::Low, 3 * SECOND, error(libc::ETIMEDOUT, true));
+    table.take(vec![too_early, of_none], Instant::now());
 
     assert!(table.delta().is_none());
 }

@@ -193,6 +193,9 @@ pub(super) fn find_at_end(facts: &Facts<'_>, is_first: bool) -> Option<Finding> 
             )
         }),
         CloseReason::HandshakeTimeout => Some(unanswered(facts, waited)),
+        CloseReason::SocketError if connection.received.packets == 0 && connection.sent.packets > 0 => {
+            Some(unanswered(facts, waited))
+        }
         CloseReason::Fin if is_first => {
             Some(late_handshake(connection).unwrap_or_else(|| healthy(connection)))
         }
@@ -202,7 +205,8 @@ pub(super) fn find_at_end(facts: &Facts<'_>, is_first: bool) -> Option<Finding> 
         | CloseReason::IdleTimeout
         | CloseReason::Replaced
         | CloseReason::GivenUp
-        | CloseReason::SocketGone => None,
+        | CloseReason::SocketGone
+        | CloseReason::SocketError => None,
     }
 }
 

@@ -63,6 +63,7 @@ impl Scene {
             source_owner: None,
             destination_owner: None,
             verdict: None,
+            failure: None,
         };
         Self {
             connection,
@@ -573,7 +574,7 @@ fn each_cause_has_its_verdict() {
     ];
     for (name, scene, expected) in rows {
         let scene = scene();
-        let told = scene.judgement.verdict().map(|verdict| text(&verdict));
+        let told = scene.judgement.verdict().map(|verdict| text(&verdict, None));
         assert_eq!(scene.verdict(), Some(expected), "{name}: {told:?}");
         assert!(
             scene.judgement.verdict().unwrap().evidence[0].is_some(),
@@ -678,7 +679,7 @@ fn the_numbers_are_those_of_the_last_seconds() {
         (20..=40).contains(&share),
         "{share}: over the whole life it would be 5 in a thousand"
     );
-    assert!(text(&scene.judgement.verdict().unwrap()).starts_with("packets are lost: "));
+    assert!(text(&scene.judgement.verdict().unwrap(), None).starts_with("packets are lost: "));
 }
 
 #[test]
@@ -695,14 +696,17 @@ fn how_it_ended_counts_at_once_and_else_the_last_word_stays() {
         ))
     );
 
-    let mut scene = half_open();
-    scene.ends(CloseReason::HandshakeTimeout);
-    assert_eq!(scene.verdict(), Some(NO_ANSWER));
+    for reason in [CloseReason::HandshakeTimeout, CloseReason::SocketError] {
+        let mut scene = half_open();
+        scene.ends(reason);
+        assert_eq!(scene.verdict(), Some(NO_ANSWER), "{reason:?}");
+    }
 
     for reason in [
         CloseReason::Fin,
         CloseReason::ResetByDestination,
         CloseReason::SocketGone,
+        CloseReason::SocketError,
     ] {
         let mut scene = Scene::new();
         scene.passes(8, |scene| scene.sends(End::Source, 100, 3));

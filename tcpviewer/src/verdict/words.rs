@@ -1,10 +1,14 @@
 //! A verdict in plain words: a sentence for people, and names for its numbers.
 
-use crate::model::{Cause, End, Evidence, Measure, Verdict, VerdictKind};
+use crate::model::{Cause, End, Evidence, Failure, Measure, SocketError, Verdict, VerdictKind};
 
-/// What is the case, and the numbers that say so: `packets are lost: 3.1 % sent again, round trip 40.2 ms`.
-pub fn text(verdict: &Verdict) -> String {
-    let numbers: Vec<_> = verdict.evidence.iter().flatten().map(evidence_text).collect();
+/// What is the case, and what says so: numbers, and the kernel's word for a failure. `packets are lost: 3.1 % sent again,
+/// round trip 40.2 ms`.
+pub fn text(verdict: &Verdict, failure: Option<&Failure>) -> String {
+    let numbers = verdict.evidence.iter().flatten().map(evidence_text);
+    let numbers: Vec<_> = numbers
+        .chain(failure.into_iter().flat_map(failure_texts))
+        .collect();
     let what = sentence(verdict);
     if numbers.is_empty() {
         what
@@ -41,6 +45,30 @@ fn sentence(verdict: &Verdict) -> String {
         Cause::Refused => "the destination refused".into(),
         Cause::QueueFull => "the accept queue of the listening socket is full".into(),
         Cause::NotAccepted => "the application that listens has not accepted it".into(),
+    }
+}
+
+/// What the kernel said of a connection that failed, in a few words each.
+fn failure_texts(failure: &Failure) -> impl Iterator<Item = String> {
+    let error = |end: End, error: SocketError| {
+        let name = error
+            .name()
+            .map_or_else(|| format!("error {}", error.number), str::to_owned);
+        format!("{name} at {}", place(end))
+    };
+    let source = failure.source_error.map(|each| error(End::Source, each));
+    let destination = failure
+        .destination_error
+        .map(|each| error(End::Destination, each));
+    let reset = failure.reset.as_ref();
+    let reset = reset.map(|reset| format!("reset by {} for {}", place(reset.by), reset.reason));
+    reset.into_iter().chain(source).chain(destination)
+}
+
+const fn place(end: End) -> &'static str {
+    match end {
+        End::Source => "the source",
+        End::Destination => "the destination",
     }
 }
 

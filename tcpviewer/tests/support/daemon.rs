@@ -119,10 +119,16 @@ impl<'a> Daemon<'a> {
 
     /// All connections, by the unary call.
     pub(crate) fn list(&self) -> Vec<Connection> {
+        self.list_of("")
+    }
+
+    /// Those that the filter lets pass.
+    pub(crate) fn list_of(&self, filter: &str) -> Vec<Connection> {
         self.call(async |mut client| {
             let (mut connections, mut page_token) = (Vec::new(), String::new());
             loop {
                 let request = ListConnectionsRequest {
+                    filter: filter.into(),
                     page_size: 10_000,
                     page_token,
                     ..Default::default()

@@ -289,6 +289,7 @@ async fn obey(mut commands: mpsc::Receiver<Command>, packets_watched: Arc<Mutex<
                     watched.push(wish.is_some());
                 }
             }
+            Command::WatchSockets(_) => {}
             Command::Listeners(answer) => drop(answer.send(Ok(vec![]))),
             Command::HostCounters(answer) => drop(answer.send(vec![])),
             Command::Status(answer) if reports => drop(answer.send(status())),
@@ -412,6 +413,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         source_owner: None,
         destination_owner: None,
         verdict: None,
+        failure: None,
     }
 }
 

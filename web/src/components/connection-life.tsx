@@ -4,6 +4,7 @@ import {
   CLOSE_REASON_WORDS,
   LOCAL_END_WORDS,
   ORIENTATION_WORDS,
+  kernelWords,
   type Connection,
 } from '../domain/connection';
 import { formatDuration, formatTimestamp } from '../domain/format';
@@ -13,6 +14,7 @@ import { useDaemonNow } from './use-daemon-now';
 export function ConnectionLife({ connection }: { connection: Connection }): ReactElement {
   const nowMs = useDaemonNow();
   const { firstSeenMs, lastSeenMs, closedAtMs } = connection;
+  const why = kernelWords(connection);
   return (
     <section>
       <h3>Life</h3>
@@ -31,6 +33,7 @@ export function ConnectionLife({ connection }: { connection: Connection }): Reac
               : `${formatTimestamp(closedAtMs)}: ${CLOSE_REASON_WORDS[connection.closeReason]}`
           }
         />
+        {why !== '' && <Fact name="Kernel says" value={why} />}
         <Fact name="Interface" value={connection.interface} />
         <Fact name="This host" value={LOCAL_END_WORDS[connection.localEnd]} />
         <Fact name="Direction" value={ORIENTATION_WORDS[connection.orientation]} />

@@ -1,6 +1,6 @@
 // The connections that failed, by how they did, the newest first.
 import type { ReactElement } from 'react';
-import { CLOSE_REASON_WORDS, processOf, type Connection } from '../domain/connection';
+import { CLOSE_REASON_WORDS, kernelWords, processOf, type Connection } from '../domain/connection';
 import { FAILURE_WORDS, FAILURES, failureOf, filterOfFailure } from '../domain/failure';
 import {
   formatBytes,
@@ -54,6 +54,13 @@ export function FailuresView({ here }: { here: FailuresPlace }): ReactElement {
                 <th scope="col" className={styles.text}>
                   How
                 </th>
+                <th
+                  scope="col"
+                  className={styles.text}
+                  title="What the kernel of this host says: the error that the socket got, and why it sent a reset"
+                >
+                  Why
+                </th>
                 <th scope="col" className={styles.text}>
                   Process
                 </th>
@@ -92,6 +99,7 @@ function Row({ instance, connection }: { instance: bigint; connection: Connectio
       <td className={styles.text} title={failure && FAILURE_WORDS[failure].meaning}>
         {CLOSE_REASON_WORDS[closeReason]}
       </td>
+      <td className={styles.text}>{kernelWords(connection)}</td>
       <td className={styles.text}>
         <ProcessName process={processOf(connection)} />
       </td>

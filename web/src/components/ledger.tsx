@@ -60,6 +60,12 @@ export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
             count={ledger.packetEventsLost}
             bad={ledger.packetEventsLost > 0}
           />
+          <Line label="failures told of, with the kernel's reason" count={ledger.failureEvents} bad={false} />
+          <Line
+            label="failures not told of: no room, or too many at once"
+            count={ledger.failureEventsMissed}
+            bad={ledger.failureEventsMissed > 0}
+          />
         </tbody>
       </table>
     </Popover>

@@ -20,7 +20,8 @@ export type CloseReason =
   | 'handshake-timeout'
   | 'replaced'
   | 'given-up'
-  | 'socket-gone';
+  | 'socket-gone'
+  | 'socket-error';
 
 export type RttSource = 'unknown' | 'wire' | 'socket';
 
@@ -79,6 +80,12 @@ export interface Process {
   readonly pod: string | undefined;
   readonly source: ProcessSource;
   readonly certain: boolean;
+}
+
+/** A reset that this host sent, and the kernel's reason. */
+export interface Reset {
+  readonly sender: 'source' | 'destination';
+  readonly reason: string;
 }
 
 /** One direction of a connection. */
@@ -147,6 +154,11 @@ export interface Connection {
   readonly destinationProcess: Process | undefined;
   /** Absent until the daemon has seen enough. */
   readonly verdict: Verdict | undefined;
+  /** The error that the source's socket reported, by its name. Absent where none did, or it is not this host's. */
+  readonly sourceError: string | undefined;
+  readonly destinationError: string | undefined;
+  /** Absent where this host sent none. */
+  readonly reset: Reset | undefined;
 }
 
 /** A connection named across runs of the daemon, as a shared link does. */
@@ -202,7 +214,18 @@ export const CLOSE_REASON_WORDS: Record<CloseReason, string> = {
   replaced: 'a new connection began on the same endpoints',
   'given-up': 'half-open, and its place was needed for a newer one',
   'socket-gone': 'its socket is gone, and no packet said why',
+  'socket-error': 'its socket failed, and no packet said so',
 };
+
+/** What the kernel of this host said of why a connection failed; nothing where it said nothing. */
+export function kernelWords({ sourceError, destinationError, reset }: Connection): string {
+  const words = [
+    sourceError === undefined ? [] : [`${sourceError} at the source`],
+    destinationError === undefined ? [] : [`${destinationError} at the destination`],
+    reset === undefined ? [] : [`reset by the ${reset.sender} for ${reset.reason}`],
+  ];
+  return words.flat().join(', ');
+}
 
 /** Both directions together. */
 export function totalBytesPerSecond(connection: Connection): number {

@@ -29,8 +29,9 @@ const KINDS: Record<Exclude<FailureKind, 'all'>, FailureWords> = {
   },
   vanished: {
     name: 'Vanished',
-    meaning: 'No packet said that it ended: silent for too long, its socket gone, or its place taken.',
-    reasons: ['idle-timeout', 'socket-gone', 'replaced', 'given-up'],
+    meaning:
+      'No packet said that it ended: silent for too long, its socket failed or gone, or its place taken.',
+    reasons: ['idle-timeout', 'socket-error', 'socket-gone', 'replaced', 'given-up'],
   },
 };
 

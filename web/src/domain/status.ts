@@ -26,6 +26,10 @@ export interface Ledger {
   readonly connectionsGivenUp: number;
   /** Connections listed only once confirmed, as they began during a flood. */
   readonly connectionsWithheld: number;
+  /** Errors of sockets and resets of this host of which the kernel told. */
+  readonly failureEvents: number;
+  /** Those of which it did not: there was no room, or there were too many at once. */
+  readonly failureEventsMissed: number;
 }
 
 export interface Degradation {

@@ -77,5 +77,7 @@ function toLedger(message: WireLedger | undefined): Ledger {
     connectionEvents: Number(message?.connectionEvents ?? 0),
     connectionsGivenUp: Number(message?.connectionsGivenUp ?? 0),
     connectionsWithheld: Number(message?.connectionsWithheld ?? 0),
+    failureEvents: Number(message?.failureEvents ?? 0),
+    failureEventsMissed: Number((message?.failureEventsLost ?? 0n) + (message?.failureEventsWithheld ?? 0n)),
   };
 }

@@ -10,6 +10,7 @@ import type {
   Orientation,
   Process,
   ProcessSource,
+  Reset,
   Response,
   Rtt,
   RttSource,
@@ -22,6 +23,7 @@ import {
   ProcessSource as WireProcessSource,
   type Process as WireProcess,
 } from '../gen/tcpviewer/v1/process_pb';
+import { End } from '../gen/tcpviewer/v1/verdict_pb';
 import { known, toMilliseconds } from './convert-values';
 import { toVerdict } from './convert-verdict';
 
@@ -66,6 +68,7 @@ const CLOSE_REASONS: Record<wire.CloseReason, CloseReason> = {
   [wire.CloseReason.REPLACED]: 'replaced',
   [wire.CloseReason.GIVEN_UP]: 'given-up',
   [wire.CloseReason.SOCKET_GONE]: 'socket-gone',
+  [wire.CloseReason.SOCKET_ERROR]: 'socket-error',
 };
 
 const RTT_SOURCES: Record<wire.RttSource, RttSource> = {
@@ -141,7 +144,20 @@ export function toConnection(message: wire.Connection): Connection {
     sourceProcess: toProcess(message.sourceProcess),
     destinationProcess: toProcess(message.destinationProcess),
     verdict: toVerdict(message.verdict),
+    sourceError: toError(message.sourceError),
+    destinationError: toError(message.destinationError),
+    reset: toReset(message.reset),
   };
+}
+
+function toError(message: wire.SocketError | undefined): string | undefined {
+  return message && (message.name || `error ${String(message.number)}`);
+}
+
+function toReset(message: wire.Reset | undefined): Reset | undefined {
+  return (
+    message && { sender: message.sender === End.SOURCE ? 'source' : 'destination', reason: message.reason }
+  );
 }
 
 export function toEndpoint(message: wire.Endpoint | undefined): Endpoint {

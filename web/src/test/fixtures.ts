@@ -78,6 +78,9 @@ export function connection(id: number, values: Partial<Connection> = {}): Connec
     sourceProcess: undefined,
     destinationProcess: undefined,
     verdict: undefined,
+    sourceError: undefined,
+    destinationError: undefined,
+    reset: undefined,
     ...values,
   };
 }
@@ -134,6 +137,8 @@ export function status(values: Partial<Status> = {}): Status {
       connectionEvents: 0,
       connectionsGivenUp: 0,
       connectionsWithheld: 0,
+      failureEvents: 0,
+      failureEventsMissed: 0,
     },
     connections: {
       tracked: 0,

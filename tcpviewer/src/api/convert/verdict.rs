@@ -1,13 +1,13 @@
 //! A verdict in the words of the contract.
 
 use crate::{
-    model::{Cause, End, Evidence, Verdict, VerdictKind},
+    model::{Cause, End, Evidence, Failure, Verdict, VerdictKind},
     proto,
     verdict::{evidence_name, evidence_text, evidence_value, text},
 };
 
-/// A verdict.
-pub(super) fn verdict(verdict: &Verdict) -> proto::Verdict {
+/// A verdict, with what the kernel said of a failure in its text.
+pub(super) fn verdict(verdict: &Verdict, failure: Option<&Failure>) -> proto::Verdict {
     proto::Verdict {
         kind: kind(verdict.kind).into(),
         cause: verdict
@@ -16,7 +16,7 @@ pub(super) fn verdict(verdict: &Verdict) -> proto::Verdict {
             .into(),
         end: verdict.end.map_or(proto::End::Unspecified, end).into(),
         since: Some(verdict.since.into()),
-        text: text(verdict),
+        text: text(verdict, failure),
         evidence: verdict.evidence.iter().flatten().map(evidence).collect(),
     }
 }
@@ -49,7 +49,8 @@ fn cause(cause: Cause) -> proto::VerdictCause {
     }
 }
 
-fn end(end: End) -> proto::End {
+/// An end.
+pub(super) fn end(end: End) -> proto::End {
     match end {
         End::Source => proto::End::Source,
         End::Destination => proto::End::Destination,

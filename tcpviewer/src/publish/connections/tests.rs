@@ -33,6 +33,7 @@ fn connection(id: u64, revision: u64) -> Arc<Connection> {
         source_owner: None,
         destination_owner: None,
         verdict: None,
+        failure: None,
     })
 }
 
