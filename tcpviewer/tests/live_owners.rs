@@ -14,18 +14,26 @@ mod support;
 
 use std::{
     collections::HashMap,
-    fs,
-    io::Write as _,
+    env, fs,
+    io::{IoSlice, IoSliceMut, Write as _, stdin},
+    mem::MaybeUninit,
     net::{IpAddr, TcpListener, TcpStream},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::PathBuf,
-    process::{self, Command},
+    process::{self, Command, Stdio},
     sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::{
-    net::{SocketFlags, accept_with},
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, SocketFlags, accept_with, recvmsg, sendmsg,
+    },
     process::{Pid, Signal, kill_process},
 };
 use support::{
@@ -34,7 +42,9 @@ use support::{
     namespaces::{Bridged, Pair},
     own_machine,
     processes::{ForkingServer, Met, Process, client},
-    require_root, share_machine, wait_for,
+    require_root, share_machine,
+    traffic::Open,
+    wait_for,
 };
 use tcpviewer::proto::{Confidence, Connection, Process as Owner, ProcessSource};
 
@@ -265,6 +275,107 @@ fn a_socket_that_was_passed_on_names_who_connected_it_or_who_holds_it() {
     for pid in holders {
         kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
     }
+    daemon.stop();
+}
+
+/// In the environment of a copy of this program that takes a socket over.
+const TAKES_OVER: &str = "TCPVIEWER_TEST_TAKES_OVER";
+
+/// No test but, in such a copy, a process that is sent a socket over its standard input and writes to it until it ends.
+#[test]
+fn takes_a_socket_over() {
+    if env::var_os(TAKES_OVER).is_none() {
+        return;
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut sent = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    recvmsg(
+        stdin(),
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut sent,
+        RecvFlags::CMSG_CLOEXEC,
+    )
+    .unwrap();
+    let socket = sent.drain().find_map(|message| {
+        if let RecvAncillaryMessage::ScmRights(mut sockets) = message {
+            sockets.next()
+        } else {
+            None
+        }
+    });
+    let mut stream = TcpStream::from(socket.unwrap());
+    while stream.write_all(b".").is_ok() {
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A process that takes a socket over, and the way to send it one.
+fn heir(pair: &Pair) -> (Process, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "takes_a_socket_over"])
+        .env(TAKES_OVER, "1")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null());
+    (Process(pair.left.enter(|| command.spawn().unwrap())), ours)
+}
+
+/// Sends a socket to another process, and keeps none of it.
+fn hand_over(socket: TcpStream, to: &UnixStream) {
+    let sockets = [socket.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut sent = SendAncillaryBuffer::new(&mut space);
+    assert!(sent.push(SendAncillaryMessage::ScmRights(&sockets)));
+    sendmsg(to, &[IoSlice::new(b".")], &mut sent, SendFlags::empty()).unwrap();
+}
+
+#[test]
+fn a_socket_that_was_sent_to_another_process_is_of_nobody_else() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let open = || Open::new(&pair.left, &pair.right, RIGHT);
+    // One is sent before the daemon starts, one while it runs.
+    let (before, (heir_before, way_before)) = (open(), heir(&pair));
+    let port_before = before.ends().0.port();
+    hand_over(before.source, &way_before);
+    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let (after, (heir_after, way_after)) = (open(), heir(&pair));
+    let port_after = after.ends().0.port();
+    connection(&daemon, port_after, |connection| {
+        connection.source_process.is_some()
+    });
+    hand_over(after.source, &way_after);
+    let _bystanders = [(); 8].map(|()| heir(&pair));
+
+    let found = connection(&daemon, port_before, |connection| {
+        connection.source_process.is_some()
+    });
+    let holder = found.source_process.unwrap();
+    assert_eq!(
+        (holder.pid, holder.source()),
+        (heir_before.pid(), ProcessSource::Descriptor)
+    );
+
+    // Who connected it stays its owner, and who holds it now may be named: nobody else.
+    let mut named = HashMap::new();
+    for _look in 0..40 {
+        let found = connection(&daemon, port_after, |_connection| true);
+        let owner = found.source_process.unwrap();
+        *named.entry(owner.pid).or_insert(0) += 1;
+        thread::sleep(Duration::from_millis(50));
+    }
+    println!("named in 40 looks: {named:?}");
+    assert!(
+        named
+            .keys()
+            .all(|pid| [process::id(), heir_after.pid()].contains(pid)),
+        "{named:?}"
+    );
     daemon.stop();
 }
 
