@@ -1,13 +1,14 @@
-//! Sets and maps of connections' ids. The daemon numbers connections in a row, so nobody can choose ids that collide,
-//! and a product spreads them well enough: a reader asks such a set for every change.
+//! Sets and maps of connections' ids. The daemon numbers connections in a row: a set is a bit or two for each of them,
+//! as every reader has one and asks it for every change; and in a map nobody can choose ids that collide, so that a
+//! product spreads them well enough.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
 
 /// A set of ids.
-pub(super) type Ids = HashSet<u64, BuildHasherDefault<IdHasher>>;
+pub(super) type Ids = roaring::RoaringTreemap;
 
 /// What there is for an id.
 pub(super) type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;

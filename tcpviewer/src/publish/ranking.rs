@@ -118,7 +118,7 @@ impl Newest {
         };
         let is_same = |place: &Place| {
             let id = place.connection.id;
-            !removed.contains(&id) && !changed.contains_key(&id)
+            !removed.contains(id) && !changed.contains_key(&id)
         };
         let list = std::mem::replace(&mut self.list, List::empty());
         // Copied only where somebody is still looking at it.

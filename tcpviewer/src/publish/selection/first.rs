@@ -327,7 +327,7 @@ impl Look {
             let passes = if always_ask || connection.revision > passing.revision {
                 filter.matches(connection, now)
             } else {
-                passing.ids.contains(&connection.id)
+                passing.ids.contains(connection.id)
             };
             if !passes {
                 continue;

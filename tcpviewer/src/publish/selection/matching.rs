@@ -117,8 +117,8 @@ impl Matching {
             }
             Some(Event::SnapshotEnd { revision, .. }) => Event::SnapshotEnd {
                 revision,
-                connections: Some(self.held.len() as u64),
-                total: self.held.len() as u64,
+                connections: Some(self.held.len()),
+                total: self.held.len(),
             },
             Some(Event::Changes {
                 revision,
@@ -128,7 +128,7 @@ impl Matching {
                 more,
                 total: _,
             }) => {
-                removed.retain(|id| self.held.remove(id));
+                removed.retain(|id| self.held.remove(*id));
                 return self.changes(revision, connections, removed, more, now);
             }
         };
@@ -155,7 +155,7 @@ impl Matching {
         let is_over = look.reached == look.end;
         // Who stays is not told again, only who comes or goes.
         connections
-            .retain(|connection| self.held.contains(&connection.id) != self.filter.matches(connection, now));
+            .retain(|connection| self.held.contains(connection.id) != self.filter.matches(connection, now));
         look.worked += started.elapsed();
         if is_over {
             look.rest_until = Instant::now() + PAUSE.max(look.worked * PAUSE_PER_WORK);
@@ -177,7 +177,7 @@ impl Matching {
                 self.held.insert(connection.id);
                 return true;
             }
-            if self.held.remove(&connection.id) {
+            if self.held.remove(connection.id) {
                 removed.push(connection.id);
             }
             false
@@ -189,7 +189,7 @@ impl Matching {
             revision,
             connections,
             removed,
-            total: self.held.len() as u64,
+            total: self.held.len(),
             order: Vec::new(),
             more,
         })
