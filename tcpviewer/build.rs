@@ -59,6 +59,7 @@ fn protobuf(out: &Path) -> Result<()> {
     fs::create_dir_all(&service).context("create the folder of the service")?;
     tonic_prost_build::configure()
         .build_client(false)
+        .codec_path("crate::api::codec::RoomFirst")
         .out_dir(service)
         .extern_path(
             ".tcpviewer.v1.WatchConnectionsResponse",

@@ -22,6 +22,7 @@ mod connections;
 mod watch;
 mod detail;
 pub(crate) mod streamed;
+pub(crate) mod codec;
 mod forms;
 mod mask;
 mod packets;
