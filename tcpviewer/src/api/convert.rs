@@ -20,6 +20,27 @@ use crate::{
 /// A connection.
 pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
     proto::Connection {
+        verdict: connection
+            .verdict
+            .as_ref()
+            .map(|each| verdict::verdict(each, failure(connection))),
+        ..unjudged(connection)
+    }
+}
+
+/// A connection among the changes of many: where nothing is wrong with it, nobody reads why.
+pub(super) fn one_of_many(connection: &model::Connection) -> proto::Connection {
+    proto::Connection {
+        verdict: connection
+            .verdict
+            .as_ref()
+            .map(|each| verdict::in_brief(each, failure(connection))),
+        ..unjudged(connection)
+    }
+}
+
+fn unjudged(connection: &model::Connection) -> proto::Connection {
+    proto::Connection {
         id: connection.id,
         revision: connection.revision,
         source: Some(endpoint(connection.source)),
@@ -49,10 +70,7 @@ pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
         ecn: connection.ecn,
         source_process: connection.source_owner.as_ref().map(process::process),
         destination_process: connection.destination_owner.as_ref().map(process::process),
-        verdict: connection
-            .verdict
-            .as_ref()
-            .map(|each| verdict::verdict(each, connection.failure.as_deref())),
+        verdict: None,
         source_error: failure(connection).and_then(|failure| failure.source_error.map(socket_error)),
         destination_error: failure(connection)
             .and_then(|failure| failure.destination_error.map(socket_error)),

@@ -9,6 +9,23 @@ use crate::{
 /// A verdict, with what the kernel said of a failure in its text.
 pub(super) fn verdict(verdict: &Verdict, failure: Option<&Failure>) -> proto::Verdict {
     proto::Verdict {
+        text: text(verdict, failure),
+        evidence: verdict.evidence.iter().flatten().map(evidence).collect(),
+        ..without_words(verdict)
+    }
+}
+
+/// A verdict, with its words and numbers only where something is or went wrong.
+pub(super) fn in_brief(verdict: &Verdict, failure: Option<&Failure>) -> proto::Verdict {
+    if verdict.cause.is_some() || failure.is_some() {
+        self::verdict(verdict, failure)
+    } else {
+        without_words(verdict)
+    }
+}
+
+fn without_words(verdict: &Verdict) -> proto::Verdict {
+    proto::Verdict {
         kind: kind(verdict.kind).into(),
         cause: verdict
             .cause
@@ -16,8 +33,8 @@ pub(super) fn verdict(verdict: &Verdict, failure: Option<&Failure>) -> proto::Ve
             .into(),
         end: verdict.end.map_or(proto::End::Unspecified, end).into(),
         since: Some(verdict.since.into()),
-        text: text(verdict, failure),
-        evidence: verdict.evidence.iter().flatten().map(evidence).collect(),
+        text: String::new(),
+        evidence: Vec::new(),
     }
 }
 

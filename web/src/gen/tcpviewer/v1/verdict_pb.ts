@@ -89,14 +89,14 @@ export type Verdict = Message<"tcpviewer.v1.Verdict"> & {
   since?: Timestamp | undefined;
 
   /**
-   * The verdict in a sentence, its numbers included.
+   * The verdict in a sentence, its numbers included. Empty in WatchConnections where nothing is wrong.
    *
    * @generated from field: string text = 5;
    */
   text: string;
 
   /**
-   * The numbers behind it, at most three, the most telling one first.
+   * The numbers behind it, at most three, the most telling one first. None in WatchConnections where nothing is wrong.
    *
    * @generated from field: repeated tcpviewer.v1.Evidence evidence = 6;
    */
