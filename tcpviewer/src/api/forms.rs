@@ -1,23 +1,35 @@
-//! Encoded connections, each form encoded once for all streams that send it soon after it was published. In:
-//! connections of the published table. Out: their bytes. What was asked for longest ago gives way; it is encoded again
-//! when somebody wants it after all.
+//! Encoded connections, each form encoded once for all streams that send it soon after it was published, and once per
+//! field mask that several of them may share. In: connections of the published table. Out: their bytes. What was asked
+//! for longest ago gives way; it is encoded again when somebody wants it after all.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::convert;
+use super::{convert, mask::Mask};
 use crate::model::Connection;
 
 /// Forms that are kept: revisions are numbered in a row, so the newest ones all have a place of their own. Some 450
-/// bytes each.
+/// bytes each where all fields are wanted.
 const PLACES: usize = 16_384;
+/// Field masks whose forms are kept; those of others are made for each stream.
+const MAX_MASKS: usize = 8;
 
-/// The newest encoded forms.
+/// The newest encoded forms, with all fields or those of one mask.
 #[derive(Debug)]
 pub(super) struct Forms {
+    /// `None` where all fields are wanted.
+    masked: Option<Masked>,
+    /// Empty where none are kept.
     places: Box<[Mutex<Place>]>,
+}
+
+/// What forms are a part of.
+#[derive(Debug)]
+struct Masked {
+    mask: Mask,
+    whole: Arc<Forms>,
 }
 
 /// The form with the newest revision of those that share the place.
@@ -29,24 +41,25 @@ struct Place {
 }
 
 impl Forms {
-    /// Nothing is encoded yet.
-    pub(super) fn new() -> Self {
+    fn new(masked: Option<Masked>, places: usize) -> Self {
         Self {
-            places: (0..PLACES).map(|_| Mutex::default()).collect(),
+            masked,
+            places: (0..places).map(|_| Mutex::default()).collect(),
         }
     }
 
-    /// The connection as the contract has it.
+    /// The connection as the contract has it, with the fields that are wanted.
     pub(super) fn encoded(&self, connection: &Connection) -> Bytes {
-        let encode = || Bytes::from(convert::connection(connection).encode_to_vec());
-        let Some(place) = self.places.get(connection.revision as usize % PLACES) else {
-            return encode();
+        let places = self.places.len() as u64;
+        let place = connection.revision.checked_rem(places);
+        let Some(place) = place.and_then(|place| self.places.get(place as usize)) else {
+            return self.encode(connection);
         };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if place.revision == connection.revision {
             return place.form.clone();
         }
-        let form = encode();
+        let form = self.encode(connection);
         // An old form, as snapshots have them, does not push out a new one.
         if place.revision < connection.revision {
             *place = Place {
@@ -55,5 +68,91 @@ impl Forms {
             };
         }
         form
+    }
+
+    fn encode(&self, connection: &Connection) -> Bytes {
+        match &self.masked {
+            None => convert::one_of_many(connection).encode_to_vec().into(),
+            Some(Masked { mask, whole }) => mask.keep(&whole.encoded(connection)),
+        }
+    }
+}
+
+/// The forms that streams share.
+#[derive(Debug)]
+pub(super) struct SharedForms {
+    whole: Arc<Forms>,
+    masked: Mutex<Vec<Weak<Forms>>>,
+}
+
+impl SharedForms {
+    /// Nothing is encoded yet.
+    pub(super) fn new() -> Self {
+        Self {
+            whole: Arc::new(Forms::new(None, PLACES)),
+            masked: Mutex::default(),
+        }
+    }
+
+    /// The forms with these fields; without a mask, with all.
+    pub(super) fn of(&self, mask: Option<Mask>) -> Arc<Forms> {
+        let Some(mask) = mask else {
+            return Arc::clone(&self.whole);
+        };
+        let mut kept = self.masked.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|forms| forms.strong_count() > 0);
+        let has_mask = |forms: &Arc<Forms>| forms.masked.as_ref().is_some_and(|masked| masked.mask == mask);
+        if let Some(forms) = kept.iter().filter_map(Weak::upgrade).find(has_mask) {
+            return forms;
+        }
+        let places = if kept.len() < MAX_MASKS { PLACES } else { 0 };
+        let whole = Arc::clone(&self.whole);
+        let forms = Arc::new(Forms::new(Some(Masked { mask, whole }), places));
+        if places > 0 {
+            kept.push(Arc::downgrade(&forms));
+        }
+        forms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::FieldMask;
+
+    use super::*;
+
+    fn mask(path: &str) -> Option<Mask> {
+        let paths = vec![path.to_owned()];
+        Mask::of(Some(&FieldMask { paths })).unwrap()
+    }
+
+    #[test]
+    fn streams_with_equal_masks_share_their_forms_while_there_are_few_masks() {
+        let shared = SharedForms::new();
+
+        let one = shared.of(mask("state"));
+        assert!(Arc::ptr_eq(&one, &shared.of(mask("state"))));
+        assert!(Arc::ptr_eq(&shared.of(None), &shared.of(None)));
+
+        let paths = [
+            "source",
+            "sent",
+            "received",
+            "rtt",
+            "handshake",
+            "interface",
+            "ecn",
+            "verdict",
+        ];
+        let others: Vec<_> = paths.iter().map(|path| shared.of(mask(path))).collect();
+        let kept = others.iter().filter(|forms| !forms.places.is_empty()).count();
+        assert_eq!(kept, MAX_MASKS - 1, "one more was there before");
+        assert_eq!(shared.masked.lock().unwrap().len(), MAX_MASKS);
+
+        drop((one, others));
+        assert!(
+            !shared.of(mask("verdict")).places.is_empty(),
+            "nobody wants the others"
+        );
     }
 }

@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::{
     convert,
-    forms::Forms,
+    forms::{Forms, SharedForms},
     mask::Mask,
     selection,
     status::StatusReporter,
@@ -43,7 +43,7 @@ pub(super) struct Watches {
     identity: Arc<Identity>,
     board: Arc<Board>,
     status: Arc<StatusReporter>,
-    forms: Arc<Forms>,
+    forms: SharedForms,
 }
 
 impl Watches {
@@ -53,7 +53,7 @@ impl Watches {
             identity: Arc::clone(identity),
             board: Arc::clone(board),
             status: Arc::clone(status),
-            forms: Arc::new(Forms::new()),
+            forms: SharedForms::new(),
         }
     }
 
@@ -75,9 +75,8 @@ impl Watches {
         let reader = Reader::new(&self.board, selection, resume).map_err(selection::refused)?;
         let source = Changes {
             board: Arc::clone(&self.board),
-            forms: Arc::clone(&self.forms),
+            forms: self.forms.of(mask),
             reader,
-            mask,
             interval,
             // The daemon publishes a connection no more often than its own interval says.
             gap: if interval > floor { interval } else { GAP },
@@ -114,7 +113,6 @@ struct Changes {
     board: Arc<Board>,
     forms: Arc<Forms>,
     reader: Reader,
-    mask: Option<Mask>,
     interval: Duration,
     /// Time between two messages with changes, unless one did not hold them all.
     gap: Duration,
@@ -212,11 +210,7 @@ impl Changes {
     }
 
     fn encoded(&self, connections: &[Arc<Connection>]) -> Vec<bytes::Bytes> {
-        let forms = connections.iter().map(|each| self.forms.encoded(each));
-        match &self.mask {
-            None => forms.collect(),
-            Some(mask) => forms.map(|form| mask.keep(&form)).collect(),
-        }
+        connections.iter().map(|each| self.forms.encoded(each)).collect()
     }
 
     fn beat(&self, ledger: Option<Ledger>) -> WatchConnectionsResponse {
