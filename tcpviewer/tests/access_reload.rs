@@ -125,6 +125,45 @@ async fn a_token_that_expires_ends_its_streams_at_that_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_ends_takes_its_streams_along_and_is_asked_for_anew() {
+    let site = Site::new();
+    site.allow(
+        &[(CONTROL, "control")],
+        "[[certificate]]\nname = \"ops.example.org\"\nrole = \"connections\"\n",
+    );
+    let daemon = site.start().await;
+    // In whole seconds, as certificates are.
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let until = SystemTime::UNIX_EPOCH + Duration::from_secs(since_1970.as_secs() + 5);
+    let shown = site.authority.sign_until(&["ops.example.org"], until);
+    let channel = site.connect(&daemon, Some(&shown)).await;
+    let mut client = TcpViewerServiceClient::new(channel.clone());
+    let request = WatchConnectionsRequest::default();
+    let mut stream = client.watch_connections(request).await.unwrap().into_inner();
+    while !matches!(next(&mut stream).await, Event::SnapshotEnd(_)) {}
+
+    let end = timeout(PATIENCE, async {
+        loop {
+            if let Err(status) = stream.message().await {
+                break status;
+            }
+        }
+    });
+    let end = end.await.unwrap();
+    let refused = call(&channel, &method("GetStatus"), None).await.unwrap_err();
+
+    for status in [end, refused] {
+        assert_eq!(
+            (status.code(), status.message()),
+            (Code::Unauthenticated, UNAUTHENTICATED)
+        );
+    }
+    assert!(SystemTime::now() > until, "not before it ends");
+    // The connection itself is good for whoever shows something else.
+    call(&channel, &method("GetStatus"), Some(CONTROL)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_withdrawn_ends_its_streams_and_no_others() {
     let site = Site::new();
     let mut daemon = site.start().await;

@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     net::SocketAddr,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -78,14 +78,23 @@ pub(super) enum Peer {
     Network {
         /// Where from.
         address: SocketAddr,
-        /// DNS names of its certificate, which a trusted authority signed; empty without one.
-        certified: Vec<String>,
+        /// What its certificate proves, which a trusted authority signed; `None` without one.
+        certified: Option<Certified>,
     },
     /// It came over a Unix socket.
     Local {
         /// The kernel's word for who it is.
         uid: u32,
     },
+}
+
+/// What a certificate proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Certified {
+    /// Its DNS names.
+    pub(super) names: Vec<String>,
+    /// The last moment at which it is good.
+    pub(super) until: SystemTime,
 }
 
 impl fmt::Display for Peer {
@@ -190,19 +199,31 @@ impl Listed {
             }
             Presented::Nonsense => return Err(Refusal::Unauthenticated),
         };
+        let certified = match peer {
+            Peer::Network { certified, .. } => certified.as_ref().filter(|certified| now <= certified.until),
+            Peer::Local { .. } => None,
+        };
         let by_peer: Vec<&Entry> = match peer {
-            Peer::Network { certified, .. } => certified
+            Peer::Network { .. } => certified
                 .iter()
+                .flat_map(|certified| &certified.names)
                 .filter_map(|name| self.certificates.get(&name.to_ascii_lowercase()))
                 .collect(),
             Peer::Local { uid } => self.users.get(uid).into_iter().collect(),
         };
+        let ends = [
+            by_token.and_then(|token| token.expires),
+            // The certificate is good at that moment, and no longer after it.
+            certified
+                .filter(|_certified| !by_peer.is_empty())
+                .map(|certified| certified.until + Duration::from_nanos(1)),
+        ];
         let strongest = by_token.into_iter().chain(by_peer).max_by_key(|entry| entry.role);
         let entry = strongest.ok_or(Refusal::Unauthenticated)?;
         Ok(Identity {
             name: Some(entry.name.clone()),
             role: Some(entry.role),
-            until: by_token.and_then(|token| token.expires),
+            until: ends.into_iter().flatten().min(),
         })
     }
 }

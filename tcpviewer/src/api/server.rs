@@ -41,7 +41,7 @@ use super::{
     listen::Accepted,
     reload::{FromFiles, Reloaded},
     routes,
-    tls::certified_names,
+    tls::certified,
     version::{self, Version},
 };
 
@@ -214,11 +214,11 @@ impl Service {
                     Caller { peer, hosts }
                 };
                 let Some(tls) = tls else {
-                    return self.serve(stream, known(vec![]), watcher).await;
+                    return self.serve(stream, known(None), watcher).await;
                 };
                 match self.shake_hands(stream, tls).await {
                     Ok(stream) => {
-                        let caller = known(certified_names(stream.get_ref().1));
+                        let caller = known(certified(stream.get_ref().1));
                         self.serve(stream, caller, watcher).await;
                     }
                     Err(error) => debug!("connection of {address}: TLS handshake: {error}"),

@@ -1,9 +1,10 @@
-//! TLS on the daemon's side. In: PEM files. Out: what a handshake needs, and the names that a client's certificate
+//! TLS on the daemon's side. In: PEM files. Out: what a handshake needs, and what a client's certificate
 //! proves. When the files are read, and what a name may do, is left to others.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use rustls::{
@@ -16,7 +17,9 @@ use rustls::{
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use webpki::EndEntityCert;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::access::Certified;
 use crate::config::TlsConfig;
 
 /// What is wrong with the files of TLS.
@@ -109,13 +112,15 @@ fn pem_reason(error: &pem::Error) -> String {
     error.to_string()
 }
 
-/// The DNS names of the certificate that the client has shown and proved to hold. Wildcards are names like any
+/// What the certificate proves that the client has shown and proved to hold: its DNS names. Wildcards are names like any
 /// other here: one certificate must not stand for many entries of the access file.
-pub(super) fn certified_names(connection: &ServerConnection) -> Vec<String> {
-    let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) else {
-        return vec![];
-    };
-    EndEntityCert::try_from(certificate)
-        .map(|certificate| certificate.valid_dns_names().map(str::to_owned).collect())
-        .unwrap_or_default()
+pub(super) fn certified(connection: &ServerConnection) -> Option<Certified> {
+    let certificate = connection.peer_certificates()?.first()?;
+    let names = EndEntityCert::try_from(certificate).ok()?;
+    let (_rest, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let until = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
+    Some(Certified {
+        names: names.valid_dns_names().map(str::to_owned).collect(),
+        until: SystemTime::UNIX_EPOCH + Duration::from_secs(until),
+    })
 }

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use prost::Message as _;
@@ -79,6 +79,11 @@ impl Authority {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         })
+    }
+
+    /// The same, good up to this moment, whole seconds.
+    pub(crate) fn sign_until(&self, names: &[&str], until: SystemTime) -> Pair {
+        self.sign_as(names, |params| params.not_after = until.into())
     }
 
     fn sign_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {

@@ -1,7 +1,5 @@
 //! The decision as a table: who, with which headers, over which way, to which call.
 
-use std::time::Duration;
-
 use http::HeaderValue;
 
 use super::*;
@@ -44,10 +42,13 @@ fn headers(values: &[&str]) -> HeaderMap {
     values.collect()
 }
 
-fn network(certified: &[&str]) -> Peer {
+fn network(names: &[&str]) -> Peer {
     Peer::Network {
         address: "192.0.2.1:1000".parse().unwrap(),
-        certified: certified.iter().map(ToString::to_string).collect(),
+        certified: (!names.is_empty()).then(|| Certified {
+            names: names.iter().map(ToString::to_string).collect(),
+            until: now(),
+        }),
     }
 }
 
@@ -134,6 +135,25 @@ fn a_token_counts_until_the_moment_at_which_it_expires() {
     listed.tokens.retain(|_hash, token| token.expires.is_some());
     let access = Access::Listed(listed);
     assert!(access.lets_in_over_tcp(false, before) && !access.lets_in_over_tcp(false, now()));
+}
+
+#[test]
+fn a_certificate_counts_up_to_the_moment_at_which_it_ends() {
+    let path = format!("{SERVICE}GetStatus");
+    let certified = network(&["ops.example.org"]);
+    let decide =
+        |authorization: &[&str], now| listed().decide(&certified, &headers(authorization), &path, now);
+    let after = now() + Duration::from_nanos(1);
+
+    assert_eq!(decide(&[], now()).unwrap().until, Some(after));
+    assert_eq!(decide(&[], after), Err(Refusal::Unauthenticated));
+    // A token that lasts longer takes its place.
+    assert_eq!(decide(&["Bearer strong"], now()).unwrap().until, Some(after));
+    assert_eq!(decide(&["Bearer strong"], after).unwrap().until, None);
+    // One that proves nothing of use ends nothing.
+    let other = network(&["other.example.org"]);
+    let identity = listed().decide(&other, &headers(&["Bearer strong"]), &path, now());
+    assert_eq!(identity.unwrap().until, None);
 }
 
 #[test]
