@@ -22,15 +22,23 @@ const roots: Root[] = [];
 export function render(
   element: ReactElement,
   stores: Stores = testStores(),
-): { container: HTMLElement; stores: Stores } {
+): {
+  container: HTMLElement;
+  stores: Stores;
+  /** Renders another element in its place. */
+  show: (element: ReactElement) => void;
+} {
   const container = document.createElement('div');
   document.body.append(container);
   const root = createRoot(container);
   roots.push(root);
-  act(() => {
-    root.render(<StoresContext value={stores}>{element}</StoresContext>);
-  });
-  return { container, stores };
+  const show = (shown: ReactElement): void => {
+    act(() => {
+      root.render(<StoresContext value={stores}>{shown}</StoresContext>);
+    });
+  };
+  show(element);
+  return { container, stores, show };
 }
 
 export function unmountAll(): void {

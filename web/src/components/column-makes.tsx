@@ -1,7 +1,7 @@
-// The columns of the connection table: what they are called, how wide they are made, what they show, and
-// which filter a value in them stands for.
+// What the columns of the connection table are called, how wide they are made, what they show, and which filter a
+// value in them stands for.
 import type { ReactElement, ReactNode } from 'react';
-import type { ColumnName, ShownColumn } from '../domain/column';
+import type { ColumnName } from '../domain/column';
 import {
   CLOSE_REASON_WORDS,
   processOf,
@@ -19,7 +19,6 @@ import {
   formatShare,
   NOT_MEASURED,
 } from '../domain/format';
-import { isSortColumn, type SortColumn } from '../domain/sort';
 import { stateWord } from '../domain/tcp-state';
 import { filterOfVerdict } from '../domain/verdict';
 import styles from './connection-row.module.css';
@@ -30,7 +29,7 @@ import { RowTrail } from './row-trail';
 import { StateBadge } from './state-badge';
 import { VerdictBadge } from './verdict-badge';
 
-interface ColumnMake {
+export interface ColumnMake {
   readonly label: string;
   readonly title: string;
   readonly widthPx: number;
@@ -44,17 +43,7 @@ interface ColumnMake {
   readonly filter?: (connection: Connection) => string | undefined;
 }
 
-export interface Column extends ColumnMake {
-  readonly name: ColumnName;
-  /** Undefined where it cannot be sorted by. */
-  readonly sort: SortColumn | undefined;
-}
-
-// The gap between columns and the inset of a row, as in connection-row.module.css.
-const COLUMN_GAP_PX = 12;
-const TABLE_INSET_PX = 12;
-
-const MAKES: Record<ColumnName, ColumnMake> = {
+export const MAKES: Record<ColumnName, ColumnMake> = {
   state: {
     label: 'State',
     title: 'State of the end that is this host (RFC 9293)',
@@ -258,48 +247,6 @@ const MAKES: Record<ColumnName, ColumnMake> = {
     filter: ({ closeReason }) => (closeReason === 'none' ? undefined : `close_reason == ${closeReason}`),
   },
 };
-
-/** Every column there is, in the order in which they are offered. */
-export const ALL_COLUMNS: readonly Column[] = (Object.keys(MAKES) as ColumnName[]).map((name) =>
-  makeOf(name),
-);
-
-/** The columns of a table of this width: those that were chosen, or of the usual ones those that fit. */
-export function columnsFor(
-  shown: readonly ShownColumn[],
-  isUsual: boolean,
-  tableWidthPx: number,
-): readonly Column[] {
-  const chosen = shown.map(({ name, widthPx }) => {
-    const column = makeOf(name);
-    return widthPx === undefined ? column : { ...column, widthPx, wide: false };
-  });
-  if (!isUsual) {
-    return chosen;
-  }
-  let columns: readonly Column[] = chosen;
-  for (let drop = 6; drop > 0 && neededPx(columns) > tableWidthPx; drop -= 1) {
-    columns = chosen.filter(({ dropFirst }) => (dropFirst ?? 0) < drop);
-  }
-  return columns;
-}
-
-/** The CSS grid tracks of these columns. */
-export function tracks(columns: readonly Column[]): string {
-  return columns
-    .map(({ widthPx, wide }) => (wide === true ? `minmax(${widthPx}px, 1fr)` : `${widthPx}px`))
-    .join(' ');
-}
-
-/** The least width of a row with these columns. */
-export function neededPx(columns: readonly Column[]): number {
-  const cellsPx = columns.reduce((sum, { widthPx }) => sum + widthPx, 0);
-  return cellsPx + (columns.length - 1) * COLUMN_GAP_PX + 2 * TABLE_INSET_PX;
-}
-
-function makeOf(name: ColumnName): Column {
-  return { ...MAKES[name], name, sort: isSortColumn(name) ? name : undefined };
-}
 
 /** Faint while there is nothing to see. */
 function quiet(value: number | undefined, format: (value: number | undefined) => string): ReactElement {
