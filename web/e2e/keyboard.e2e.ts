@@ -65,6 +65,9 @@ describe('by keyboard alone', () => {
       ['g h', 'Host'],
       ['g o', 'Overview'],
     ] as const) {
+      // From the view in which single keys mean most.
+      await type(page, 'g c');
+      await page.getByRole('grid').waitFor();
       await type(page, keys);
       await expect.poll(() => page.locator('nav [aria-current]').innerText(), WITHIN).toBe(view);
     }

@@ -1,15 +1,17 @@
 // Keys that work wherever the focus is, except while text is typed. A key is a single one ("f"), or two
 // after each other ("g o").
-import { useEffect, useEffectEvent, useRef } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 1500;
 
 export type KeyActions = Readonly<Partial<Record<string, () => void>>>;
 
+/** The first key of a pair, and what came after it: one for all who listen, as the second key is none of a single one. */
+let begun: { readonly event: KeyboardEvent; second: KeyboardEvent | undefined } | undefined;
+
 /** `onPalette` is for Ctrl K, or ⌘ K, which works while text is typed too. */
 export function useKeys(actions: KeyActions, onPalette?: () => void): void {
-  const first = useRef<{ key: string; atMs: number }>(undefined);
   const press = useEffectEvent((event: KeyboardEvent) => {
     if (onPalette !== undefined && (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
       event.preventDefault();
@@ -24,15 +26,13 @@ export function useKeys(actions: KeyActions, onPalette?: () => void): void {
     if (!plain || isTyping(event.target) || (event.key === 'Enter' && isControl(event.target))) {
       return;
     }
-    const before = first.current;
-    first.current = undefined;
-    const begun = before !== undefined && event.timeStamp - before.atMs < PAIR_MS;
-    const action = (begun ? actions[`${before.key} ${event.key}`] : undefined) ?? actions[event.key];
+    const before = beginOf(event);
+    const action = actions[before === undefined ? event.key : `${before} ${event.key}`];
     if (action !== undefined) {
       event.preventDefault();
       action();
-    } else if (Object.keys(actions).some((key) => key.startsWith(`${event.key} `))) {
-      first.current = { key: event.key, atMs: event.timeStamp };
+    } else if (before === undefined && Object.keys(actions).some((key) => key.startsWith(`${event.key} `))) {
+      begun = { event, second: undefined };
     }
   });
   useEffect(() => {
@@ -41,6 +41,15 @@ export function useKeys(actions: KeyActions, onPalette?: () => void): void {
       document.removeEventListener('keydown', press);
     };
   }, []);
+}
+
+/** The first key of the pair whose second one this may be. */
+function beginOf(event: KeyboardEvent): string | undefined {
+  if (begun === undefined || begun.event === event || event.timeStamp - begun.event.timeStamp >= PAIR_MS) {
+    return undefined;
+  }
+  begun.second ??= event;
+  return begun.second === event ? begun.event.key : undefined;
 }
 
 function isTyping(target: EventTarget | null): boolean {
