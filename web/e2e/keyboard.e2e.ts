@@ -33,6 +33,7 @@ describe('by keyboard alone', () => {
   const open = async (path: string): Promise<void> => {
     await page.goto(`${URL_OF_DAEMON}${path}`);
     await page.getByTestId('link-state').filter({ hasText: 'live' }).waitFor();
+    await page.getByTestId('ledger').waitFor();
   };
   /** The table, with the connection of the test alone in it. */
   const openTable = async (): Promise<void> => {
