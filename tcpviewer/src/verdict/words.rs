@@ -121,7 +121,8 @@ pub fn evidence_text(evidence: &Evidence) -> String {
         Measure::RoundTrip => format!("round trip {}", time(value)),
         Measure::LeastRoundTrip => format!("at least {}", time(value)),
         Measure::Rate => format!("{}/s", bytes(value)),
-        Measure::Silence => format!("no payload for {}", time(value.saturating_mul(1_000))),
+        // It may have been judged long ago.
+        Measure::Silence => format!("no payload for more than {}", time(value.saturating_mul(1_000))),
         Measure::Window => format!("window {}", bytes(value)),
         Measure::ZeroWindows => format!("{value} times no window"),
         Measure::WindowFull => format!("{value} times window used up"),
