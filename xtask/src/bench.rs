@@ -2,7 +2,7 @@
 //! of the daemon's crate that prints one row per figure as JSON; this builds and runs them and prints a table, or the
 //! rows as they are.
 
-use std::fs;
+use std::{ffi::OsString, fs};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,11 @@ struct Row {
 /// A part: its name, whether it is measured in the kernel, and how it is run.
 type Part = (&'static str, bool, &'static [&'static [&'static str]]);
 
-const PARTS: [Part; 2] = [
+const PARTS: [Part; 5] = [
     ("kernel", true, &[&[]]),
+    ("host", true, &[&[]]),
+    ("daemon", true, &[&[]]),
+    ("freshness", true, &[&[]]),
     (
         "fanout",
         false,
@@ -41,7 +44,7 @@ const PARTS: [Part; 2] = [
     ),
 ];
 
-pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
+pub(crate) fn bench(part: Option<&str>, json: bool, options: &[OsString]) -> Result<()> {
     let parts: Vec<_> = PARTS
         .iter()
         .filter(|(name, ..)| part.is_none_or(|part| part == *name))
@@ -67,6 +70,7 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
             "--release",
             "--package",
             "tcpviewer",
+            "--bins",
             "--examples",
         ])
         .output()?;
@@ -74,7 +78,9 @@ pub(crate) fn bench(part: Option<&str>, json: bool) -> Result<()> {
     for (name, in_kernel, runs) in parts {
         let access = if *in_kernel { &access } else { &Access::Own };
         for arguments in *runs {
-            rows.extend(measure(access, name, arguments).with_context(|| format!("measure {name}"))?);
+            rows.extend(
+                measure(access, name, arguments, options).with_context(|| format!("measure {name}"))?,
+            );
         }
     }
     if json {
@@ -119,14 +125,14 @@ fn machine() -> String {
     )
 }
 
-fn measure(access: &Access, name: &str, arguments: &[&str]) -> Result<Vec<Row>> {
+fn measure(access: &Access, name: &str, arguments: &[&str], options: &[OsString]) -> Result<Vec<Row>> {
     let program = target_dir().join("release/examples").join(name);
     let run = match access {
         Access::Sudo => Run::new("sudo").args(["-n".as_ref(), program.as_os_str()]),
         Access::SudoAsks => Run::new("sudo").args([program]),
         Access::Own | Access::Denied(_) => Run::new(program),
     };
-    let output = run.args(arguments).output()?;
+    let output = run.args(arguments).args(options).output()?;
     let rows = output.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>()
         .with_context(|| format!("read the figures in {output:?}"))
@@ -134,7 +140,7 @@ fn measure(access: &Access, name: &str, arguments: &[&str]) -> Result<Vec<Row>> 
 
 fn print(rows: &[Row]) {
     println!(
-        "{:<8} {:<44} {:>12} {:<6} {:>7} {:>7} {:<20} target",
+        "{:<9} {:<56} {:>12} {:<6} {:>7} {:>7} {:<20} target",
         "part", "figure", "value", "unit", "spread", "ratio", "to"
     );
     for row in rows {
@@ -148,7 +154,7 @@ fn print(rows: &[Row]) {
             None => "",
         };
         println!(
-            "{:<8} {:<44} {:>12} {:<6} {spread:>7} {ratio:>7} {compared_with:<20} {target} {verdict}",
+            "{:<9} {:<56} {:>12} {:<6} {spread:>7} {ratio:>7} {compared_with:<20} {target} {verdict}",
             row.part,
             row.name,
             rounded(row.value),

@@ -58,11 +58,14 @@ enum Command {
     },
     /// Measures what the daemon bears, and compares it with what it should
     Bench {
-        /// kernel or fanout; all parts one after the other where none is named
+        /// kernel, host, daemon, freshness or fanout; all parts one after the other where none is named
         part: Option<String>,
         /// Prints one JSON object per figure
         #[arg(long)]
         json: bool,
+        /// Options of that part, such as `--seconds 0.5 --repetitions 5`
+        #[arg(last = true, requires = "part")]
+        options: Vec<OsString>,
     },
     /// Looks for input that breaks the parser, the tracker, the reader of captures or the filter language
     Fuzz {
@@ -102,7 +105,7 @@ fn dispatch(command: Command) -> Result<()> {
             skip_setup,
             keep_going,
         } => test::test(skip_setup, keep_going),
-        Command::Bench { part, json } => bench::bench(part.as_deref(), json),
+        Command::Bench { part, json, options } => bench::bench(part.as_deref(), json, &options),
         Command::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Command::Lint => lint::lint(),
         Command::Proto { check } => proto::proto(check),

@@ -101,6 +101,7 @@ fn hot_flow() -> Result<Vec<Row>> {
             .ratio_at_most(1.15),
     ];
     let hot = series.median(TRACKER_IN);
+    rows.push(second_interface()?);
     plan.packets = WATCHED_PACKETS;
     for (what, watched) in [
         ("data of one flow, in, packets watched", Settings::PACKETS),
@@ -126,17 +127,35 @@ fn hot_flow() -> Result<Vec<Row>> {
         rows.push(series.compared(format!("{what}, out"), TRACKER_OUT, FLOOR));
     }
 
-    let first = syn(2);
+    let (of_floor, first) = (syn(1), syn(2));
     let plan = Plan {
-        subjects: &[(EMPTY, &first), (VARIED, &first), (TRACKER_IN, &first)],
+        subjects: &[
+            (EMPTY, &first),
+            (VARIED, &first),
+            (FLOOR, &of_floor),
+            (TRACKER_IN, &first),
+        ],
         packets: OPENED,
         rounds: ROUNDS,
     };
     let series = Series::measure(&mut Programs::load(OPENS, 0)?, &plan)?;
     let opens = series.median(TRACKER_IN);
+    rows.push(series.row("floor, new flow", FLOOR));
     let row = series.row("SYN of a new flow, in", TRACKER_IN);
     rows.push(row.ratio("data of one flow, in", opens / hot).ratio_at_most(3.0));
     Ok(rows)
+}
+
+/// The packets of one connection, once more where they leave by another interface.
+fn second_interface() -> Result<Row> {
+    let packets = [1, 2, 2].map(data);
+    let plan = Plan {
+        subjects: &against_floor(&packets),
+        packets: PACKETS,
+        rounds: ROUNDS,
+    };
+    let series = Series::measure(&mut Programs::load(NEXT_DATA, 0)?, &plan)?;
+    Ok(series.compared("data of one flow, at a second interface", TRACKER_OUT, FLOOR))
 }
 
 /// So many connections that no cache holds them, one packet of each in no order.

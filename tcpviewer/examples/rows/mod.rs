@@ -1,5 +1,7 @@
 //! What was measured, as rows of JSON: one figure each, with what it is compared with and what it should be.
 
+use std::{num::ParseFloatError, time::Duration};
+
 use serde::Serialize;
 
 /// One figure.
@@ -40,6 +42,18 @@ impl Row {
         }
     }
 
+    /// It should be less than this.
+    pub(crate) fn below(self, limit: f64) -> Self {
+        let (value, unit) = (self.value, self.unit);
+        Self {
+            ratio_to: Some("target"),
+            ratio: Some(value / limit),
+            target: Some(format!("below {limit} {unit}")),
+            holds: Some(value < limit),
+            ..self
+        }
+    }
+
     /// It is so many times what it is compared with.
     pub(crate) fn ratio(self, to: &'static str, ratio: f64) -> Self {
         Self {
@@ -58,6 +72,15 @@ impl Row {
         }
     }
 
+    /// The ratio should be no less than this.
+    pub(crate) fn ratio_at_least(self, limit: f64) -> Self {
+        Self {
+            target: Some(format!("at least {limit}")),
+            holds: self.ratio.map(|ratio| ratio >= limit),
+            ..self
+        }
+    }
+
     /// It should be no more than this.
     pub(crate) fn at_most(self, limit: f64) -> Self {
         let (value, unit) = (self.value, self.unit);
@@ -69,4 +92,9 @@ impl Row {
             ..self
         }
     }
+}
+
+/// A time as it is given to a benchmark: seconds, with a fraction if need be.
+pub(crate) fn seconds(text: &str) -> Result<Duration, ParseFloatError> {
+    Ok(Duration::try_from_secs_f64(text.parse()?).unwrap_or_default())
 }
