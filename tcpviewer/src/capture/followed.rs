@@ -23,8 +23,8 @@ const HANDSHAKE_SILENCE: Duration = Duration::from_secs(75);
 /// A connection is taken for dead after this silence: keep-alive probes begin after two hours and take eleven
 /// minutes (tcp(7): tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes).
 const ESTABLISHED_SILENCE: Duration = Duration::from_secs(8_100);
-/// Reports come a little later than the interval: they wait for the ring to be drained.
-const SLACK: Duration = Duration::from_millis(50);
+/// Reports come a little later than the interval: they wait for the ring to be drained, a tick of 20 ms at most.
+const SLACK: Duration = Duration::from_millis(25);
 
 /// What looking at a connection showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
