@@ -16,7 +16,7 @@ use aya::{
 use rtnetlink::packet_route::link::LinkLayerType;
 use thiserror::Error;
 
-use super::load::{LoadError, program};
+use super::load::{ETHERNET_IN, ETHERNET_OUT, LoadError, program};
 use crate::model::Hook;
 
 /// What packets of a device begin with.
@@ -55,8 +55,8 @@ impl Framing {
     const fn programs(self) -> [(&'static str, TcAttachType); 2] {
         match self {
             Self::Ethernet => [
-                ("ethernet_in", TcAttachType::Ingress),
-                ("ethernet_out", TcAttachType::Egress),
+                (ETHERNET_IN, TcAttachType::Ingress),
+                (ETHERNET_OUT, TcAttachType::Egress),
             ],
             Self::Bare => [
                 ("bare_in", TcAttachType::Ingress),

@@ -4,12 +4,13 @@
 use std::{
     num::TryFromIntError,
     os::fd::{AsFd as _, OwnedFd},
+    thread,
 };
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{Array, HashMap, IterableMap as _, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{ProgramError, SchedClassifier},
+    programs::{Program, ProgramError, SchedClassifier},
     util::nr_cpus,
 };
 use aya_log::EbpfLogger;
@@ -29,6 +30,11 @@ use crate::config::AttachConfig;
 
 /// The object that the build carried in.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpviewer"));
+
+/// The program for packets that come in with Ethernet headers.
+pub const ETHERNET_IN: &str = "ethernet_in";
+/// The program for those that go out.
+pub const ETHERNET_OUT: &str = "ethernet_out";
 
 /// Capabilities by their bit in `CapEff` (include/uapi/linux/capability.h).
 const NEEDED_CAPABILITIES: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
@@ -159,6 +165,7 @@ pub fn load(
         .map_max_entries("CONNECTIONS", config.max_connections)
         .map_max_entries("HALF_OPEN", half_open_places)
         .load(OBJECT)?;
+    load_at_once(&mut ebpf);
     let log = EbpfLogger::init(&mut ebpf)
         .inspect_err(|error| tracing::debug!(%error, "the programs' diagnostics are not available"))
         .ok();
@@ -208,6 +215,23 @@ pub fn load(
         unknown_failures: [unknown_socket.clone(), unknown_socket.or(unknown_reasons)],
     };
     Ok((programs, maps, owners))
+}
+
+/// Loads the programs for Ethernet side by side, for the kernel's verifier takes most of the time of a start. Every host
+/// needs them, as its loopback has such headers. Of one that is turned down [`program`] tells why.
+fn load_at_once(ebpf: &mut Ebpf) {
+    thread::scope(|scope| {
+        for (name, program) in ebpf.programs_mut() {
+            if let (ETHERNET_IN | ETHERNET_OUT, Program::SchedClassifier(program)) = (name, program) {
+                scope.spawn(|| {
+                    program
+                        .load()
+                        .inspect_err(|error| tracing::debug!(%error, "not loaded at once"))
+                        .ok()
+                });
+            }
+        }
+    });
 }
 
 /// A program, loaded when it is first asked for: few hosts have devices of every kind.
