@@ -277,15 +277,7 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
     }
     let later = own.later_places >> seen.place.bit() & 1;
     let silence = HOME_SILENCE_NS << (later * LATER_PLACE_SHIFT);
-    // The byte of a probe was shown and does not count as sent.
-    let probed = (own.flags & Half::PROBE) / Half::PROBE;
-    let shown = own.next_seq.wrapping_add(probed);
-    let is_news = !own.has(Half::SEEN)
-        || seq::before(shown, segment.seq.wrapping_add(segment.sequence_length()))
-        || segment.flags.has(Flags::ACK)
-            && !segment.flags.has(Flags::RST)
-            && seq::before(own.highest_ack, segment.ack)
-        || seen.now_ns.saturating_sub(own.last_seen_ns) >= silence;
+    let is_news = brings_news(own, segment) || seen.now_ns.saturating_sub(own.last_seen_ns) >= silence;
     if is_news {
         own.place = seen.place.0;
         own.later_places = 0;
@@ -293,6 +285,19 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
         own.later_places |= 1 << seen.place.bit();
     }
     is_news
+}
+
+/// Whether the segment shows what the home has not: sequence numbers or an acknowledgement above the highest.
+#[inline(always)]
+fn brings_news(own: &Half, segment: &Segment) -> bool {
+    // The byte of a probe was shown and does not count as sent.
+    let probed = (own.flags & Half::PROBE) / Half::PROBE;
+    let shown = own.next_seq.wrapping_add(probed);
+    !own.has(Half::SEEN)
+        || seq::before(shown, segment.seq.wrapping_add(segment.sequence_length()))
+        || segment.flags.has(Flags::ACK)
+            && !segment.flags.has(Flags::RST)
+            && seq::before(own.highest_ack, segment.ack)
 }
 
 /// The first SYN of a side begins its sequence numbers. What came before it, as the RST of a host in between that has

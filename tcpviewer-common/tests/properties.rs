@@ -264,4 +264,24 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn what_is_counted_elsewhere_is_left_alone_at_a_rough_time_as_at_an_exact_one(steps in vec(steps(), 1..40)) {
+        let mut record = ConnectionRecord::VACANT;
+        let mut now_ns = 1_000_000_000;
+        for step in &steps {
+            let (side, segment) = segment_of(&record, step);
+            // The same packet once more, mostly at another place.
+            for interface in [step.7, 2] {
+                now_ns += step.8 / 3;
+                let seen = Sighting { side, place: Place::new(interface, interface & 1 == 0), now_ns, new_id: 1 };
+                let (mut exact, mut roughly) = (record, seen);
+                let long = observe_any(&mut exact, &segment, &seen);
+                let short = observe_when(&mut record, &segment, &mut roughly, &Ticking(now_ns));
+                prop_assert_eq!(short, long, "{:?}", step);
+                prop_assert!(long.counted || record == exact, "{:?} became {:?}", exact, record);
+                prop_assert!(roughly.now_ns <= now_ns && now_ns - roughly.now_ns < TICK_NS);
+            }
+        }
+    }
 }

@@ -49,7 +49,7 @@ impl Clock for PacketClock<'_> {
 }
 
 /// Looks how far boot time and the time without suspension, which alone can be asked for roughly, are apart. Called
-/// with each report, so that a CPU knows soon after the host woke up.
+/// whenever the reader is woken, so that a CPU knows soon after the host woke up.
 #[inline(always)]
 pub(crate) fn compare(ledger: &mut LedgerCounters) {
     // SAFETY: helpers without preconditions.

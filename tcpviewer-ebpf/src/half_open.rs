@@ -2,6 +2,8 @@
 //! confirmed meanwhile. So a flood of SYNs circles in its own share of the map.
 #![expect(unsafe_code, reason = "map values are behind raw pointers and locks")]
 
+use core::ptr;
+
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
     event::Settings,
@@ -32,7 +34,7 @@ pub(crate) fn enter(
     // behind, the entry is mixed up, no record has such a key and id, and the two connections of which it was
     // made leave the map by their age.
     unsafe {
-        (*place).key = *key;
+        ptr::copy_nonoverlapping(key, &raw mut (*place).key, 1);
         (*place).id = id;
     }
     gave_up
@@ -62,6 +64,10 @@ fn give_up(place: *mut HalfOpen, now_ns: u64, ledger: &mut LedgerCounters) -> u3
     // SAFETY: an entry of a map; what it says is checked against the record under its lock.
     let HalfOpen { key, id, .. } = unsafe { *place };
     let key = &key;
+    // Nobody was there yet.
+    if id == 0 {
+        return 0;
+    }
     let Some(slot) = CONNECTIONS.get_ptr_mut(key) else {
         return 0;
     };

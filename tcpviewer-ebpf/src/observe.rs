@@ -31,19 +31,20 @@ static VACANT: ConnectionSlot = ConnectionSlot::VACANT;
 /// Takes a packet into its connection.
 #[inline(always)]
 pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
-    let (Some(ledger), Some(settings)) = (LEDGER.get_ptr_mut(0), SETTINGS.get(0)) else {
+    let Some(ledger) = LEDGER.get_ptr_mut(0) else {
         return;
     };
     // SAFETY: this CPU's own entry; programs at these hooks run with bottom halves disabled and do not
     // interrupt each other.
     let ledger = unsafe { &mut *ledger };
     ledger.packets_seen += 1;
-    let Some(in_hand) = IN_HAND.get_ptr_mut(0) else {
-        return;
-    };
-    let place = Place::new(interface(context), egress);
-    match read(context, link, place, &raw mut ledger.scratch, in_hand) {
-        Ok(()) => track(context, in_hand, ledger, settings),
+    match read(
+        context,
+        link,
+        Place::new(interface(context), egress),
+        &raw mut ledger.scratch,
+    ) {
+        Ok(()) => track(context, ledger),
         Err(reason) => *ledger.skipped(reason) += 1,
     }
 }
@@ -51,13 +52,7 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
 /// Reads the packet's segment. Where headers lie outside the linear part they are first moved there. A function
 /// of its own, so that what it keeps on the kernel's stack of 512 bytes is gone before the record is changed.
 #[inline(never)]
-fn read(
-    context: &TcContext,
-    link: Link,
-    place: Place,
-    scratch: *mut u64,
-    to: *mut InHand,
-) -> Result<(), Skip> {
+fn read(context: &TcContext, link: Link, place: Place, scratch: *mut u64) -> Result<(), Skip> {
     let bytes = LinearBytes::of(context, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
@@ -77,24 +72,30 @@ fn read(
     let (segments, segment_bytes) = offload(context);
     segment.split(segments, segment_bytes);
     let (key, side) = ConnectionKey::of(&segment);
-    let seen = Sighting {
-        side,
-        place,
-        now_ns: 0,
-        new_id: 0,
-    };
-    // SAFETY: this CPU's own entry of a map, valid while the program runs.
-    unsafe { to.write(InHand { segment, key, seen }) };
+    // Each CPU has one.
+    let to = IN_HAND.get_ptr_mut(0).ok_or(Skip::Truncated)?;
+    // SAFETY: this CPU's own entry of a map, valid while the program runs. When it was seen, and which id is next, is
+    // written before it is read; zeros here would be written by a call of a loop over bytes.
+    unsafe {
+        (*to).segment = segment;
+        (*to).key = key;
+        (*to).seen.side = side;
+        (*to).seen.place = place;
+    }
     Ok(())
 }
 
 /// Takes the segment into its connection's record, and reports what that changed. A function of its own for the
 /// same reason.
 #[inline(never)]
-fn track(context: &TcContext, in_hand: *mut InHand, ledger: &mut LedgerCounters, settings: &Settings) {
+fn track(context: &TcContext, ledger: &mut LedgerCounters) {
+    let (Some(in_hand), Some(settings)) = (IN_HAND.get_ptr_mut(0), SETTINGS.get(0)) else {
+        return;
+    };
     // SAFETY: this CPU's own entry, which was just written.
     let InHand { segment, key, seen } = unsafe { &mut *in_hand };
     let (segment, key) = (&*segment, &*key);
+    seen.now_ns = 0;
     seen.new_id = next_id(ledger, settings);
     let clock = PacketClock {
         context,
@@ -106,8 +107,7 @@ fn track(context: &TcContext, in_hand: *mut InHand, ledger: &mut LedgerCounters,
         return;
     };
     if segment.flags.opens() {
-        seen.now_ns = clock.exact_ns();
-        replace(key, slot, segment, *seen, ledger);
+        replace(&clock, key, slot, segment, *seen, ledger);
     }
     let Some((outcome, due, id)) = change(&clock, slot, segment, seen, settings) else {
         // Another CPU is about to take the record out of the map.
@@ -186,6 +186,7 @@ fn next_id(ledger: &LedgerCounters, settings: &Settings) -> u64 {
 /// was reported.
 #[inline(always)]
 fn replace(
+    clock: &PacketClock<'_>,
     key: &ConnectionKey,
     slot: *mut ConnectionSlot,
     segment: &Segment,
@@ -196,7 +197,7 @@ fn replace(
     if !tracker::replaces(unsafe { &(*slot).record }, segment, seen.side) {
         return;
     }
-    report::connection(key, slot, seen.now_ns, true, ledger);
+    report::connection(key, slot, clock.exact_ns(), true, ledger);
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
     unsafe {
         if !lock::acquire(&raw mut (*slot).lock) {

@@ -5,6 +5,8 @@
     reason = "ring buffer entries and map values are behind raw pointers"
 )]
 
+use core::ptr;
+
 use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::bpf_skb_load_bytes,
@@ -42,7 +44,7 @@ pub(crate) fn connection(
     // SAFETY: the entry has the size of the event and is written in full before it is submitted; the map
     // entry outlives the program's run, and its record is read and marked under its lock.
     unsafe {
-        (*event).key = *key;
+        ptr::copy_nonoverlapping(key, &raw mut (*event).key, 1);
         (*event).padding = 0;
         if !lock::acquire(&raw mut (*slot).lock) {
             entry.discard(u64::from(BPF_RB_NO_WAKEUP));
@@ -51,16 +53,16 @@ pub(crate) fn connection(
         }
         (*slot).record.emitted_ns = now_ns;
         (*slot).record.flags &= !ConnectionRecord::WITHHELD;
-        (*event).record = (*slot).record;
+        // By words in place. What might overlap would be copied by a call, byte for byte.
+        ptr::copy_nonoverlapping(&raw const (*slot).record, &raw mut (*event).record, 1);
         lock::release(&raw mut (*slot).lock);
     }
-    entry.submit(wake_up(
-        now_ns,
-        if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS },
-        ledger,
-    ));
+    let flags = wake_up(now_ns, if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS }, ledger);
+    entry.submit(flags);
     ledger.connection_events += 1;
-    clock::compare(ledger);
+    if flags == u64::from(BPF_RB_FORCE_WAKEUP) {
+        clock::compare(ledger);
+    }
 }
 
 /// The same as the kernel's helpers count.

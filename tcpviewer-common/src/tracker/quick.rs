@@ -7,13 +7,16 @@
 //! how long ago it was: behind a hole, which an overtaken packet would fill, and between duplicate ACKs, which may ask
 //! for a retransmission.
 
-use super::{Clock, Outcome, Sighting, confirm, count, take_payload, time};
+use super::{Clock, Outcome, Sighting, brings_news, confirm, count, take_payload, time};
 use crate::{
     connection::{ConnectionRecord, Half, RttTicks, Side, TimedSegment},
-    limits::TIMED_SEGMENTS,
+    limits::{HOME_SILENCE_NS, TIMED_SEGMENTS},
     segment::{Ecn, Flags, Segment},
     seq,
 };
+
+/// A rough time is late by this at most: a tick of the slowest clock that kernels are built with.
+const ROUGH_NS: u64 = 10_000_000;
 
 /// Control bits that are for the long way.
 const RARE: u8 = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0 | Flags::ECE.0;
@@ -35,7 +38,10 @@ pub(super) fn observe(
         Side::Low => (low, high, 0),
         Side::High => (high, low, ConnectionRecord::PAYLOAD_FROM_HIGH),
     };
-    if own.place != seen.place.0 || !is_steady(own, other) || segment.seq != own.next_seq {
+    if own.place != seen.place.0 {
+        return passes(own, segment, seen, clock).then(Outcome::default);
+    }
+    if !is_steady(own, other) || segment.seq != own.next_seq {
         return None;
     }
     let carries = segment.payload_bytes > 0;
@@ -93,6 +99,24 @@ pub(super) fn observe(
         counted: true,
         ..Outcome::default()
     })
+}
+
+/// Whether the packet is counted at its home and only passes here, as most do that pass a second interface: it brings
+/// no news, and the home is not silent even if the time is as late as it may be.
+#[inline(always)]
+fn passes(own: &mut Half, segment: &Segment, seen: &mut Sighting, clock: &impl Clock) -> bool {
+    if brings_news(own, segment) {
+        return false;
+    }
+    let Some(rough_ns) = clock.rough_ns() else {
+        return false;
+    };
+    if (rough_ns + ROUGH_NS).saturating_sub(own.last_seen_ns) >= HOME_SILENCE_NS {
+        return false;
+    }
+    seen.now_ns = rough_ns;
+    own.later_places |= 1 << seen.place.bit();
+    true
 }
 
 /// Whether the header has nothing in it but a sequence number and an acknowledgement.
