@@ -15,7 +15,7 @@ mod support;
 use std::{
     collections::HashMap,
     env, fs,
-    io::{IoSlice, IoSliceMut, Write as _, stdin},
+    io::{IoSlice, IoSliceMut, Read as _, Write as _, stdin},
     mem::MaybeUninit,
     net::{IpAddr, TcpListener, TcpStream},
     os::{
@@ -340,9 +340,11 @@ fn a_socket_that_was_sent_to_another_process_is_of_nobody_else() {
     let pair = Pair::new();
     let open = || Open::new(&pair.left, &pair.right, RIGHT);
     // One is sent before the daemon starts, one while it runs.
-    let (before, (heir_before, way_before)) = (open(), heir(&pair));
+    let (mut before, (heir_before, way_before)) = (open(), heir(&pair));
     let port_before = before.ends().0.port();
     hand_over(before.source, &way_before);
+    // On its way nobody holds it.
+    before.destination.read_exact(&mut [0]).unwrap();
     let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
     let (after, (heir_after, way_after)) = (open(), heir(&pair));
     let port_after = after.ends().0.port();
