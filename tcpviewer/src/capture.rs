@@ -280,7 +280,9 @@ async fn take_news(
     for each in news {
         match each {
             SocketNews::Open(open) => {
-                if let Some(tracked) = kernel.begin(&open)? {
+                // The socket at the other end of a connection within this host.
+                let is_known = followed.knows(&open.look.key);
+                if !is_known && let Some(tracked) = kernel.begin(&open)? {
                     followed.found(&tracked, boot_ns());
                     batch.push(tracked.into());
                 }

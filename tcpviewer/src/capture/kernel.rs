@@ -37,6 +37,8 @@ pub struct Kernel {
     names: Arc<InterfaceNames>,
     clock: Clock,
     packets_watched: bool,
+    /// Ids rise by this, see [`Settings::id_step`].
+    id_step: u32,
     /// Records that were put into the map here.
     begun: u64,
     /// Records that were taken out of the map here.
@@ -57,12 +59,14 @@ impl Kernel {
         // SAFETY: an `OwnedFd` names one open descriptor until it is dropped, and `AsyncFd` owns it.
         let wake_up = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
         let wake_up = wake_up.map_err(io::Error::from)?;
+        let id_step = maps.settings.get(&0, 0)?.id_step;
         Ok(Self {
             maps,
             wake_up,
             names,
             clock,
             packets_watched: false,
+            id_step,
             begun: 0,
             removed: 0,
             half_open_read: 0,
@@ -190,9 +194,8 @@ impl Kernel {
         let Some(interface) = open.interface else {
             return Ok(None);
         };
-        let step = u64::from(self.maps.settings.get(&0, 0)?.id_step);
         // The last remainder is that of user space.
-        let id = (self.begun + 2) * step - 1;
+        let id = (self.begun + 2) * u64::from(self.id_step) - 1;
         let record = convert::older(open, interface, id);
         let slot = ConnectionSlot {
             record,

@@ -128,8 +128,12 @@ impl Followed {
             return false;
         };
         ends.looks = ends.looks.saturating_add(1);
-        // The next look stands, or is not due by itself.
-        if ends.due.is_some() || !ends.ends.iter().any(|end| end.is_local && end.is_open()) {
+        // The next look stands, or is not due by itself. Of a connection whose beginning nobody saw, what there is to be
+        // seen is there already.
+        if ends.due.is_some()
+            || !ends.by_handshake
+            || !ends.ends.iter().any(|end| end.is_local && end.is_open())
+        {
             return false;
         }
         match LOOKS.get(usize::from(ends.looks) - 1) {
