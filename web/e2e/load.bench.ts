@@ -137,6 +137,7 @@ describe.skipIf(DAEMON === undefined)('a table of very many connections', () => 
       // What collecting all garbage at once takes is no part of the scrolling.
       heapMb.push(await heaps.used());
     }
+    await heaps.close();
     const busy = await threadSeconds();
     const framesPerSecond = frames / SECONDS;
     process.stdout.write(
