@@ -8,13 +8,20 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Parser;
 use tcpviewer::{
     capture::made_up::Shape,
     config::ApiConfig,
     daemon::made_up::{LoadConfig, run},
 };
-use tokio::{signal::ctrl_c, time::sleep};
+use tokio::{
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    time::sleep,
+};
 
 /// Serves made-up connections
 #[derive(Parser)]
@@ -60,10 +67,12 @@ async fn main() -> anyhow::Result<()> {
         keep_closed: args.keep_closed,
         api: ApiConfig::loopback(args.port),
     };
+    let mut ended = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
     let ready = |urls: &[String]| println!("{}", urls.join("\n"));
     run(config, ready, async {
         tokio::select! {
             () = sleep(args.lasting) => {}
+            _ended = ended.recv() => {}
             // Without the signal there is still the time.
             interrupted = ctrl_c() => if interrupted.is_err() { sleep(args.lasting).await },
         }
