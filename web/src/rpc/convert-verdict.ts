@@ -1,5 +1,5 @@
 // From the generated verdict to the plain type of domain/.
-import type { Verdict, VerdictCause, VerdictKind } from '../domain/verdict';
+import { KIND_WORDS, type Verdict, type VerdictCause, type VerdictKind } from '../domain/verdict';
 import * as wire from '../gen/tcpviewer/v1/verdict_pb';
 import { known, toMilliseconds } from './convert-values';
 
@@ -30,13 +30,16 @@ const CAUSES: Record<wire.VerdictCause, VerdictCause> = {
 };
 
 export function toVerdict(message: wire.Verdict | undefined): Verdict | undefined {
-  return (
-    message && {
-      kind: known(KINDS, message.kind, 'unknown'),
-      cause: known(CAUSES, message.cause, 'none'),
-      sinceMs: toMilliseconds(message.since) ?? 0,
-      text: message.text,
-      evidence: message.evidence.map(({ name, text }) => ({ name, text })),
-    }
-  );
+  if (message === undefined) {
+    return undefined;
+  }
+  const kind = known(KINDS, message.kind, 'unknown');
+  return {
+    kind,
+    cause: known(CAUSES, message.cause, 'none'),
+    sinceMs: toMilliseconds(message.since) ?? 0,
+    // A stream of many connections leaves the words out where nothing is wrong.
+    text: message.text === '' ? KIND_WORDS[kind] : message.text,
+    evidence: message.evidence.map(({ name, text }) => ({ name, text })),
+  };
 }
