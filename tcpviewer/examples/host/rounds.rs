@@ -1,7 +1,7 @@
 //! What was measured by turns: in each round each subject once, so that what the machine does meanwhile meets all of
 //! them. Figures are medians; ratios are taken within a round.
 
-use crate::attached::Kind;
+use crate::{attached::Kind, rows::middle};
 
 /// The figures of one load.
 pub(crate) struct Rounds {
@@ -50,16 +50,4 @@ impl Rounds {
             .find(|(each, _)| **each == kind)
             .map_or(&[], |(_, rates)| rates)
     }
-}
-
-/// The median, and how far from it half of all lie.
-fn middle(mut values: Vec<f64>) -> (f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |quarter: usize| {
-        values
-            .get(values.len() * quarter / 4)
-            .copied()
-            .unwrap_or_default()
-    };
-    (at(2), (at(3) - at(1)) / 2.0)
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::{
     programs::{EMPTY, Programs, VARIED},
-    rows::Row,
+    rows::{Row, middle},
 };
 
 /// What is measured by turns.
@@ -90,16 +90,4 @@ impl Series {
         let (these, those) = (self.net(name), self.net(to));
         these.iter().zip(&those).map(|(this, that)| this / that).collect()
     }
-}
-
-/// The median, and how far from it half of all lie.
-fn middle(mut values: Vec<f64>) -> (f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |quarter: usize| {
-        values
-            .get(values.len() * quarter / 4)
-            .copied()
-            .unwrap_or_default()
-    };
-    (at(2), (at(3) - at(1)) / 2.0)
 }

@@ -98,3 +98,15 @@ impl Row {
 pub(crate) fn seconds(text: &str) -> Result<Duration, ParseFloatError> {
     Ok(Duration::try_from_secs_f64(text.parse()?).unwrap_or_default())
 }
+
+/// The median, and how far from it half of all lie.
+pub(crate) fn middle(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |quarter: usize| {
+        values
+            .get(values.len() * quarter / 4)
+            .copied()
+            .unwrap_or_default()
+    };
+    (at(2), (at(3) - at(1)) / 2.0)
+}
