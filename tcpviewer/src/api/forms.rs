@@ -13,8 +13,8 @@ use crate::model::Connection;
 /// Forms that are kept: revisions are numbered in a row, so the newest ones all have a place of their own. Some 450
 /// bytes each where all fields are wanted.
 const PLACES: usize = 16_384;
-/// Field masks whose forms are kept; those of others are made for each stream.
-const MAX_MASKS: usize = 8;
+/// Field masks whose forms are kept, 8 MiB of them at most for each; those of others are made for each stream.
+const MAX_MASKS: usize = 4;
 
 /// The newest encoded forms, with all fields or those of one mask.
 #[derive(Debug)]
