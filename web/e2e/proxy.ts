@@ -1,4 +1,4 @@
-// A network between browser and daemon that can stall: nothing is lost, and nothing arrives.
+// A network between browser and daemon that can stall: nothing is lost, and nothing arrives, no end either.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
@@ -11,6 +11,8 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
   const { hostname, port } = new URL(urlOfDaemon);
   const sockets = new Set<Socket>();
   let isStalled = false;
+  /** Their other ends are closed, of which they hear when the network goes on. */
+  const ended = new Set<Socket>();
   const server: Server = createServer((browser) => {
     const daemon = connect(Number(port), hostname);
     for (const [from, to] of [
@@ -21,7 +23,11 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
       from.on('error', () => from.destroy());
       from.on('close', () => {
         sockets.delete(from);
-        to.destroy();
+        if (isStalled) {
+          ended.add(to);
+        } else {
+          to.destroy();
+        }
       });
       from.pipe(to);
       if (isStalled) {
@@ -42,12 +48,22 @@ export async function openStallingProxy(urlOfDaemon: string): Promise<{
           socket.resume();
         }
       }
+      if (!on) {
+        destroyAll(ended);
+      }
     },
     close: () => {
-      for (const socket of sockets) {
-        socket.destroy();
-      }
+      isStalled = false;
+      destroyAll(sockets);
+      destroyAll(ended);
       server.close();
     },
   };
+}
+
+function destroyAll(sockets: Set<Socket>): void {
+  for (const socket of sockets) {
+    socket.destroy();
+  }
+  sockets.clear();
 }
