@@ -289,13 +289,18 @@ async fn take_news(
                 followed.set_socket(&open.look.key, true);
                 batch.push(Sample::Socket(Box::new(open.look)));
             }
-            SocketNews::Gone { key, cookie } => {
+            SocketNews::Gone {
+                key,
+                side,
+                cookie,
+                since_ns,
+            } => {
                 followed.set_socket(&key, false);
                 let Some(tracked) = kernel.look_up(&key)? else {
                     continue;
                 };
-                let mut halves = tracked.record.halves.iter();
-                if tracked.record.closed_ns == 0 && halves.any(|half| half.socket_cookie == cookie) {
+                let record = &tracked.record;
+                if record.closed_ns == 0 && convert::had_socket(record, side, cookie, since_ns) {
                     kernel.remove(&key)?;
                     followed.forget(&key);
                     batch.push(tracked.into());

@@ -34,7 +34,7 @@ use crate::{
     },
     owners::{self, ListenerOwners, Owners},
     publish::{Board, PacketBoard},
-    sockets::{self, DiagError, Fallback, Sockets},
+    sockets::{self, Sockets},
     table::{self, Table},
 };
 
@@ -82,21 +82,14 @@ pub async fn run(
     let mut degradations = owners::degradations(&owner_maps);
     outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
     let (news, news_in) = mpsc::channel(QUEUE);
-    let requests = match Sockets::open(Arc::clone(&names), clock) {
-        Ok(sockets) => {
-            let to = sockets::Outlets {
-                samples: outlets.samples.clone(),
-                news,
-            };
-            let (activities, requests) = follow_sockets(&mut stages, sockets, to);
-            outlets.activities = Some(activities);
-            requests
-        }
-        Err(error) => {
-            degradations.push(without_sock_diag(&error));
-            answer_from_procfs(&mut stages)
-        }
+    let sockets = Sockets::open(Arc::clone(&names), clock);
+    degradations.extend(sockets.degradations());
+    let to = sockets::Outlets {
+        samples: outlets.samples.clone(),
+        news,
     };
+    let (activities, requests) = follow_sockets(&mut stages, sockets, to);
+    outlets.activities = Some(activities);
     let (owners, search) = ListenerOwners::new(clock);
     stages.spawn_blocking(move || {
         search();
@@ -172,28 +165,6 @@ fn follow_sockets(
         Ok(())
     });
     (activities, requests)
-}
-
-/// Starts what stands in for that stage where the kernel does not answer it, on a thread of its own. Returns where it
-/// hears of users' wishes.
-fn answer_from_procfs(stages: &mut JoinSet<anyhow::Result<()>>) -> mpsc::Sender<sockets::Request> {
-    let (requests, requests_in) = mpsc::channel(QUEUE);
-    let runtime = Handle::current();
-    stages.spawn_blocking(move || {
-        runtime.block_on(Fallback::default().run(requests_in));
-        Ok(())
-    });
-    requests
-}
-
-fn without_sock_diag(error: &DiagError) -> Degradation {
-    Degradation {
-        feature: "sockets".into(),
-        reason: format!("procfs only: {error}"),
-        effect: "of sockets only what they say as they send is known; connections that are older than the daemon are \
-                 listed with their first packet; listeners have neither limits nor drops; verdicts go without queues"
-            .into(),
-    }
 }
 
 /// What subscribers read.

@@ -31,7 +31,9 @@ pub use self::{
     failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
-    socket::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource},
+    socket::{
+        CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSegments, SocketSource,
+    },
     verdict::{Backlog, Cause, EVIDENCE, End, Evidence, Measure, Verdict, VerdictKind},
 };
 
@@ -388,8 +390,12 @@ pub enum SocketNews {
     Gone {
         /// The endpoints of its connection.
         key: ConnectionKey,
-        /// The kernel's number of it.
+        /// Which of them is its own.
+        side: Side,
+        /// The kernel's number of it; 0 where that is not known.
         cookie: u64,
+        /// When it was seen first, nanoseconds of boot time.
+        since_ns: u64,
     },
 }
 
@@ -398,7 +404,7 @@ pub enum SocketNews {
 pub struct OpenSocket {
     /// What it said.
     pub look: SocketLook,
-    /// The kernel's number of it.
+    /// The kernel's number of it; 0 where that is not known.
     pub cookie: u64,
     /// The interface that its packets pass; `None` where no programs are attached to that.
     pub interface: Option<u32>,
@@ -406,9 +412,9 @@ pub struct OpenSocket {
     pub opened: Option<bool>,
     /// When it was looked at.
     pub seen_ns: u64,
-    /// When it sent data last.
+    /// When it sent data last; when it was looked at, where that is not known.
     pub sent_ns: u64,
-    /// When it received something last.
+    /// When it received something last; likewise.
     pub received_ns: u64,
 }
 

@@ -21,15 +21,21 @@ mod places;
 
 mod known;
 
+mod procfs;
+
+mod source;
+
 mod sweep;
 
 mod listeners;
 
 mod backlogs;
 
-mod host;
+mod ways;
 
-mod fallback;
+mod around;
+
+mod host;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -40,16 +46,17 @@ use tokio::{
 };
 
 use self::{
+    around::Around,
     budget::Budget,
-    diag::Diag,
     host::HostCounters,
     lately::{Lately, Wish},
-    sweep::{Found, Sweep},
+    sweep::Found,
     watched::Watched,
+    ways::Ways,
 };
-pub use self::{diag::DiagError, fallback::Fallback};
 use crate::model::{
-    Activity, Clock, HostCounter, InterfaceNames, Listener, Sample, SampleBatch, SocketNews, boot_ns,
+    Activity, Clock, Degradation, HostCounter, InterfaceNames, Listener, Sample, SampleBatch, SocketNews,
+    boot_ns,
 };
 
 /// At most so many connections are looked at before others get their turn.
@@ -87,27 +94,28 @@ pub enum Request {
 
 /// The sockets of this host.
 pub struct Sockets {
-    diag: Diag,
-    sweep: Sweep,
+    ways: Ways,
+    around: Around,
     names: Arc<InterfaceNames>,
     counters: HostCounters,
     clock: Clock,
 }
 
 impl Sockets {
-    /// Opens the way to the kernel.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel gives no word of its sockets.
-    pub fn open(names: Arc<InterfaceNames>, clock: Clock) -> Result<Self, DiagError> {
-        Ok(Self {
-            diag: Diag::open()?,
-            sweep: Sweep::new(Diag::open()?),
+    /// Opens the ways to the sockets.
+    pub fn open(names: Arc<InterfaceNames>, clock: Clock) -> Self {
+        Self {
+            ways: Ways::open(),
+            around: Around::default(),
             names,
             counters: HostCounters::default(),
             clock,
-        })
+        }
+    }
+
+    /// What does not work here, and what that costs.
+    pub fn degradations(&self) -> Vec<Degradation> {
+        self.ways.degradations()
     }
 
     /// Looks after sockets until the activities end. Asking the kernel takes time in which nothing else is done, so
@@ -155,7 +163,7 @@ impl Sockets {
                 // What was found goes first: behind that, nothing piles up.
                 () = sleep_until(sweep_due), if news.len() < NEWS => {
                     let started = Instant::now();
-                    let found = self.sweep.step(&self.names, self.clock);
+                    let found = self.around.step(&self.ways, &self.names, self.clock);
                     sweep_took += started.elapsed();
                     let found = found.unwrap_or_else(|error| {
                         tracing::debug!(%error, "sockets could not be looked at");
@@ -176,7 +184,7 @@ impl Sockets {
 
     /// Who asked may have gone; then nobody misses the answer.
     fn tell_listeners(&mut self, reply: oneshot::Sender<Result<Vec<Listener>, String>>) {
-        let listeners = listeners::listeners(&mut self.diag);
+        let listeners = self.ways.listeners();
         reply.send(listeners.map_err(|error| error.to_string())).ok();
     }
 
@@ -188,11 +196,14 @@ impl Sockets {
     }
 
     /// Asks for the sockets of these connections. One that is not there any more, or cannot be asked for, is left to
-    /// what the packets tell.
+    /// what the packets tell, and to the look at all.
     fn look_at(&mut self, wishes: &[Wish]) -> Vec<Sample> {
         let mut found = Vec::new();
+        let Some(diag) = self.ways.diag() else {
+            return found;
+        };
         for (wish, side, cookie) in wishes.iter().flat_map(Wish::sockets) {
-            match self.diag.ask(&wish.key, side, cookie) {
+            match diag.ask(&wish.key, side, cookie) {
                 Ok(Some(answer)) => {
                     let looked_at = self.clock.at(boot_ns());
                     let look = convert::look(wish.key, side, &answer, looked_at);

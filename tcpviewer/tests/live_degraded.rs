@@ -12,17 +12,28 @@
 #[path = "support/live.rs"]
 mod support;
 
-use std::{io, net::TcpListener, os::unix::process::CommandExt as _, process::Command};
+use std::{
+    io::{self, Write as _},
+    net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use rustix::net::sockopt::set_socket_linger;
 
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
-    namespaces::Pair,
+    namespaces::{Namespace, Pair},
     require_root, share_machine,
     traffic::Open,
     wait_for,
 };
-use tcpviewer::proto::{Connection, Degradation, SocketSource, VerdictKind};
+use tcpviewer::proto::{
+    CloseReason, Connection, Degradation, Endpoint, Half, LocalEnd, Orientation, Process, SocketSource,
+    TcpState, VerdictKind,
+};
 
 #[test]
 fn without_sock_diag_procfs_tells_who_listens_and_packets_tell_the_rest() {
@@ -33,22 +44,18 @@ fn without_sock_diag_procfs_tells_who_listens_and_packets_tell_the_rest() {
     let pair = Pair::new();
     let listener = pair.left.enter(|| TcpListener::bind((Pair::LEFT, 0)).unwrap());
     let listens_at = listener.local_addr().unwrap();
-    let mut command = pair.left.command(env!("CARGO_BIN_EXE_tcpviewer"));
-    command.args(["run", "--interface", "veth0"]);
-    deny_sock_diag(&mut command);
 
-    let daemon = Daemon::serving(&pair.left, command);
+    let daemon = without_sock_diag(&pair, &["--interface", "veth0"]);
 
     let degradation = named(&daemon, "sockets");
     assert!(degradation.reason.starts_with("procfs only: "), "{degradation:?}");
     assert!(degradation.reason.contains("sock_diag"), "{degradation:?}");
-    assert!(
-        degradation.effect.contains("older than the daemon"),
-        "{degradation:?}"
-    );
+    for words in ["older than the daemon", "neither limits nor drops"] {
+        assert!(degradation.effect.contains(words), "{degradation:?}");
+    }
 
     let waiting = [(); 2].map(|()| {
-        let connect = || std::net::TcpStream::connect(listens_at).unwrap();
+        let connect = || TcpStream::connect(listens_at).unwrap();
         pair.right.enter(connect)
     });
     let found = wait_for(PATIENCE, "listener with two that wait", || {
@@ -79,11 +86,168 @@ fn without_sock_diag_procfs_tells_who_listens_and_packets_tell_the_rest() {
         (bytes == 7_000 && found.verdict.is_some()).then_some(found)
     });
     assert_eq!(connection.verdict.unwrap().kind(), VerdictKind::Healthy);
-    let socket = connection.sent.unwrap().socket.unwrap();
-    assert_eq!((socket.source(), socket.looked_at), (SocketSource::Egress, None));
+    // What it said as it sent, and what procfs says besides.
+    let socket = wait_for(PATIENCE, "look at all sockets", || {
+        let socket = daemon.list().into_iter().find(is_it)?.sent?.socket?;
+        socket.looked_at.is_some().then_some(socket)
+    });
+    assert_eq!(
+        (socket.source(), socket.looked_at_source(), socket.state()),
+        (SocketSource::Egress, SocketSource::Procfs, TcpState::Established)
+    );
+    assert!(
+        socket.mss_bytes.is_some() && socket.rto_us.is_some(),
+        "{socket:?}"
+    );
     assert_no_loss(&daemon.status().ledger.unwrap());
     drop((waiting, open));
     daemon.stop();
+}
+
+#[test]
+fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procfs() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let pair = Pair::new();
+    let listen = |namespace: &Namespace, address: IpAddr| {
+        namespace.enter(|| TcpListener::bind((address, 8080)).unwrap())
+    };
+    let open = |from: &Namespace, listener: &TcpListener| {
+        let to = listener.local_addr().unwrap();
+        let source = from.enter(|| TcpStream::connect(to).unwrap());
+        let (destination, _address) = listener.accept().unwrap();
+        Open { source, destination }
+    };
+    let there = listen(&pair.right, Pair::RIGHT.into());
+    let here = listen(&pair.left, Pair::LEFT.into());
+    let on_loopback = listen(&pair.left, Ipv6Addr::LOCALHOST.into());
+    let outgoing = open(&pair.left, &there);
+    let incoming = open(&pair.right, &here);
+    let within = open(&pair.left, &on_loopback);
+    // Seen by the sockets alone: no packet passes from here on.
+    outgoing.exchange_in_turn(1_000, 2_000);
+    (&incoming.source).write_all(b"unread").unwrap();
+    let closing = open(&pair.left, &there);
+    closing.destination.shutdown(Shutdown::Write).unwrap();
+
+    let daemon = without_sock_diag(&pair, &["--interface", "veth0", "--interface", "lo"]);
+    let serves = Instant::now();
+    let is_complete = |connection: &Connection| {
+        let local = connection.local_end();
+        let is_named =
+            |end, process: &Option<Process>| local != end && local != LocalEnd::Both || process.is_some();
+        is_named(LocalEnd::Source, &connection.source_process)
+            && is_named(LocalEnd::Destination, &connection.destination_process)
+    };
+    let all = [&outgoing, &incoming, &within, &closing];
+    let listed = wait_for(PATIENCE, "older connections with their owners", || {
+        let listed = daemon.list();
+        let found = all.map(|open| listed.iter().find(|each| is(each, open.ends())).cloned());
+        found
+            .iter()
+            .all(|found| found.as_ref().is_some_and(is_complete))
+            .then(|| found.map(Option::unwrap))
+    });
+    let took = serves.elapsed();
+    println!("four older connections with their owners {took:.1?} after the daemon serves");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+
+    let (established, closed_there) = (TcpState::Established, TcpState::CloseWait);
+    for (connection, local_end, sockets, state) in [
+        (&listed[0], LocalEnd::Source, [true, false], established),
+        (&listed[1], LocalEnd::Destination, [false, true], established),
+        (&listed[2], LocalEnd::Both, [true, true], established),
+        (&listed[3], LocalEnd::Source, [true, false], closed_there),
+    ] {
+        let own_state = if local_end == LocalEnd::Destination {
+            connection.destination_state()
+        } else {
+            connection.source_state()
+        };
+        assert_eq!((connection.local_end(), own_state), (local_end, state));
+        assert_eq!(connection.orientation(), Orientation::Listener);
+        let halves = [&connection.sent, &connection.received];
+        for (half, has_socket) in halves.into_iter().zip(sockets) {
+            let half = half.as_ref().unwrap();
+            assert_eq!((half.packets, half.payload_bytes), (0, 0));
+            let Some(socket) = &half.socket else {
+                assert!(!has_socket, "{connection:?}");
+                continue;
+            };
+            assert!(has_socket && socket.looked_at.is_some(), "{connection:?}");
+            assert_eq!(
+                (socket.source(), socket.looked_at_source()),
+                (SocketSource::Procfs, SocketSource::Procfs)
+            );
+            assert!(
+                socket.congestion_window > 0 && socket.rto_us.is_some(),
+                "{socket:?}"
+            );
+            assert_eq!(
+                (socket.accepted, socket.unanswered_timeouts),
+                (Some(true), Some(0))
+            );
+            // What procfs does not tell.
+            assert_eq!(
+                (socket.srtt_us, socket.mss_bytes, socket.in_flight),
+                (None, None, None)
+            );
+            assert_eq!(
+                (socket.retransmissions, socket.bytes_acked, socket.backoff),
+                (None, None, None)
+            );
+        }
+        let owners = [&connection.source_process, &connection.destination_process];
+        for (owner, has_socket) in owners.into_iter().zip(sockets) {
+            if has_socket {
+                assert_eq!(owner.as_ref().unwrap().pid, std::process::id());
+            }
+        }
+    }
+    let socket_of = |half: &Option<Half>| half.as_ref().unwrap().socket.clone().unwrap();
+    assert_eq!(socket_of(&listed[1].received).receive_queue_bytes, Some(6));
+
+    // It goes on as with sock_diag: counted from the first packet, and ended with its socket.
+    outgoing.exchange_in_turn(500, 700);
+    wait_for(PATIENCE, "counted packets", || {
+        let listed = daemon.list().into_iter().find(|each| is(each, outgoing.ends()))?;
+        let bytes = |half: &Option<Half>| half.as_ref().unwrap().payload_bytes;
+        ((bytes(&listed.sent), bytes(&listed.received)) == (500, 700)).then_some(())
+    });
+    let ends = incoming.ends();
+    set_socket_linger(incoming.destination.as_fd(), Some(Duration::ZERO)).unwrap();
+    pair.left.ip("link set veth0 down");
+    drop(incoming);
+    let gone = wait_for(PATIENCE, "word of the socket's end", || {
+        let found = daemon.list().into_iter().find(|each| is(each, ends));
+        found.filter(|connection| connection.close_reason() != CloseReason::Unspecified)
+    });
+    assert_eq!(gone.close_reason(), CloseReason::SocketGone);
+    for open in [&within, &outgoing] {
+        let connection = daemon.list().into_iter().find(|each| is(each, open.ends()));
+        assert_eq!(connection.unwrap().close_reason(), CloseReason::Unspecified);
+    }
+    assert_no_loss(&daemon.status().ledger.unwrap());
+    daemon.stop();
+}
+
+/// A daemon that gets no sockets for sock_diag.
+fn without_sock_diag<'a>(pair: &'a Pair, arguments: &[&str]) -> Daemon<'a> {
+    let mut command = pair.left.command(env!("CARGO_BIN_EXE_tcpviewer"));
+    command.arg("run").args(arguments);
+    deny_sock_diag(&mut command);
+    Daemon::serving(&pair.left, command)
+}
+
+fn is(connection: &Connection, (source, destination): (SocketAddr, SocketAddr)) -> bool {
+    let is = |end: &Option<Endpoint>, address: SocketAddr| {
+        end.as_ref().is_some_and(|end| {
+            end.address == address.ip().to_string() && end.port == u32::from(address.port())
+        })
+    };
+    is(&connection.source, source) && is(&connection.destination, destination)
 }
 
 #[test]
@@ -153,7 +317,7 @@ fn without_the_kernels_types_failures_have_no_reason_and_it_says_so() {
         );
         assert!(degradation.effect.contains(effect), "{degradation:?}");
     }
-    let refused = pair.left.enter(|| std::net::TcpStream::connect((Pair::RIGHT, 9)));
+    let refused = pair.left.enter(|| TcpStream::connect((Pair::RIGHT, 9)));
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     let connection = wait_for(PATIENCE, "refused connection", || {
         daemon.list_of("close_reason == refused").pop()

@@ -249,11 +249,14 @@ fn the_numbers_of_a_socket_are_those_its_kernel_says() {
         (
             quiet.congestion_window,
             quiet.slow_start_threshold,
-            quiet.mss_bytes,
-            quiet.retransmissions
+            Some(quiet.mss_bytes),
+            Some(quiet.retransmissions)
         )
     );
-    assert_eq!((ours.in_flight, ours.lost, ours.sacked), (0, 0, 0));
+    assert_eq!(
+        (ours.in_flight, ours.lost, ours.sacked),
+        (Some(0), Some(0), Some(0))
+    );
     assert_eq!(connection.received.unwrap().socket, None, "not of this host");
     daemon.stop();
 }

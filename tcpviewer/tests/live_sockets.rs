@@ -425,22 +425,18 @@ fn rows(ours: &Socket, known: &Known) -> Vec<Row> {
         ),
         row(
             "unacked",
-            unless_zero(Some(f64::from(ours.in_flight))),
+            unless_zero(number(ours.in_flight)),
             after(known, "unacked:"),
         ),
         row(
             "sacked",
-            unless_zero(Some(f64::from(ours.sacked))),
+            unless_zero(number(ours.sacked)),
             after(known, "sacked:"),
         ),
-        row(
-            "lost",
-            unless_zero(Some(f64::from(ours.lost))),
-            after(known, "lost:"),
-        ),
+        row("lost", unless_zero(number(ours.lost)), after(known, "lost:")),
         row(
             "retrans",
-            unless_zero(Some(ours.retransmissions as f64)),
+            unless_zero(long(ours.retransmissions)),
             part_of(known, "retrans:", 1),
         ),
         row(
@@ -539,7 +535,7 @@ fn is_of_one_moment(ours: &Socket, known: &Known) -> bool {
     ours.source() == SocketSource::SockDiag
         && ours.segments_sent.map(u64::from) == Some(known.segments_out)
         && ours.segments_received.map(u64::from) == Some(known.segments_in)
-        && ours.retransmissions == known.retransmissions
+        && ours.retransmissions == Some(known.retransmissions)
 }
 
 fn is(connection: &Connection, (source, destination): (SocketAddr, SocketAddr)) -> bool {

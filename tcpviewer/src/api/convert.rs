@@ -252,30 +252,32 @@ fn response(response: model::Response) -> proto::Response {
 }
 
 fn socket(socket: &model::Socket) -> proto::Socket {
-    let details = socket.details.as_deref();
+    let (segments, details) = (socket.segments.as_ref(), socket.details.as_deref());
     proto::Socket {
-        source: match socket.source {
-            model::SocketSource::Egress => proto::SocketSource::Egress,
-            model::SocketSource::SockDiag => proto::SocketSource::SockDiag,
-        }
-        .into(),
+        source: socket_source(socket.source).into(),
         sampled_at: Some(socket.sampled_at.into()),
         srtt_us: socket.srtt_us,
         min_rtt_us: socket.min_rtt_us,
         congestion_window: socket.congestion_window,
         slow_start_threshold: socket.slow_start_threshold,
-        mss_bytes: socket.mss_bytes,
-        in_flight: socket.in_flight,
-        retransmitted: socket.retransmitted,
-        lost: socket.lost,
-        sacked: socket.sacked,
-        retransmissions: socket.retransmissions,
+        mss_bytes: segments.map(|segments| segments.mss_bytes),
+        in_flight: segments.map(|segments| segments.in_flight),
+        retransmitted: segments.map(|segments| segments.retransmitted),
+        lost: segments.map(|segments| segments.lost),
+        sacked: segments.map(|segments| segments.sacked),
+        retransmissions: segments.map(|segments| segments.retransmissions),
         delivery_rate_bytes_per_second: socket.delivery_rate_bytes_per_second,
         looked_at: details.map(|details| details.looked_at.into()),
+        looked_at_source: details
+            .map_or(proto::SocketSource::Unspecified, |details| {
+                socket_source(details.source)
+            })
+            .into(),
         state: details.map_or(0, |details| state(details.state)),
         rttvar_us: details.and_then(|details| details.rttvar_us),
         rto_us: details.and_then(|details| details.rto_us),
         backoff: details.and_then(|details| details.backoff),
+        unanswered_timeouts: details.and_then(|details| details.unanswered_timeouts),
         pacing_rate_bytes_per_second: details.and_then(|details| details.pacing_rate_bytes_per_second),
         busy_us: details.and_then(|details| details.busy_us),
         receive_window_limited_us: details.and_then(|details| details.receive_window_limited_us),
@@ -308,6 +310,14 @@ fn socket(socket: &model::Socket) -> proto::Socket {
             })
             .into(),
         accepted: details.and_then(|details| details.is_accepted),
+    }
+}
+
+fn socket_source(source: model::SocketSource) -> proto::SocketSource {
+    match source {
+        model::SocketSource::Egress => proto::SocketSource::Egress,
+        model::SocketSource::SockDiag => proto::SocketSource::SockDiag,
+        model::SocketSource::Procfs => proto::SocketSource::Procfs,
     }
 }
 

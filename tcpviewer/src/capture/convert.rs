@@ -69,6 +69,20 @@ pub fn older(open: &OpenSocket, interface: u32, id: u64) -> ConnectionRecord {
     record
 }
 
+/// Whether it was a socket of this connection that is gone: the one with this cookie; where that is not known, the one
+/// at this end, if the connection is no newer than the socket.
+pub fn had_socket(record: &ConnectionRecord, side: Side, cookie: u64, since_ns: u64) -> bool {
+    if cookie != 0 {
+        return record.halves.iter().any(|half| half.socket_cookie == cookie);
+    }
+    let [low, high] = &record.halves;
+    let own = match side {
+        Side::Low => low,
+        Side::High => high,
+    };
+    Place(own.place).is_egress() && record.first_seen_ns <= since_ns
+}
+
 /// Index of the loopback in every network namespace (Linux: `LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 

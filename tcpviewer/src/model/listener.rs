@@ -25,6 +25,8 @@ pub struct Listener {
     pub cookie: u64,
     /// Its inode, by which those who hold it are found; 0 where that is not known.
     pub inode: u64,
+    /// Inode of its network namespace; `None` where that is not known.
+    pub network_namespace: Option<u64>,
     /// Who holds it; `None` where that is not known.
     pub owner: Option<Owner>,
 }

@@ -23,6 +23,17 @@ pub struct Socket {
     pub congestion_window: u32,
     /// Slow start threshold, segments; `None` until the first loss.
     pub slow_start_threshold: Option<u32>,
+    /// What became of its segments; `None` where procfs alone tells of it.
+    pub segments: Option<SocketSegments>,
+    /// Newest delivery rate, payload bytes per second; `None` before the first measurement.
+    pub delivery_rate_bytes_per_second: Option<u64>,
+    /// What the kernel says only when it is asked; `None` until it was.
+    pub details: Option<Arc<SocketDetails>>,
+}
+
+/// What became of the segments that a socket sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketSegments {
     /// Maximum segment size in use, bytes.
     pub mss_bytes: u32,
     /// Segments in flight.
@@ -35,10 +46,6 @@ pub struct Socket {
     pub sacked: u32,
     /// Segments sent again since the connection began.
     pub retransmissions: u64,
-    /// Newest delivery rate, payload bytes per second; `None` before the first measurement.
-    pub delivery_rate_bytes_per_second: Option<u64>,
-    /// What the kernel says only when it is asked; `None` until it was.
-    pub details: Option<Arc<SocketDetails>>,
 }
 
 /// How a socket was looked at.
@@ -48,13 +55,18 @@ pub enum SocketSource {
     Egress,
     /// By asking the kernel (sock_diag).
     SockDiag,
+    /// In the kernel's table of all sockets (/proc/net/tcp and tcp6).
+    Procfs,
 }
 
-/// What the kernel says of a socket when it is asked (`struct tcp_info`). What this kernel does not tell is `None`.
+/// What the kernel says of a socket when it is asked (`struct tcp_info`). What this kernel, or procfs, does not tell is
+/// `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketDetails {
     /// When it was asked.
     pub looked_at: SystemTime,
+    /// How it was asked.
+    pub source: SocketSource,
     /// The socket's state.
     pub state: TcpState,
     /// Smoothed mean deviation of the RTT, microseconds; `None` before the first sample.
@@ -63,6 +75,8 @@ pub struct SocketDetails {
     pub rto_us: Option<u32>,
     /// How often that time was doubled since the last acknowledgement.
     pub backoff: Option<u32>,
+    /// Times that the retransmission timer ran out since the last acknowledgement.
+    pub unanswered_timeouts: Option<u32>,
     /// How fast segments are let go, bytes per second; `None` where nothing slows them.
     pub pacing_rate_bytes_per_second: Option<u64>,
     /// Time with data to send or not acknowledged, since the beginning, microseconds.
@@ -117,13 +131,15 @@ pub struct SocketDetails {
 
 impl SocketDetails {
     /// Nothing but its state.
-    pub const fn unknown(looked_at: SystemTime, state: TcpState) -> Self {
+    pub const fn unknown(looked_at: SystemTime, source: SocketSource, state: TcpState) -> Self {
         Self {
             looked_at,
+            source,
             state,
             rttvar_us: None,
             rto_us: None,
             backoff: None,
+            unanswered_timeouts: None,
             pacing_rate_bytes_per_second: None,
             busy_us: None,
             receive_window_limited_us: None,

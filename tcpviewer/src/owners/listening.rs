@@ -128,6 +128,7 @@ mod tests {
             user_id: 0,
             cookie: socket_cookie(socket).unwrap(),
             inode: fstat(socket).unwrap().st_ino,
+            network_namespace: None,
             owner: None,
         }
     }

@@ -93,6 +93,7 @@ mod tests {
             user_id: 0,
             cookie: u64::from(address.port()),
             inode: 0,
+            network_namespace: None,
             owner: None,
         }
     }

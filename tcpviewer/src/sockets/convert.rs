@@ -9,7 +9,9 @@ use super::{
     diag::cookie_of,
     tcp_info::{self, TcpInfo},
 };
-use crate::model::{CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSource};
+use crate::model::{
+    CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSegments, SocketSource,
+};
 
 /// What was said of the socket at this end of a connection; `None` where it is mostly gone (TIME-WAIT) or only half
 /// made, so that the kernel has no numbers of it.
@@ -29,12 +31,14 @@ pub(super) fn look(
         congestion_window: info.congestion_window,
         slow_start_threshold: (info.slow_start_threshold < SocketSample::NO_THRESHOLD)
             .then_some(info.slow_start_threshold),
-        mss_bytes: info.mss_bytes,
-        in_flight: info.in_flight,
-        retransmitted: info.retransmitted,
-        lost: info.lost,
-        sacked: info.sacked,
-        retransmissions: info.retransmissions.into(),
+        segments: Some(SocketSegments {
+            mss_bytes: info.mss_bytes,
+            in_flight: info.in_flight,
+            retransmitted: info.retransmitted,
+            lost: info.lost,
+            sacked: info.sacked,
+            retransmissions: info.retransmissions.into(),
+        }),
         delivery_rate_bytes_per_second: info.delivery_rate.filter(|&rate| rate != 0),
         details: Some(Arc::new(details(answer, &info, looked_at))),
     };
@@ -57,10 +61,12 @@ fn details(answer: &InetResponse, info: &TcpInfo, looked_at: SystemTime) -> Sock
     });
     SocketDetails {
         looked_at,
+        source: SocketSource::SockDiag,
         state: tcp_info::state(answer.header.state),
         rttvar_us: measured.then_some(info.rttvar_us),
         rto_us: Some(info.rto_us),
         backoff: Some(info.backoff.into()),
+        unanswered_timeouts: Some(info.unanswered_timeouts.into()),
         pacing_rate_bytes_per_second: info.pacing_rate.filter(|&rate| !UNPACED.contains(&rate)),
         busy_us: info.busy_us,
         receive_window_limited_us: info.receive_window_limited_us,

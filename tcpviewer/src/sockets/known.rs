@@ -3,7 +3,8 @@
 
 use std::{
     collections::HashMap,
-    hash::{DefaultHasher, Hasher as _},
+    hash::{BuildHasher as _, DefaultHasher, Hash, Hasher as _, RandomState},
+    time::SystemTime,
 };
 
 use netlink_packet_core::{NlasIterator, Parseable as _};
@@ -13,15 +14,19 @@ use netlink_packet_sock_diag::{
 };
 use tcpviewer_common::connection::{ConnectionKey, Side};
 
-use super::{diag::cookie_of, tcp_info};
-use crate::model::key_between;
+use super::{convert, diag::cookie_of, procfs::Line, tcp_info};
+use crate::model::{SocketLook, key_between};
 
-/// Sockets of this host.
+/// Sockets of one network namespace.
 #[derive(Default)]
 pub(super) struct Known {
+    /// By cookie, or, where that is not known, by a hash of the endpoints.
     sockets: HashMap<u64, Entry>,
     /// Number of the look that is under way.
     round: u32,
+    /// When its newest part was, boot time.
+    now_ns: u64,
+    hasher: RandomState,
 }
 
 struct Entry {
@@ -30,23 +35,61 @@ struct Entry {
     /// Of what was said.
     hash: u64,
     round: u32,
+    /// When it was seen first, boot time.
+    since_ns: u64,
 }
 
 /// A socket that is new or changed.
 pub(super) struct News {
     pub(super) key: ConnectionKey,
     pub(super) side: Side,
-    pub(super) answer: InetResponse,
+    pub(super) said: Said,
     /// Whether it was not known before.
     pub(super) is_new: bool,
+}
+
+/// What was said of a socket.
+pub(super) enum Said {
+    /// By sock_diag.
+    Answer(Box<InetResponse>),
+    /// By procfs.
+    Line(Box<Line>),
+}
+
+impl Said {
+    /// The same in the words of the model; `None` where it is no whole socket.
+    pub(super) fn look(&self, key: ConnectionKey, side: Side, looked_at: SystemTime) -> Option<SocketLook> {
+        match self {
+            Self::Answer(answer) => convert::look(key, side, answer, looked_at),
+            Self::Line(line) => line.look(key, side, looked_at),
+        }
+    }
+
+    /// The kernel's number of the socket; 0 where that is not told.
+    pub(super) fn cookie(&self) -> u64 {
+        match self {
+            Self::Answer(answer) => convert::cookie(answer),
+            Self::Line(_) => 0,
+        }
+    }
+
+    /// How long ago, in nanoseconds, the socket sent data last and received anything, where that is told.
+    pub(super) fn ages_ns(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Answer(answer) => convert::ages_ns(answer),
+            Self::Line(_) => None,
+        }
+    }
 }
 
 /// A socket that is not there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gone {
+    pub(super) id: u64,
     pub(super) key: ConnectionKey,
     pub(super) side: Side,
-    pub(super) cookie: u64,
+    /// When it was seen first, boot time.
+    pub(super) since_ns: u64,
 }
 
 impl Known {
@@ -55,56 +98,96 @@ impl Known {
         self.round = self.round.wrapping_add(1);
     }
 
+    /// What is shown from now on is of this moment, boot time.
+    pub(super) fn is_at(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
+    }
+
+    /// Takes back a look that did not come to its end: what it did not show is not gone.
+    pub(super) fn take_back(&mut self) {
+        self.round = self.round.wrapping_sub(1);
+    }
+
     /// Takes an answer of the kernel; `None` where it says nothing new or is not understood.
     pub(super) fn take(&mut self, answer: &[u8]) -> Option<News> {
         let header = InetResponseHeader::parse(answer).ok()?;
         let hash = hash(answer)?;
-        let cookie = cookie_of(header.socket_id.cookie);
-        let known = self.sockets.get_mut(&cookie);
-        let is_new = known.is_none();
-        if let Some(entry) = known {
-            entry.round = self.round;
-            if std::mem::replace(&mut entry.hash, hash) == hash {
-                return None;
-            }
-        }
         let id = &header.socket_id;
         let end = |address: std::net::IpAddr, port| (address.to_canonical(), port).into();
-        let (key, side) = key_between(
-            end(id.source_address, id.source_port),
-            end(id.destination_address, id.destination_port),
-        );
-        if is_new {
-            let entry = Entry {
-                key,
-                side,
-                hash,
-                round: self.round,
-            };
-            self.sockets.insert(cookie, entry);
-        }
+        let ends = || {
+            key_between(
+                end(id.source_address, id.source_port),
+                end(id.destination_address, id.destination_port),
+            )
+        };
+        let is_new = self.note(cookie_of(id.cookie), hash, ends)?;
+        let (key, side) = ends();
         Some(News {
             key,
             side,
-            answer: InetResponse::parse(answer).ok()?,
+            said: Said::Answer(Box::new(InetResponse::parse(answer).ok()?)),
             is_new,
         })
     }
 
-    /// After a look at all sockets: those that it did not show.
-    pub(super) fn missing(&self) -> Vec<Gone> {
+    /// Takes note of a socket and a hash of what was said of it. Whether it is new; `None` where that was said before.
+    pub(super) fn note(
+        &mut self,
+        id: u64,
+        hash: u64,
+        ends: impl FnOnce() -> (ConnectionKey, Side),
+    ) -> Option<bool> {
+        if let Some(entry) = self.sockets.get_mut(&id) {
+            entry.round = self.round;
+            return (std::mem::replace(&mut entry.hash, hash) != hash).then_some(false);
+        }
+        let (key, side) = ends();
+        let entry = Entry {
+            key,
+            side,
+            hash,
+            round: self.round,
+            since_ns: self.now_ns,
+        };
+        self.sockets.insert(id, entry);
+        Some(true)
+    }
+
+    /// Takes note that a socket is there and says nothing.
+    pub(super) fn is_there(&mut self, id: u64) {
+        if let Some(entry) = self.sockets.get_mut(&id) {
+            entry.round = self.round;
+        }
+    }
+
+    /// A hash that nobody else can tell.
+    pub(super) fn hash_of(&self, value: &impl Hash) -> u64 {
+        self.hasher.hash_one(value)
+    }
+
+    /// Those that so many looks at all sockets have not shown, the last one included.
+    pub(super) fn missing(&self, looks: u32) -> Vec<Gone> {
         let missing = self
             .sockets
             .iter()
-            .filter(|(_cookie, entry)| entry.round != self.round);
-        missing
-            .map(|(&cookie, &Entry { key, side, .. })| Gone { key, side, cookie })
-            .collect()
+            .filter(|(_id, entry)| self.round.wrapping_sub(entry.round) as i32 >= looks as i32);
+        missing.map(|(&id, entry)| entry.gone(id)).collect()
     }
 
     /// Forgets one that is gone.
-    pub(super) fn forget(&mut self, cookie: u64) {
-        self.sockets.remove(&cookie);
+    pub(super) fn forget(&mut self, id: u64) {
+        self.sockets.remove(&id);
+    }
+}
+
+impl Entry {
+    fn gone(&self, id: u64) -> Gone {
+        Gone {
+            id,
+            key: self.key,
+            side: self.side,
+            since_ns: self.since_ns,
+        }
     }
 }
 

@@ -19,12 +19,8 @@ pub(super) type Handshakes = HashMap<SocketAddr, u32>;
 
 /// All of them, by address.
 pub(super) fn listeners(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
-    let (mut listeners, mut handshakes) = (Vec::new(), Handshakes::new());
+    let (listeners, mut handshakes) = (listening(diag)?, Handshakes::new());
     for family in [AF_INET, AF_INET6] {
-        diag.dump(family, StateFlags::LISTEN, ExtensionFlags::SKMEMINFO)?;
-        while let Some(part) = diag.part()? {
-            listeners.extend(part.parsed().map(|answer| listener(&answer)));
-        }
         diag.dump(family, StateFlags::SYN_RECV, ExtensionFlags::empty())?;
         while let Some(part) = diag.part()? {
             for answer in part.parsed() {
@@ -33,6 +29,18 @@ pub(super) fn listeners(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
         }
     }
     Ok(completed(listeners, handshakes))
+}
+
+/// The listening sockets alone.
+pub(super) fn listening(diag: &mut Diag) -> Result<Vec<Listener>, DiagError> {
+    let mut listeners = Vec::new();
+    for family in [AF_INET, AF_INET6] {
+        diag.dump(family, StateFlags::LISTEN, ExtensionFlags::SKMEMINFO)?;
+        while let Some(part) = diag.part()? {
+            listeners.extend(part.parsed().map(|answer| listener(&answer)));
+        }
+    }
+    Ok(listeners)
 }
 
 /// The listening sockets with the handshakes that are on their way to them, by address.
@@ -47,7 +55,7 @@ pub(super) fn completed(mut listeners: Vec<Listener>, handshakes: Handshakes) ->
 }
 
 /// What was said of a listening socket.
-pub(super) fn listener(answer: &InetResponse) -> Listener {
+fn listener(answer: &InetResponse) -> Listener {
     let header = &answer.header;
     let is_v6_only = answer.nlas.iter().find_map(|attribute| {
         let Nla::SkV6Only(only) = attribute else {
@@ -73,6 +81,7 @@ pub(super) fn listener(answer: &InetResponse) -> Listener {
         user_id: header.uid,
         cookie: cookie_of(header.socket_id.cookie),
         inode: header.inode.into(),
+        network_namespace: None,
         owner: None,
     }
 }
@@ -133,6 +142,7 @@ mod tests {
             user_id: 0,
             cookie: 0,
             inode: 0,
+            network_namespace: None,
             owner: None,
         };
         let mut all = ["0.0.0.0:80", "10.0.0.1:80", "[::]:80", "[::]:443"].map(listener);

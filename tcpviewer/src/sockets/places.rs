@@ -8,15 +8,11 @@ use std::{
     ops::RangeInclusive,
 };
 
-use netlink_packet_sock_diag::{
-    constants::{AF_INET, AF_INET6},
-    inet::{ExtensionFlags, StateFlags},
-};
 use nix::ifaddrs::getifaddrs;
 
 use super::{
-    diag::{Diag, DiagError},
-    listeners::listener,
+    diag::DiagError,
+    source::{LookError, Source},
 };
 use crate::model::{InterfaceNames, Listener};
 
@@ -40,16 +36,10 @@ impl Places {
     /// # Errors
     ///
     /// When the kernel does not tell which ports are listened on.
-    pub(super) fn read(diag: &mut Diag, names: &InterfaceNames) -> Result<Self, DiagError> {
-        let mut listeners = Vec::new();
-        for family in [AF_INET, AF_INET6] {
-            diag.dump(family, StateFlags::LISTEN, ExtensionFlags::SKMEMINFO)?;
-            while let Some(part) = diag.part()? {
-                listeners.extend(part.parsed().map(|answer| listener(&answer)));
-            }
-        }
+    pub(super) fn read(source: &mut Source, names: &InterfaceNames) -> Result<Self, LookError> {
+        let listeners = source.listening()?;
         let mut interfaces = HashMap::new();
-        for each in getifaddrs().map_err(std::io::Error::from)? {
+        for each in getifaddrs().map_err(|error| DiagError::Ask(error.into()))? {
             let v4 = each
                 .address
                 .as_ref()

@@ -1,37 +1,33 @@
-//! The look at all sockets of this host, part by part, so that other work gets its turn in between: what is new, what
-//! changed and what is gone since the last one.
+//! The look at all sockets of one network namespace, part by part, so that other work gets its turn in between: what is
+//! new, what changed and what is gone since the last one.
 
-use netlink_packet_sock_diag::{
-    constants::{AF_INET, AF_INET6},
-    inet::{ExtensionFlags, StateFlags},
-};
 use tcpviewer_common::connection::Side;
 use tokio::time::Instant;
 
 use super::{
     backlogs::Backlogs,
-    convert,
-    diag::{Diag, DiagError},
     known::{Gone, Known, News},
     places::Places,
-    tcp_info,
+    source::{Fate, LookError, Source},
 };
-use crate::model::{Clock, InterfaceNames, OpenSocket, Sample, SocketNews, boot_ns, endpoint};
-use tcpviewer_common::state::TcpState;
+use crate::model::{Clock, OpenSocket, Sample, SocketNews, boot_ns, endpoint};
 
-/// Families that are still to be asked for, last one first.
-const FAMILIES: [u8; 2] = [AF_INET6, AF_INET];
 /// At most so many vanished sockets are looked for at once.
 const BATCH: usize = 256;
 
-/// Looks at all sockets again and again.
+/// Looks at all sockets of a namespace again and again.
+#[derive(Default)]
 pub(super) struct Sweep {
-    diag: Diag,
     known: Known,
     backlogs: Backlogs,
-    /// Of the look that is under way.
-    places: Option<Places>,
-    families: Vec<u8>,
+    /// What is under way.
+    look: Option<Look>,
+}
+
+/// One look.
+struct Look {
+    source: Source,
+    places: Places,
     missing: Vec<Gone>,
 }
 
@@ -47,90 +43,82 @@ pub(super) struct Found {
 }
 
 impl Sweep {
-    /// Nothing is known yet.
-    pub(super) fn new(diag: Diag) -> Self {
-        Self {
-            diag,
-            known: Known::default(),
-            backlogs: Backlogs::default(),
-            places: None,
-            families: Vec::new(),
-            missing: Vec::new(),
-        }
-    }
-
-    /// Goes on with the look that is under way, or begins one.
+    /// Begins a look.
     ///
     /// # Errors
     ///
-    /// When the kernel does not answer; the next call begins anew.
-    pub(super) fn step(&mut self, names: &InterfaceNames, clock: Clock) -> Result<Found, DiagError> {
-        let stepped = self.try_step(names, clock);
-        if stepped.as_ref().is_ok_and(|found| !found.is_over) {
-            return stepped;
-        }
-        self.places = None;
-        self.missing.clear();
-        stepped
+    /// When the kernel does not answer.
+    pub(super) fn begin(&mut self, mut source: Source, places: Places) -> Result<Found, LookError> {
+        source.begin()?;
+        let backlogs = self
+            .backlogs
+            .take(places.listeners(), &places.addresses(), Instant::now());
+        self.known.begin();
+        self.look = Some(Look {
+            source,
+            places,
+            missing: Vec::new(),
+        });
+        Ok(Found {
+            samples: backlogs.map(Sample::Backlogs).into_iter().collect(),
+            ..Found::default()
+        })
     }
 
-    fn try_step(&mut self, names: &InterfaceNames, clock: Clock) -> Result<Found, DiagError> {
-        if self.places.is_none() {
-            let places = Places::read(&mut self.diag, names)?;
-            let (listeners, addresses) = (places.listeners(), places.addresses());
-            let backlogs = self.backlogs.take(listeners, &addresses, Instant::now());
-            self.places = Some(places);
-            self.families = FAMILIES.to_vec();
-            self.known.begin();
-            self.dump_next()?;
+    /// Goes on with the look that is under way.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not answer any more; then it is over.
+    pub(super) fn step(&mut self, clock: Clock) -> Result<Found, LookError> {
+        let Some(mut look) = self.look.take() else {
             return Ok(Found {
-                samples: backlogs.map(Sample::Backlogs).into_iter().collect(),
+                is_over: true,
                 ..Found::default()
             });
+        };
+        let is_whole = !look.missing.is_empty();
+        let stepped = look.step(&mut self.known, clock);
+        match &stepped {
+            Ok(found) if found.is_over => {}
+            Ok(_) => self.look = Some(look),
+            Err(_) if is_whole => {}
+            Err(_) => self.known.take_back(),
         }
+        stepped
+    }
+}
+
+impl Look {
+    fn step(&mut self, known: &mut Known, clock: Clock) -> Result<Found, LookError> {
         if !self.missing.is_empty() {
-            return self.look_for_missing();
+            return self.look_for_missing(known);
         }
         let mut found = Found::default();
         let looked_at_ns = boot_ns();
-        let mut news = Vec::new();
-        if let Some(part) = self.diag.part()? {
-            news.extend(part.answers().filter_map(|answer| self.known.take(answer)));
-        } else if !self.families.is_empty() {
-            self.dump_next()?;
-        } else {
-            self.missing = self.known.missing();
-            found.is_over = self.missing.is_empty();
-        }
-        for each in news {
-            self.tell(each, looked_at_ns, clock, &mut found);
+        known.is_at(looked_at_ns);
+        match self.source.part(known)? {
+            Some(news) => {
+                for each in news {
+                    self.tell(each, looked_at_ns, clock, &mut found);
+                }
+            }
+            None => {
+                self.missing = self.source.missing(known);
+                found.is_over = self.missing.is_empty();
+            }
         }
         Ok(found)
-    }
-
-    fn dump_next(&mut self) -> Result<(), DiagError> {
-        // Requests at a listener, and what lingers after the end, are no sockets yet or any more.
-        let states = StateFlags::all()
-            - StateFlags::LISTEN
-            - StateFlags::SYN_RECV
-            - StateFlags::SYN_SENT
-            - StateFlags::TIME_WAIT
-            - StateFlags::CLOSE;
-        let extensions = ExtensionFlags::INFO | ExtensionFlags::CONG | ExtensionFlags::SKMEMINFO;
-        match self.families.pop() {
-            Some(family) => self.diag.dump(family, states, extensions),
-            None => Ok(()),
-        }
     }
 
     fn tell(&self, news: News, looked_at_ns: u64, clock: Clock, found: &mut Found) {
         let News {
             key,
             side,
-            answer,
+            said,
             is_new,
         } = news;
-        let Some(look) = convert::look(key, side, &answer, clock.at(looked_at_ns)) else {
+        let Some(look) = said.look(key, side, clock.at(looked_at_ns)) else {
             return;
         };
         if !is_new {
@@ -142,35 +130,33 @@ impl Sweep {
             Side::Low => (low, high),
             Side::High => (high, low),
         };
-        let places = self.places.as_ref();
-        let ages = convert::ages_ns(&answer).unwrap_or_default();
+        let ages = said.ages_ns().unwrap_or_default();
         found.news.push(SocketNews::Open(Box::new(OpenSocket {
             look,
-            cookie: convert::cookie(&answer),
-            interface: places.and_then(|places| places.interface(local, remote)),
-            opened: places.and_then(|places| places.opened(local, remote)),
+            cookie: said.cookie(),
+            interface: self.places.interface(local, remote),
+            opened: self.places.opened(local, remote),
             seen_ns: looked_at_ns,
             sent_ns: looked_at_ns.saturating_sub(ages.0),
             received_ns: looked_at_ns.saturating_sub(ages.1),
         })));
     }
 
-    /// A socket that was not among all is gone, unless it lingers: the kernel then keeps something smaller in its
-    /// place, with another cookie, until the other end has closed as well or for a minute.
-    fn look_for_missing(&mut self) -> Result<Found, DiagError> {
+    fn look_for_missing(&mut self, known: &mut Known) -> Result<Found, LookError> {
         let mut found = Found::default();
         let rest = self.missing.len().saturating_sub(BATCH);
         for gone in self.missing.split_off(rest) {
-            let left = self.diag.ask(&gone.key, gone.side, 0)?;
-            let state = left.map(|answer| tcp_info::state(answer.header.state));
-            if state == Some(TcpState::FinWait2) {
+            let fate = self.source.fate(&gone)?;
+            if fate == Fate::Lingers {
                 continue;
             }
-            self.known.forget(gone.cookie);
-            if state.is_none() {
+            known.forget(gone.id);
+            if fate == Fate::Gone {
                 found.news.push(SocketNews::Gone {
                     key: gone.key,
-                    cookie: gone.cookie,
+                    side: gone.side,
+                    cookie: self.source.cookie(gone.id),
+                    since_ns: gone.since_ns,
                 });
             }
         }

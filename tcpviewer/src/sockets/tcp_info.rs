@@ -7,6 +7,8 @@ use tcpviewer_common::state::TcpState;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TcpInfo {
     pub(super) congestion_state: u8,
+    /// `tcpi_retransmits`.
+    pub(super) unanswered_timeouts: u8,
     pub(super) backoff: u8,
     /// Whether the newest measurement of the delivery rate had too little to send.
     pub(super) is_app_limited: bool,
@@ -51,6 +53,7 @@ impl TcpInfo {
     pub(super) fn new(bytes: &[u8]) -> Option<Self> {
         let info = Self {
             congestion_state: *bytes.get(1)?,
+            unanswered_timeouts: *bytes.get(2)?,
             backoff: *bytes.get(4)?,
             is_app_limited: bytes.get(7)? & APP_LIMITED != 0,
             rto_us: u32_at(bytes, 8)?,
@@ -156,8 +159,13 @@ mod tests {
     fn fields_are_read_where_the_kernel_writes_them() {
         let info = TcpInfo::new(&bytes(248)).unwrap();
         assert_eq!(
-            (info.congestion_state, info.backoff, info.is_app_limited),
-            (1, 4, true)
+            (
+                info.congestion_state,
+                info.unanswered_timeouts,
+                info.backoff,
+                info.is_app_limited
+            ),
+            (1, 2, 4, true)
         );
         assert_eq!(
             [

@@ -12,7 +12,7 @@ use super::{Row, rates::HalfRates};
 use crate::{
     model::{
         Clock, CloseReason, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
-        RttSource, Socket, SocketSource, endpoint,
+        RttSource, Socket, SocketSegments, SocketSource, endpoint,
     },
     verdict::Payload,
 };
@@ -179,17 +179,20 @@ fn response(half: &connection::Half) -> Option<Response> {
     })
 }
 
-/// What was learned last of a socket: as it sent a packet, or by asking. What only asking tells is kept.
+/// What was learned last of a socket: as it sent a packet, or by asking. What only asking tells is kept; of what the
+/// packet told, procfs has a small part.
 fn newest(sample: &SocketSample, look: Option<&Socket>, clock: Clock) -> Option<Socket> {
     let at_egress = (sample.time_ns != 0).then(|| socket(sample, clock));
     let Some(look) = look else {
         return at_egress;
     };
     match at_egress {
-        Some(at_egress) if at_egress.sampled_at > look.sampled_at => Some(Socket {
-            details: look.details.clone(),
-            ..at_egress
-        }),
+        Some(at_egress) if at_egress.sampled_at > look.sampled_at || look.source == SocketSource::Procfs => {
+            Some(Socket {
+                details: look.details.clone(),
+                ..at_egress
+            })
+        }
         Some(_) | None => Some(look.clone()),
     }
 }
@@ -205,12 +208,14 @@ fn socket(sample: &SocketSample, clock: Clock) -> Socket {
         congestion_window: sample.congestion_window,
         slow_start_threshold: (sample.slow_start_threshold < SocketSample::NO_THRESHOLD)
             .then_some(sample.slow_start_threshold),
-        mss_bytes: sample.mss_bytes,
-        in_flight: sample.in_flight,
-        retransmitted: sample.retransmitted,
-        lost: sample.lost,
-        sacked: sample.sacked,
-        retransmissions: sample.retransmissions.into(),
+        segments: Some(SocketSegments {
+            mss_bytes: sample.mss_bytes,
+            in_flight: sample.in_flight,
+            retransmitted: sample.retransmitted,
+            lost: sample.lost,
+            sacked: sample.sacked,
+            retransmissions: sample.retransmissions.into(),
+        }),
         delivery_rate_bytes_per_second: delivered_bytes
             .saturating_mul(1_000_000)
             .checked_div(sample.rate_interval_us.into()),

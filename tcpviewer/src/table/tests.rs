@@ -303,16 +303,11 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
         min_rtt_us: Some(1),
         congestion_window: 10,
         slow_start_threshold: None,
-        mss_bytes: 1_448,
-        in_flight: 0,
-        retransmitted: 0,
-        lost: 0,
-        sacked: 0,
-        retransmissions: 0,
+        segments: None,
         delivery_rate_bytes_per_second: None,
         details: Some(Arc::new(SocketDetails {
             rttvar_us: Some(7),
-            ..SocketDetails::unknown(looked_at, TcpState::Established)
+            ..SocketDetails::unknown(looked_at, SocketSource::SockDiag, TcpState::Established)
         })),
     };
     Sample::Socket(Box::new(SocketLook {

@@ -112,7 +112,7 @@ impl Scene {
             busy_us: Some(0),
             receive_window_limited_us: Some(0),
             send_buffer_limited_us: Some(0),
-            ..SocketDetails::unknown(now, TcpState::Established)
+            ..SocketDetails::unknown(now, SocketSource::SockDiag, TcpState::Established)
         });
         details.looked_at = now;
         change(&mut details);
@@ -123,12 +123,7 @@ impl Scene {
             min_rtt_us: None,
             congestion_window: 10,
             slow_start_threshold: None,
-            mss_bytes: 1_448,
-            in_flight: 0,
-            retransmitted: 0,
-            lost: 0,
-            sacked: 0,
-            retransmissions: 0,
+            segments: None,
             delivery_rate_bytes_per_second: None,
             details: Some(Arc::new(details)),
         });

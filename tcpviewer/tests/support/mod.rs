@@ -12,8 +12,8 @@ use tcpviewer::{
     history::History,
     model::{
         CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
-        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSource,
-        Status, Verdict,
+        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSegments,
+        SocketSource, Status, Verdict,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -341,12 +341,14 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         min_rtt_us: Some(17_000),
         congestion_window: 1 << 10,
         slow_start_threshold: Some(1 << 10),
-        mss_bytes: 1460,
-        in_flight: 1 << 10,
-        retransmitted: 1 << 10,
-        lost: 1 << 10,
-        sacked: 1 << 10,
-        retransmissions: 1 << 20,
+        segments: Some(SocketSegments {
+            mss_bytes: 1460,
+            in_flight: 1 << 10,
+            retransmitted: 1 << 10,
+            lost: 1 << 10,
+            sacked: 1 << 10,
+            retransmissions: 1 << 20,
+        }),
         delivery_rate_bytes_per_second: Some(1 << 30),
         details: None,
     };

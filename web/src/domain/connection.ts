@@ -50,12 +50,12 @@ export interface Socket {
   readonly minRttUs: number | undefined;
   readonly congestionWindow: number;
   readonly slowStartThreshold: number | undefined;
-  readonly mssBytes: number;
-  readonly inFlight: number;
-  readonly retransmitted: number;
-  readonly lost: number;
-  readonly sacked: number;
-  readonly retransmissions: number;
+  readonly mssBytes: number | undefined;
+  readonly inFlight: number | undefined;
+  readonly retransmitted: number | undefined;
+  readonly lost: number | undefined;
+  readonly sacked: number | undefined;
+  readonly retransmissions: number | undefined;
   readonly deliveryRateBytesPerSecond: number | undefined;
 }
 

@@ -240,7 +240,7 @@ function toSocket(message: wire.Socket | undefined): Socket | undefined {
     retransmitted: message.retransmitted,
     lost: message.lost,
     sacked: message.sacked,
-    retransmissions: Number(message.retransmissions),
+    retransmissions: toNumber(message.retransmissions),
     deliveryRateBytesPerSecond: toNumber(message.deliveryRateBytesPerSecond),
   };
 }
