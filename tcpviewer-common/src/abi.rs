@@ -47,8 +47,8 @@ const _: () = {
     assert!(size_of::<PacketFilter>() == 8 + 4 * size_of::<Clause>());
     assert!(size_of::<PacketEvent>() == 80 && align_of::<PacketEvent>() == 8);
     assert!(size_of::<PacketHeaders>() == 80 + 4 * 4 + 192);
-    assert!(size_of::<Settings>() == 24);
-    assert!(size_of::<LedgerCounters>() == 28 * 8);
+    assert!(size_of::<Settings>() == 32);
+    assert!(size_of::<LedgerCounters>() == 30 * 8);
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
     assert!(size_of::<HalfOpenCursor>() == 8);
     assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);

@@ -89,6 +89,10 @@ pub struct Settings {
     pub half_open_mask: u32,
     /// Which of the two filters of packets is in force; the other one is written meanwhile.
     pub packet_filter: u32,
+    /// Of so many watched packets of a CPU one is sent, less one; that many is a power of two.
+    pub packet_sampling_mask: u32,
+    /// 1 while new connections get no record; else 0.
+    pub refuses_new: u32,
 }
 
 impl Settings {

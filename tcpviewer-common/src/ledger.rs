@@ -25,6 +25,8 @@ pub struct LedgerCounters {
     pub packets_seen_elsewhere: u64,
     /// Packets of new connections for which the map had no room.
     pub packets_table_full: u64,
+    /// Packets of new connections that were to get no record, to save memory.
+    pub packets_over_budget: u64,
     /// Records that were put into the map.
     pub connections_entered: u64,
     /// Half-open connections that gave their record to a newer one. Their packets are among those tracked.
@@ -39,6 +41,8 @@ pub struct LedgerCounters {
     pub packet_events: u64,
     /// Packet events for which the ring buffer had no room.
     pub packet_events_lost: u64,
+    /// Watched packets of which no event was made: one stands for several, to save time.
+    pub packet_events_left_out: u64,
     /// Processes of which user space was told.
     pub owner_events: u64,
     /// Processes of which it was not told, as the ring buffer had no room.
@@ -67,6 +71,13 @@ pub struct LedgerCounters {
 }
 
 impl LedgerCounters {
+    /// Whether the next watched packet is the one of so many that is sent, less one.
+    #[inline(always)]
+    pub const fn samples(&self, mask: u32) -> bool {
+        let watched = self.packet_events + self.packet_events_lost + self.packet_events_left_out;
+        watched & mask as u64 == 0
+    }
+
     /// The counter of packets that gave no segment for this reason.
     #[inline(always)]
     pub fn skipped(&mut self, reason: Skip) -> &mut u64 {

@@ -103,7 +103,11 @@ fn track(context: &TcContext, ledger: &mut LedgerCounters) {
         is_watched: settings.watch_packets != 0,
     };
     let Some(slot) = find_or_create(&clock, key, ledger, settings) else {
-        ledger.packets_table_full += 1;
+        if settings.refuses_new == 0 {
+            ledger.packets_table_full += 1;
+        } else {
+            ledger.packets_over_budget += 1;
+        }
         return;
     };
     if segment.flags.opens() {
@@ -139,7 +143,7 @@ fn track(context: &TcContext, ledger: &mut LedgerCounters) {
     }
 }
 
-/// The entry of a connection. `None` where there is no room for a new one.
+/// The entry of a connection. `None` where there is no room for a new one, or none is to be made.
 #[inline(always)]
 fn find_or_create(
     clock: &PacketClock<'_>,
@@ -149,6 +153,9 @@ fn find_or_create(
 ) -> Option<*mut ConnectionSlot> {
     if let Some(slot) = CONNECTIONS.get_ptr_mut(key) {
         return Some(slot);
+    }
+    if settings.refuses_new != 0 {
+        return None;
     }
     if !create(key, ledger) {
         // It may exist by now: then another CPU has just made it.

@@ -95,6 +95,10 @@ pub(crate) fn packet(
     if !wanted {
         return;
     }
+    if !ledger.samples(settings.packet_sampling_mask) {
+        ledger.packet_events_left_out += 1;
+        return;
+    }
     let sent = if settings.watch_packets == Settings::HEADERS {
         send_headers(context, segment, seen, packet)
     } else {

@@ -41,13 +41,13 @@ use tokio::sync::mpsc;
 use crate::{
     config::Listen,
     history::History,
-    model::{Command, Identity},
+    model::{Command, Economies, Identity},
     publish::{Board, PacketBoard},
 };
 
 pub(crate) use access::token_hash;
 pub use access::{AccessError, Role};
-pub(crate) use convert::connection;
+pub use convert::connection;
 pub use entrances::{Entrances, bind};
 pub use server::serve;
 pub use tls::TlsError;
@@ -65,6 +65,8 @@ pub struct ApiContext {
     pub packets: Arc<PacketBoard>,
     /// The way back to the daemon.
     pub commands: mpsc::Sender<Command>,
+    /// What is done less of.
+    pub economies: Economies,
 }
 
 /// Why the API cannot be served.

@@ -34,8 +34,8 @@ use self::{
 use crate::{
     attach::KernelMaps,
     model::{
-        Activity, Clock, CloseReason, InterfaceNames, Ledger, Pace, PacketBatch, PacketWish, Sample,
-        SampleBatch, SocketNews, boot_ns,
+        Activity, Clock, CloseReason, Economies, InterfaceNames, Ledger, Pace, PacketBatch, PacketWish,
+        Sample, SampleBatch, SocketNews, boot_ns,
     },
 };
 
@@ -84,6 +84,16 @@ pub struct CaptureStatus {
     pub capture_time: Option<SystemTime>,
 }
 
+/// What the capture is told.
+pub struct Inlets {
+    /// What is asked of it.
+    pub requests: mpsc::Receiver<Request>,
+    /// Sockets that came and went.
+    pub news: mpsc::Receiver<Vec<SocketNews>>,
+    /// What is done less of.
+    pub economies: Economies,
+}
+
 /// Where results go.
 pub struct Outlets {
     /// Samples, to the table.
@@ -104,10 +114,14 @@ pub async fn run(
     names: Arc<InterfaceNames>,
     clock: Clock,
     update_interval: Duration,
-    mut requests: mpsc::Receiver<Request>,
-    mut news: mpsc::Receiver<Vec<SocketNews>>,
+    inlets: Inlets,
     outlets: Outlets,
 ) -> Result<(), CaptureError> {
+    let Inlets {
+        mut requests,
+        mut news,
+        mut economies,
+    } = inlets;
     let mut kernel = Kernel::new(maps, names, clock)?;
     let mut followed = Followed::new(update_interval);
     let mut drain = interval(DRAIN_TICK);
@@ -140,6 +154,11 @@ pub async fn run(
                 }
                 None => return Ok(()),
             },
+            economy = economies.changed() => {
+                kernel.economize(economy, update_interval)?;
+                followed.set_update_interval(economy.interval(update_interval));
+                continue;
+            }
             Some(news) = news.recv() => {
                 take_news(news, &mut kernel, &mut followed, &outlets).await?;
                 continue;
@@ -223,16 +242,9 @@ async fn take_events(
     let packets = kernel.take_packets(BATCH);
     if !packets.is_empty() {
         any = true;
-        let lost_in_kernel = kernel.ledger()?.packet_events_lost;
+        let unsent = kernel.unsent()?;
         // The receiver is gone only when the daemon stops.
-        outlets
-            .packets
-            .send(PacketBatch {
-                packets,
-                lost_in_kernel,
-            })
-            .await
-            .ok();
+        outlets.packets.send(PacketBatch { packets, unsent }).await.ok();
     }
     kernel.take_log();
     Ok(any)

@@ -4,6 +4,8 @@
 
 mod api;
 
+mod budgets;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -19,6 +21,8 @@ use thiserror::Error;
 pub use api::{ApiArgs, ApiConfig, Listen, TlsConfig};
 use api::{ApiFile, OneOrMore};
 
+use crate::model::Budgets;
+
 const DEFAULT_UPDATE_INTERVAL: Duration = Duration::from_millis(250);
 const DEFAULT_KEEP_CLOSED: Duration = Duration::from_secs(60);
 
@@ -31,6 +35,8 @@ pub struct Config {
     pub update_interval: Duration,
     /// How long an ended connection stays listed.
     pub keep_closed: Duration,
+    /// What the daemon may cost.
+    pub budgets: Budgets,
     /// Where the API and the dashboard are served, and to whom.
     pub api: ApiConfig,
     /// Form of the log.
@@ -124,6 +130,18 @@ pub struct ConfigArgs {
     #[arg(long, value_name = "NUMBER", env = "TCPVIEWER_MAX_CONNECTIONS")]
     pub max_connections: Option<u32>,
 
+    /// Memory that the daemon may take, such as `512MiB`: the resident memory of its process and what the kernel charges
+    /// for its maps, together. Before it has that much, less is kept of the past and of ended connections, then new
+    /// connections are not followed but counted [default: no limit]
+    #[arg(long, value_name = "SIZE", env = "TCPVIEWER_MAX_MEMORY")]
+    pub max_memory: Option<String>,
+
+    /// CPU time that the daemon's process may take, in per cent of one core, as a mean over five seconds; what its
+    /// programs in the kernel take with each packet is not part of it. Over that, intervals grow, then watched packets
+    /// are sampled; counters stay exact [default: no limit]
+    #[arg(long, value_name = "PERCENT", env = "TCPVIEWER_MAX_CPU")]
+    pub max_cpu: Option<f64>,
+
     /// How programs are attached [default: auto]
     #[arg(long, value_enum, env = "TCPVIEWER_HOOK")]
     pub hook: Option<HookChoice>,
@@ -148,6 +166,8 @@ struct ConfigFile {
     update_interval: Option<String>,
     keep_closed: Option<String>,
     max_connections: Option<u32>,
+    max_memory: Option<String>,
+    max_cpu: Option<f64>,
     hook: Option<HookChoice>,
     log_format: Option<LogFormat>,
 }
@@ -212,6 +232,14 @@ impl Config {
                 Duration::from_millis(10)..=Duration::from_secs(60),
             )?,
             keep_closed: keep_closed(args.keep_closed.or(file.keep_closed), DEFAULT_KEEP_CLOSED)?,
+            budgets: Budgets {
+                memory_bytes: args
+                    .max_memory
+                    .or(file.max_memory)
+                    .map(budgets::memory)
+                    .transpose()?,
+                cpu_percent: args.max_cpu.or(file.max_cpu).map(budgets::cpu).transpose()?,
+            },
             api: api::resolve(
                 args.api,
                 ApiFile {
@@ -413,6 +441,11 @@ mod tests {
                 "from 10ms",
             ),
             (args(|args| args.max_connections = Some(1)), "from 16"),
+            (
+                args(|args| args.max_memory = Some(String::from("much"))),
+                "512MiB",
+            ),
+            (args(|args| args.max_cpu = Some(0.0)), "from 1"),
             (
                 args(|args| args.interfaces = vec![String::from("a/b")]),
                 "name of an interface",

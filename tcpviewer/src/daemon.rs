@@ -5,6 +5,8 @@ pub mod playback;
 
 pub mod made_up;
 
+mod budgets;
+
 mod threads;
 
 use std::{
@@ -16,21 +18,21 @@ use std::{
 use anyhow::Context as _;
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::Instant,
 };
 
-use self::threads::Threads;
+use self::{budgets::Told, threads::Threads};
 use crate::{
     api::{self, ApiContext, Entrances},
     attach::{Attach, AttachStatus, OwnerMaps, StatusRequest, load},
-    capture::{self, Outlets, Request},
+    capture::{self, Inlets, Outlets, Request},
     config::Config,
     history::History,
     model::{
-        Activity, Clock, Command, Degradation, Delta, Identity, InterfaceNames, Listener, PacketBatch,
-        SampleBatch, Status, boot_ns,
+        Activity, Budgets, Clock, Command, Degradation, Delta, Economies, Identity, InterfaceNames, Listener,
+        PacketBatch, SampleBatch, Status, boot_ns,
     },
     owners::{self, ListenerOwners, Owners},
     publish::{Board, PacketBoard},
@@ -72,12 +74,14 @@ pub async fn run(
         config.keep_closed,
         config.attach.max_connections as usize,
     );
+    let (economy, economies) = Economies::told();
     let (mut outlets, boards) = publish(
         &mut stages,
         identity.instance,
         live,
         config.update_interval,
         Instant::now,
+        &economies,
     );
     let mut degradations = owners::degradations(&owner_maps);
     outlets.samples = name_owners(&mut stages, owner_maps, clock, outlets.samples)?;
@@ -88,7 +92,7 @@ pub async fn run(
         samples: outlets.samples.clone(),
         news,
     };
-    let (activities, requests) = follow_sockets(&mut stages, sockets, to);
+    let (activities, requests) = follow_sockets(&mut stages, sockets, economies.clone(), to);
     outlets.activities = Some(activities);
     let (owners, search) = ListenerOwners::new(clock);
     stages.spawn_blocking(move || {
@@ -103,27 +107,40 @@ pub async fn run(
         Ok(())
     });
     let interval = config.update_interval;
+    let inlets = Inlets {
+        requests: capture_requests_in,
+        news: news_in,
+        economies: economies.clone(),
+    };
     stages.spawn(async move {
-        capture::run(
-            maps,
-            names,
-            clock,
-            interval,
-            capture_requests_in,
-            news_in,
-            outlets,
-        )
-        .await
-        .map_err(Into::into)
+        capture::run(maps, names, clock, interval, inlets, outlets)
+            .await
+            .map_err(Into::into)
     });
+    let (saving, saved) = watch::channel(Vec::new());
+    let told = Told {
+        economy,
+        degradations: saving,
+    };
+    if config.budgets != Budgets::default() {
+        let capture = capture_requests.clone();
+        stages.spawn(budgets::keep(config.budgets, interval, capture, told));
+    }
     let ways = Ways {
         attach: Some(attach_requests),
         capture: capture_requests,
         sockets: Some(SocketsWay { requests, owners }),
     };
-    stages.spawn(carry_back(commands_in, ways, capacity, degradations));
+    let known = Known {
+        capacity,
+        degradations,
+        budgets: config.budgets,
+        saved,
+    };
+    stages.spawn(carry_back(commands_in, ways, known));
     ready(&entrances.urls());
-    serve(entrances, identity, boards, commands, stages, stop).await
+    let context = boards.served(identity, commands, economies);
+    serve(entrances, context, stages, stop).await
 }
 
 /// Starts the stage that names the owners of sockets, and its threads. Returns where it takes samples.
@@ -155,13 +172,14 @@ fn name_owners(
 fn follow_sockets(
     stages: &mut JoinSet<anyhow::Result<()>>,
     sockets: Sockets,
+    economies: Economies,
     outlets: sockets::Outlets,
 ) -> (mpsc::Sender<Vec<Activity>>, mpsc::Sender<sockets::Request>) {
     let (activities, activities_in) = mpsc::channel(QUEUE);
     let (requests, requests_in) = mpsc::channel(QUEUE);
     let runtime = Handle::current();
     stages.spawn_blocking(move || {
-        runtime.block_on(sockets.run(activities_in, requests_in, outlets));
+        runtime.block_on(sockets.run(activities_in, requests_in, economies, outlets));
         Ok(())
     });
     (activities, requests)
@@ -174,6 +192,20 @@ struct Boards {
     packets: Arc<PacketBoard>,
 }
 
+impl Boards {
+    /// What the API serves of them.
+    fn served(self, identity: Identity, commands: mpsc::Sender<Command>, economies: Economies) -> ApiContext {
+        ApiContext {
+            identity: Arc::new(identity),
+            board: self.connections,
+            history: self.history,
+            packets: self.packets,
+            commands,
+            economies,
+        }
+    }
+}
+
 /// Starts the stages behind a source: the table, which goes by the time that `now` reads, the boards and the history.
 fn publish(
     stages: &mut JoinSet<anyhow::Result<()>>,
@@ -181,6 +213,7 @@ fn publish(
     live: Table,
     between_ticks: Duration,
     now: impl Fn() -> Instant + Send + 'static,
+    economies: &Economies,
 ) -> (Outlets, Boards) {
     let boards = Boards {
         connections: Arc::new(Board::new(instance)),
@@ -190,12 +223,14 @@ fn publish(
     let (samples, samples_in) = mpsc::channel(QUEUE);
     let (packets, packets_in) = mpsc::channel(QUEUE);
     let (deltas, deltas_in) = mpsc::channel(QUEUE);
+    let of_table = economies.clone();
     stages.spawn(async move {
-        table::run(live, between_ticks, now, samples_in, deltas).await;
+        table::run(live, between_ticks, now, of_table, samples_in, deltas).await;
         Ok(())
     });
     stages.spawn(publish_deltas(
         deltas_in,
+        economies.clone(),
         Arc::clone(&boards.history),
         Arc::clone(&boards.connections),
     ));
@@ -212,19 +247,10 @@ fn publish(
 /// its own: however much its clients ask for, the stages get their turn from the kernel.
 async fn serve(
     entrances: Entrances,
-    identity: Identity,
-    boards: Boards,
-    commands: mpsc::Sender<Command>,
+    context: ApiContext,
     mut stages: JoinSet<anyhow::Result<()>>,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let context = ApiContext {
-        identity: Arc::new(identity),
-        board: boards.connections,
-        history: boards.history,
-        packets: boards.packets,
-        commands,
-    };
     let threads = Threads::start("tcpviewer-api").context("start the threads of the API")?;
     let (stop_api, api_stopped) = oneshot::channel::<()>();
     let mut serving = threads.spawn(api::serve(entrances, context, async move {
@@ -248,15 +274,21 @@ async fn serve(
 
 async fn publish_deltas(
     mut deltas: mpsc::Receiver<Delta>,
+    mut economies: Economies,
     history: Arc<History>,
     board: Arc<Board>,
 ) -> anyhow::Result<()> {
-    while let Some(delta) = deltas.recv().await {
-        // First, as the board wakes those who wait for news.
-        history.apply(&delta);
-        board.apply(delta);
+    loop {
+        tokio::select! {
+            delta = deltas.recv() => {
+                let Some(delta) = delta else { return Ok(()) };
+                // First, as the board wakes those who wait for news.
+                history.apply(&delta);
+                board.apply(delta);
+            }
+            economy = economies.changed() => history.keep_percent(economy.history_percent),
+        }
     }
-    Ok(())
 }
 
 async fn publish_packets(
@@ -264,7 +296,7 @@ async fn publish_packets(
     board: Arc<PacketBoard>,
 ) -> anyhow::Result<()> {
     while let Some(batch) = packets.recv().await {
-        board.push(batch.packets, batch.lost_in_kernel);
+        board.push(batch.packets, batch.unsent);
     }
     Ok(())
 }
@@ -284,13 +316,31 @@ struct SocketsWay {
     owners: ListenerOwners,
 }
 
-/// The way back: takes users' wishes to the stage that can fulfil them.
-async fn carry_back(
-    mut commands: mpsc::Receiver<Command>,
-    ways: Ways,
+/// What belongs to the status and no stage reports.
+struct Known {
+    /// Records that the map can hold.
     capacity: u64,
+    /// What does not work from the start.
     degradations: Vec<Degradation>,
-) -> anyhow::Result<()> {
+    budgets: Budgets,
+    /// What is done less of to keep within them.
+    saved: watch::Receiver<Vec<Degradation>>,
+}
+
+impl Known {
+    /// Where nothing is missing, and the daemon may cost what it likes.
+    fn unlimited(capacity: u64) -> Self {
+        Self {
+            capacity,
+            degradations: Vec::new(),
+            budgets: Budgets::default(),
+            saved: watch::channel(Vec::new()).1,
+        }
+    }
+}
+
+/// The way back: takes users' wishes to the stage that can fulfil them.
+async fn carry_back(mut commands: mpsc::Receiver<Command>, ways: Ways, known: Known) -> anyhow::Result<()> {
     while let Some(command) = commands.recv().await {
         match command {
             Command::WatchPackets(wish) => ways.capture.send(Request::WatchPackets(wish)).await?,
@@ -335,10 +385,16 @@ async fn carry_back(
                     interfaces: attach.interfaces,
                     ledger: capture.ledger,
                     tracked: capture.tracked,
-                    capacity,
+                    capacity: known.capacity,
                     kernel_map_bytes: capture.kernel_map_bytes,
                     capture_time: capture.capture_time,
-                    degradations: [attach.degradations, degradations.clone()].concat(),
+                    degradations: [
+                        attach.degradations,
+                        known.degradations.clone(),
+                        known.saved.borrow().clone(),
+                    ]
+                    .concat(),
+                    budgets: known.budgets,
                 };
                 reply.send(status).ok();
             }

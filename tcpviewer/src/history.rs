@@ -34,11 +34,13 @@ pub struct History {
     watched: watch::Sender<Vec<ConnectionKey>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Past {
     series: HashMap<u64, Series>,
     /// What the points and packets of all of them take.
     bytes: usize,
+    /// What they may take.
+    budget: usize,
     /// How often the room of each was halved.
     level: u32,
     /// The connections that are watched, with their endpoints.
@@ -105,7 +107,14 @@ impl History {
                 }
             }
         }
-        past.keep_within(BUDGET_BYTES);
+        past.keep_within();
+    }
+
+    /// From now on points and packets may take so much of the memory that they have else, per cent.
+    pub fn keep_percent(&self, percent: u32) {
+        let mut past = self.past();
+        past.budget = BUDGET_BYTES * percent as usize / 100;
+        past.keep_within();
     }
 
     /// Begins to watch the connection between these endpoints: from now on it has points at full resolution.
@@ -153,10 +162,22 @@ impl History {
     }
 }
 
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            series: HashMap::new(),
+            bytes: 0,
+            budget: BUDGET_BYTES,
+            level: 0,
+            watched: HashMap::new(),
+        }
+    }
+}
+
 impl Past {
     /// Halves the room of all where they need more than there is, and gives it back when they need much less.
-    fn keep_within(&mut self, budget: usize) {
-        while self.bytes > budget && series::Room::at(self.level) != series::Room::at(self.level + 1) {
+    fn keep_within(&mut self) {
+        while self.bytes > self.budget && series::Room::at(self.level) != series::Room::at(self.level + 1) {
             self.level += 1;
             let room = series::Room::at(self.level);
             for series in self.series.values_mut() {
@@ -164,7 +185,7 @@ impl Past {
             }
             self.bytes = self.series.values().map(Series::bytes).sum();
         }
-        if self.bytes < budget / 4 {
+        if self.bytes < self.budget / 4 {
             self.level = self.level.saturating_sub(1);
         }
     }

@@ -7,6 +7,8 @@ pub mod model;
 
 pub mod config;
 
+pub mod budget;
+
 pub mod attach;
 
 pub mod capture;

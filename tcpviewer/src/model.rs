@@ -12,6 +12,8 @@ mod verdict;
 
 mod failure;
 
+mod economy;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -28,6 +30,7 @@ use tcpviewer_common::{
 use tokio::{sync::oneshot, time::Instant};
 
 pub use self::{
+    economy::{Economies, Economy},
     failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
@@ -432,8 +435,30 @@ pub struct SampleBatch {
 pub struct PacketBatch {
     /// The packets, oldest first.
     pub packets: Vec<Packet>,
-    /// Packet events lost in the kernel since the start.
-    pub lost_in_kernel: u64,
+    /// What did not come, up to these.
+    pub unsent: Unsent,
+}
+
+/// Watched packets that did not leave the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// Those for which the ring buffer had no room, since the start.
+    pub lost: u64,
+    /// Those that were left out, since the start: one stands for several.
+    pub left_out: u64,
+    /// Of so many one is sent at present.
+    pub sampling: u32,
+}
+
+impl Default for Unsent {
+    /// All were sent.
+    fn default() -> Self {
+        Self {
+            lost: 0,
+            left_out: 0,
+            sampling: 1,
+        }
+    }
 }
 
 /// An endpoint as people write it; IPv4 where the address is an IPv4-mapped one.
@@ -730,6 +755,8 @@ pub struct Ledger {
     pub packets_seen_elsewhere: u64,
     /// Packets of new connections for which the map had no room.
     pub packets_table_full: u64,
+    /// Packets of new connections that were to get no record, to save memory.
+    pub packets_over_budget: u64,
     /// Half-open connections that gave their record to a newer one.
     pub connections_given_up: u64,
     /// Connections whose beginning was not reported, because half-open ones had to be given up at that time.
@@ -738,6 +765,8 @@ pub struct Ledger {
     pub connection_events_lost: u64,
     /// Packet events for which the ring buffer had no room.
     pub packet_events_lost: u64,
+    /// Watched packets that were left out, to save time.
+    pub packet_events_left_out: u64,
     /// Packet events that left the kernel.
     pub packet_events: u64,
     /// Connection events that left the kernel.
@@ -771,6 +800,17 @@ pub struct Status {
     pub capture_time: Option<SystemTime>,
     /// What does not work here, or in a lesser way.
     pub degradations: Vec<Degradation>,
+    /// What the daemon may cost.
+    pub budgets: Budgets,
+}
+
+/// What the daemon may cost; `None` for what is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budgets {
+    /// Resident memory of the process and kernel maps together, bytes.
+    pub memory_bytes: Option<u64>,
+    /// CPU time of the process, per cent of one core.
+    pub cpu_percent: Option<f64>,
 }
 
 /// What never changes while the daemon runs.

@@ -55,8 +55,8 @@ use self::{
     ways::Ways,
 };
 use crate::model::{
-    Activity, Clock, Degradation, HostCounter, InterfaceNames, Listener, Sample, SampleBatch, SocketNews,
-    boot_ns,
+    Activity, Clock, Degradation, Economies, HostCounter, InterfaceNames, Listener, Sample, SampleBatch,
+    SocketNews, boot_ns,
 };
 
 /// At most so many connections are looked at before others get their turn.
@@ -124,6 +124,7 @@ impl Sockets {
         mut self,
         mut activities: mpsc::Receiver<Vec<Activity>>,
         mut requests: mpsc::Receiver<Request>,
+        economies: Economies,
         outlets: Outlets,
     ) {
         let (mut lately, mut watched) = (Lately::default(), Watched::default());
@@ -132,6 +133,7 @@ impl Sockets {
         let mut news = VecDeque::new();
         loop {
             hand_on_news(&mut news, &outlets.news);
+            let stretch = economies.now().stretch;
             let next = lately.next().map(|due| due.max(looks.free_at()));
             let next_watched = watched.next().map(|due| due.max(looks.free_at()));
             tokio::select! {
@@ -151,13 +153,13 @@ impl Sockets {
                     let started = Instant::now();
                     let mut found = self.look_at(&watched.due(started));
                     found.retain(|sample| watched.is_news(sample));
-                    looks.spent(started.elapsed(), Instant::now());
+                    looks.spent(started.elapsed() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let started = Instant::now();
                     let found = self.look_at(&lately.due(started, BATCH));
-                    looks.spent(started.elapsed(), Instant::now());
+                    looks.spent(started.elapsed() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
                 // What was found goes first: behind that, nothing piles up.
@@ -170,8 +172,8 @@ impl Sockets {
                         Found { is_over: true, ..Found::default() }
                     });
                     if found.is_over {
-                        sweeps.spent(sweep_took, Instant::now());
-                        sweep_due = sweeps.free_at().max(started + SWEEP_EVERY);
+                        sweeps.spent(sweep_took * stretch, Instant::now());
+                        sweep_due = sweeps.free_at().max(started + economies.now().interval(SWEEP_EVERY));
                         sweep_took = Duration::ZERO;
                     }
                     news.extend(found.news);

@@ -30,8 +30,8 @@ use tokio::{
 use self::{failures::Failures, rates::Rates, time::TimeOfSamples};
 use crate::{
     model::{
-        Backlog, Clock, CloseReason, Closed, Connection, Delta, NotablePackets, Owner, OwnerLook, Removal,
-        Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
+        Backlog, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, NotablePackets, Owner,
+        OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
     },
     verdict::Judgement,
 };
@@ -41,6 +41,7 @@ pub struct Table {
     clock: Clock,
     update_interval: Duration,
     keep_closed: Duration,
+    economy: Economy,
     /// Connections that are listed at most; ended ones make room for new ones.
     max_listed: usize,
     revision: u64,
@@ -96,6 +97,7 @@ pub async fn run(
     mut table: Table,
     between_ticks: Duration,
     now: impl Fn() -> Instant,
+    mut economies: Economies,
     mut samples: mpsc::Receiver<SampleBatch>,
     deltas: mpsc::Sender<Delta>,
 ) {
@@ -108,6 +110,7 @@ pub async fn run(
                 None => return,
             },
             _ = tick.tick() => table.tick(now()),
+            economy = economies.changed() => table.economize(economy),
         }
         if let Some(delta) = table.delta()
             && deltas.send(delta).await.is_err()
@@ -124,6 +127,7 @@ impl Table {
             clock,
             update_interval,
             keep_closed,
+            economy: Economy::NONE,
             max_listed,
             revision: 0,
             rows: HashMap::new(),
@@ -144,6 +148,11 @@ impl Table {
     /// A moving connection changes once per this time.
     pub fn update_interval(&self) -> Duration {
         self.update_interval
+    }
+
+    /// From now on less is done of this.
+    pub fn economize(&mut self, economy: Economy) {
+        self.economy = economy;
     }
 
     /// Takes samples in, in the order they were made.
@@ -246,8 +255,11 @@ impl Table {
         });
         self.totals.subtract(&row.rates);
         self.totals.grow(&row.record, &tracked.record);
-        row.rates
-            .follow(&row.record, &tracked.record, self.update_interval);
+        row.rates.follow(
+            &row.record,
+            &tracked.record,
+            self.economy.interval(self.update_interval),
+        );
         self.totals.add(&row.rates);
         self.notable
             .extend(notable::since(&row.record, &tracked.record, self.clock));
@@ -335,7 +347,7 @@ impl Table {
     }
 
     fn settle_rates(&mut self, now: Instant) {
-        let patience = self.update_interval * 2;
+        let patience = self.economy.interval(self.update_interval) * 2;
         let settled: Vec<u64> = self
             .moving
             .iter()
@@ -357,11 +369,13 @@ impl Table {
     }
 
     fn drop_ended(&mut self, now: Instant) {
+        let kept = self.economy.keep_closed(self.keep_closed);
         while let Some(&(ended, id)) = self.ended.front()
-            && now.duration_since(ended) >= self.keep_closed
+            && now.duration_since(ended) >= kept
         {
             self.ended.pop_front();
             self.remove(id);
+            self.totals.dropped += u64::from(now.duration_since(ended) < self.keep_closed);
         }
     }
 

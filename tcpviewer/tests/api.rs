@@ -14,7 +14,9 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::{
-    model::{Cause, Delta, EVIDENCE, Headers, NotablePacket, NotablePackets, Packet, Verdict, VerdictKind},
+    model::{
+        Cause, Delta, EVIDENCE, Headers, NotablePacket, NotablePackets, Packet, Unsent, Verdict, VerdictKind,
+    },
     proto::{
         CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, Heartbeat,
         ListConnectionsRequest, Notability, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, TcpFlag,
@@ -667,7 +669,7 @@ async fn packets_are_picked_by_their_filter() {
 
     daemon
         .packets
-        .push((1..=8).map(|seq| packet(1, seq)).collect(), 0);
+        .push((1..=8).map(|seq| packet(1, seq)).collect(), Unsent::default());
 
     let picked = stream.message().await.unwrap().unwrap().packets;
     assert_eq!(
@@ -782,12 +784,17 @@ async fn packets_flow_while_they_are_watched() {
     daemon.wait_for_packets_watched(&[true]).await;
     daemon.packets.push(
         (0..700).map(|seq| packet(1 + u64::from(seq % 2), seq)).collect(),
-        3,
+        Unsent {
+            lost: 3,
+            left_out: 30,
+            sampling: 4,
+        },
     );
     let first = all.message().await.unwrap().unwrap();
     let second = all.message().await.unwrap().unwrap();
     assert_eq!((first.packets.len(), second.packets.len()), (500, 200));
     assert_eq!((second.lost_in_kernel, second.lost_in_stream), (3, 0));
+    assert_eq!((second.left_out, second.sampling), (30, 4));
     let mut one = follow(2, Some(2)).await.unwrap();
     let last = one.message().await.unwrap().unwrap();
     assert_eq!(
@@ -848,8 +855,10 @@ async fn a_capture_is_a_whole_file_that_ends_at_its_limits() {
             .unwrap()
             .into_inner();
         daemon.wait_for_streams(1).await;
-        daemon.packets.push(vec![packet(1, 0)], 0);
-        daemon.packets.push((0..100).map(with_headers).collect(), 0);
+        daemon.packets.push(vec![packet(1, 0)], Unsent::default());
+        daemon
+            .packets
+            .push((0..100).map(with_headers).collect(), Unsent::default());
         let (mut file, mut packets) = (Vec::new(), 0);
         let read = timeout(PATIENCE, async {
             while let Some(part) = stream.message().await.unwrap() {

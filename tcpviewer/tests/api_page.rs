@@ -22,7 +22,7 @@ use std::{
 use guarded::{CONTROL, Site};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use support::{Daemon, packet};
-use tcpviewer::proto::DESCRIPTORS;
+use tcpviewer::{model::Unsent, proto::DESCRIPTORS};
 use tokio::time::sleep;
 
 const PAGE: &str = include_str!("../docs/api.md");
@@ -93,7 +93,7 @@ fn keep_busy(daemon: &mut Daemon) {
     let packets = Arc::clone(&daemon.packets);
     tokio::spawn(async move {
         for seq in 0_u32.. {
-            packets.push(vec![packet(1, seq)], 0);
+            packets.push(vec![packet(1, seq)], Unsent::default());
             sleep(Duration::from_millis(10)).await;
         }
     });

@@ -13,6 +13,7 @@ use std::{
 
 use serde_json::Value;
 use support::{Daemon, INSTANCE, packet};
+use tcpviewer::model::Unsent;
 
 fn command(server: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcpviewer"));
@@ -128,7 +129,9 @@ async fn packets_are_shown_until_there_were_enough() {
     daemon.wait_for_packets_watched(&[true]).await;
     daemon.wait_for_streams(1).await;
 
-    daemon.packets.push((0..5).map(|seq| packet(1, seq)).collect(), 0);
+    daemon
+        .packets
+        .push((0..5).map(|seq| packet(1, seq)).collect(), Unsent::default());
 
     let output = program.await.unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -372,7 +375,7 @@ async fn every_listing_is_to_be_had_as_comma_separated_values() {
     let packets = std::sync::Arc::clone(&daemon.packets);
     tokio::spawn(async move {
         for seq in 0_u32.. {
-            packets.push(vec![packet(2, seq)], 0);
+            packets.push(vec![packet(2, seq)], Unsent::default());
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     });

@@ -137,6 +137,8 @@ impl Kernel {
             id_step: u32::try_from(nr_cpus().unwrap()).unwrap() + 1,
             half_open_mask: places(DEFAULT_MAX_CONNECTIONS) - 1,
             packet_filter: 0,
+            packet_sampling_mask: 0,
+            refuses_new: 0,
         };
         let mut map = |name| ebpf.take_map(name).unwrap();
         let mut array: Array<_, Settings> = Array::try_from(map("SETTINGS")).unwrap();

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::Value;
 use support::{Daemon, INSTANCE, connection, packet};
-use tcpviewer::model::Delta;
+use tcpviewer::model::{Delta, Unsent};
 
 const PACKET: &str = "timestamp, src_ip, src_port, dst_ip, dst_port, flag_syn, flag_ack, flag_fin, flag_rst, flag_psh, \
     flag_urg, payload_length, seq_num, ack_num, window_size";
@@ -74,7 +74,7 @@ async fn packets_come_from_the_second_request_on_until_nobody_asks_any_more() {
         (0..1_500)
             .map(|seq| packet(if seq == 1_400 { 17 } else { 9 }, seq))
             .collect(),
-        0,
+        Unsent::default(),
     );
     let second = traffic(&daemon, "").await;
 
@@ -156,9 +156,10 @@ async fn a_filter_chooses_connections_and_with_them_their_packets() {
     daemon.change(1..=3);
     traffic(&daemon, "?filter=port%20443%20and%20rtt%20%3E%2020ms").await;
     daemon.wait_for_packets_watched(&[true]).await;
-    daemon
-        .packets
-        .push((0..3_000).map(|seq| packet(u64::from(seq % 5), seq)).collect(), 0);
+    daemon.packets.push(
+        (0..3_000).map(|seq| packet(u64::from(seq % 5), seq)).collect(),
+        Unsent::default(),
+    );
 
     for (query, expected) in [
         ("?filter=id+%3D%3D+2", &["2"][..]),

@@ -66,6 +66,8 @@ impl Programs {
             id_step: u32::try_from(nr_cpus().map_err(|(file, error)| anyhow!("{file}: {error}"))?)? + 1,
             half_open_mask: max_connections - 1,
             packet_filter: 0,
+            packet_sampling_mask: 0,
+            refuses_new: 0,
         };
         programs.settings.set(0, settings, 0)?;
         Ok(programs)

@@ -152,6 +152,7 @@ impl Source for Parts {
                     packets: self.packets,
                     lost_in_kernel: batch.lost_in_kernel,
                     lost_in_stream: batch.lost_in_stream,
+                    left_out: batch.left_out,
                 });
             }
         }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A connection.
-pub(crate) fn connection(connection: &model::Connection) -> proto::Connection {
+pub fn connection(connection: &model::Connection) -> proto::Connection {
     proto::Connection {
         verdict: connection
             .verdict
@@ -104,13 +104,15 @@ pub(super) fn packets(batch: PacketBatch) -> proto::WatchPacketsResponse {
         packets: batch.packets.iter().map(|each| packet(each)).collect(),
         lost_in_kernel: batch.lost_in_kernel,
         lost_in_stream: batch.lost_in_stream,
+        sampling: batch.sampling,
+        left_out: batch.left_out,
     }
 }
 
 /// The answer to `GetStatus`.
 pub(super) fn status(
     identity: &model::Identity,
-    status: model::Status,
+    status: &model::Status,
     totals: model::Totals,
     cost: Option<Cost>,
     streams: u32,
@@ -125,7 +127,7 @@ pub(super) fn status(
         now: Some(now.into()),
         update_interval: duration(identity.update_interval),
         keep_closed: duration(identity.keep_closed),
-        interfaces: status.interfaces.into_iter().map(interface).collect(),
+        interfaces: status.interfaces.iter().map(interface).collect(),
         ledger: Some(ledger(status.ledger)),
         connections: Some(proto::ConnectionCounts {
             tracked: status.tracked,
@@ -153,8 +155,10 @@ pub(super) fn status(
             kernel_map_bytes: status.kernel_map_bytes,
             cpu_time: duration(cost.cpu_time),
             cpu_percent: cost.cpu_percent,
+            max_memory_bytes: status.budgets.memory_bytes,
+            max_cpu_percent: status.budgets.cpu_percent,
         }),
-        degradations: status.degradations.into_iter().map(degradation).collect(),
+        degradations: degradations(&status.degradations),
         streams,
         capture_file: identity.capture_file.clone(),
         capture_time: status.capture_time.map(Into::into),
@@ -548,11 +552,11 @@ fn group(group: Group) -> proto::Group {
     }
 }
 
-fn interface(interface: model::Interface) -> proto::InterfaceStatus {
-    let (hook, error) = match interface.hook {
+fn interface(interface: &model::Interface) -> proto::InterfaceStatus {
+    let (hook, error) = match &interface.hook {
         Ok(model::Hook::Tcx) => (proto::Hook::Tcx, String::new()),
         Ok(model::Hook::Clsact) => (proto::Hook::Clsact, String::new()),
-        Err(error) => (proto::Hook::Unspecified, error),
+        Err(error) => (proto::Hook::Unspecified, error.clone()),
     };
     proto::InterfaceStatus {
         name: interface.name.to_string(),
@@ -573,10 +577,12 @@ pub(super) fn ledger(ledger: model::Ledger) -> proto::Ledger {
         packets_malformed: ledger.packets_malformed,
         packets_seen_elsewhere: ledger.packets_seen_elsewhere,
         packets_table_full: ledger.packets_table_full,
+        packets_over_budget: ledger.packets_over_budget,
         connection_events_lost: ledger.connection_events_lost,
         process_events: ledger.process_events,
         process_events_lost: ledger.process_events_lost,
         packet_events_lost: ledger.packet_events_lost,
+        packet_events_left_out: ledger.packet_events_left_out,
         packet_events: ledger.packet_events,
         connection_events: ledger.connection_events,
         connections_given_up: ledger.connections_given_up,
@@ -587,12 +593,14 @@ pub(super) fn ledger(ledger: model::Ledger) -> proto::Ledger {
     }
 }
 
-fn degradation(degradation: model::Degradation) -> proto::Degradation {
-    proto::Degradation {
-        feature: degradation.feature,
-        reason: degradation.reason,
-        effect: degradation.effect,
-    }
+/// What does not work, or in a lesser way.
+pub(super) fn degradations(degradations: &[model::Degradation]) -> Vec<proto::Degradation> {
+    let degradation = |each: &model::Degradation| proto::Degradation {
+        feature: each.feature.clone(),
+        reason: each.reason.clone(),
+        effect: each.effect.clone(),
+    };
+    degradations.iter().map(degradation).collect()
 }
 
 /// Absent beyond 292 billion years.

@@ -51,8 +51,9 @@ impl Service {
             history,
             packets,
             commands,
+            economies,
         } = context;
-        let status = Arc::new(StatusReporter::new(Arc::clone(&identity), commands));
+        let status = Arc::new(StatusReporter::new(Arc::clone(&identity), commands, economies));
         let streams = Streams::new(stopped);
         let watches = Arc::new(Watches::new(&identity, &board, &status));
         Self {

@@ -119,7 +119,8 @@ impl Source for Sums {
     async fn next(&mut self) -> Option<WatchStatsResponse> {
         sleep_until(self.due).await;
         // A client that is late gets the newest sums, not those it missed.
-        self.due = (self.due + self.interval).max(Instant::now());
+        let interval = self.status.economy().interval(self.interval);
+        self.due = (self.due + interval).max(Instant::now());
         let mut connections = self.board.all();
         if let Some(filter) = &self.filter {
             let now = SystemTime::now();
@@ -127,7 +128,7 @@ impl Source for Sums {
         }
         let stats = Stats::of(&connections, &self.by, self.top);
         // Without a ledger for once: the daemon is busy or stops, and the sums hold all the same.
-        let ledger = self.status.ledger().await;
+        let ledger = self.status.recent().await.map(|status| status.ledger);
         let counters = self.status.host_counters().await;
         Some(convert::stats(stats, ledger, counters, SystemTime::now()))
     }

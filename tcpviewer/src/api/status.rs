@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::convert;
 use crate::{
-    model::{self, Command, HostCounter, Identity, Totals},
+    model::{self, Command, Economies, Economy, HostCounter, Identity, Totals},
     proto::{GetStatusResponse, ListListenersResponse},
 };
 
@@ -31,18 +31,24 @@ const CPU_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct StatusReporter {
     identity: Arc<Identity>,
     commands: mpsc::Sender<Command>,
-    ledger: Recent<model::Ledger>,
+    economies: Economies,
+    status: Recent<Arc<model::Status>>,
     host_counters: Recent<Vec<HostCounter>>,
     meter: Mutex<CpuMeter>,
 }
 
 impl StatusReporter {
     /// A reporter that asks through `commands`.
-    pub(super) fn new(identity: Arc<Identity>, commands: mpsc::Sender<Command>) -> Self {
+    pub(super) fn new(
+        identity: Arc<Identity>,
+        commands: mpsc::Sender<Command>,
+        economies: Economies,
+    ) -> Self {
         Self {
             identity,
             commands,
-            ledger: Recent::default(),
+            economies,
+            status: Recent::default(),
             host_counters: Recent::default(),
             meter: Mutex::default(),
         }
@@ -57,7 +63,7 @@ impl StatusReporter {
             .ok();
         Ok(convert::status(
             &self.identity,
-            status,
+            &status,
             totals,
             cost,
             streams,
@@ -65,13 +71,18 @@ impl StatusReporter {
         ))
     }
 
-    /// What became of every packet, a moment ago at most; `None` where the daemon does not report in time.
-    pub(super) async fn ledger(&self) -> Option<model::Ledger> {
-        if let Some(ledger) = self.ledger.get() {
-            return Some(ledger);
+    /// What is done less of at present.
+    pub(super) fn economy(&self) -> Economy {
+        self.economies.now()
+    }
+
+    /// What the stages report, a moment ago at most; `None` where the daemon does not report in time.
+    pub(super) async fn recent(&self) -> Option<Arc<model::Status>> {
+        if let Some(status) = self.status.get() {
+            return Some(status);
         }
         let status = self.in_time(Command::Status).await.ok()?;
-        Some(self.ledger.set(status.ledger))
+        Some(self.status.set(Arc::new(status)))
     }
 
     /// The counters of the host's TCP; none where they are not known or the daemon does not report in time.
@@ -198,8 +209,8 @@ mod tests {
         let reporter = reporter(commands.clone());
         let (first, _answered) = oneshot::channel();
         commands.send(Command::HostCounters(first)).await.unwrap();
-        let mut left_alone = Box::pin(reporter.ledger());
-        assert_eq!((&mut left_alone).now_or_never(), None);
+        let mut left_alone = Box::pin(reporter.recent());
+        assert!((&mut left_alone).now_or_never().is_none());
         tokio::task::yield_now().await;
 
         assert!(matches!(queue.recv().await, Some(Command::HostCounters(_))));
@@ -241,7 +252,7 @@ mod tests {
             update_interval: Duration::from_millis(250),
             keep_closed: Duration::from_secs(60),
         };
-        StatusReporter::new(Arc::new(identity), commands)
+        StatusReporter::new(Arc::new(identity), commands, Economies::none())
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
             (Bundled::Opened("name".into()), Message::Opened("name".into())),
             (
                 Bundled::Connections(WatchConnectionsResponse {
-                    event: Some(Event::Heartbeat(heartbeat)),
+                    event: Some(Event::Heartbeat(heartbeat.clone())),
                 }),
                 Message::Connections(proto::WatchConnectionsResponse {
                     event: Some(proto::watch_connections_response::Event::Heartbeat(heartbeat)),

@@ -23,7 +23,7 @@ use super::{
     streams::{Source, Streams},
 };
 use crate::{
-    model::{Connection, Identity, Ledger},
+    model::{self, Connection, Identity},
     proto::{self, WatchConnectionsRequest},
     publish::{Board, Event, Reader, ResumePoint, Step},
 };
@@ -78,8 +78,7 @@ impl Watches {
             forms: self.forms.of(mask),
             reader,
             interval,
-            // The daemon publishes a connection no more often than its own interval says.
-            gap: if interval > floor { interval } else { GAP },
+            floor,
             not_before: Instant::now(),
             is_whole,
             is_complete: false,
@@ -114,8 +113,8 @@ struct Changes {
     forms: Arc<Forms>,
     reader: Reader,
     interval: Duration,
-    /// Time between two messages with changes, unless one did not hold them all.
-    gap: Duration,
+    /// The daemon's own.
+    floor: Duration,
     not_before: Instant,
     /// Whether all connections are wanted, so that the stream can be resumed.
     is_whole: bool,
@@ -132,9 +131,9 @@ impl Source for Changes {
             // On a busy host there is always something to send: the heartbeat comes first.
             if self.is_complete
                 && self.heartbeat.due <= Instant::now()
-                && let Some(ledger) = self.heartbeat.next().now_or_never()
+                && let Some(status) = self.heartbeat.next().now_or_never()
             {
-                return Some(self.beat(ledger));
+                return Some(self.beat(status.as_deref()));
             }
             if self.not_before <= Instant::now() {
                 match self.reader.next(BATCH, SystemTime::now()) {
@@ -148,7 +147,7 @@ impl Source for Changes {
             }
             tokio::select! {
                 () = changed(&mut self.reader, self.not_before) => {}
-                ledger = self.heartbeat.next(), if self.is_complete => return Some(self.beat(ledger)),
+                status = self.heartbeat.next(), if self.is_complete => return Some(self.beat(status.as_deref())),
             }
         }
     }
@@ -161,6 +160,19 @@ async fn changed(reader: &mut Reader, not_before: Instant) {
 }
 
 impl Changes {
+    /// Time between two messages with changes, unless one did not hold them all. The daemon publishes a connection no
+    /// more often than its own interval says; while that is stretched, many at once are cheaper.
+    fn gap(&self) -> Duration {
+        let economy = self.heartbeat.status.economy();
+        if economy.stretch > 1 {
+            economy.interval(self.floor).max(self.interval)
+        } else if self.interval > self.floor {
+            self.interval
+        } else {
+            GAP
+        }
+    }
+
     fn message(&mut self, event: Event) -> WatchConnectionsResponse {
         self.is_complete = !matches!(event, Event::Snapshot { .. });
         let event = match event {
@@ -193,7 +205,7 @@ impl Changes {
                 more,
             } => {
                 if !more {
-                    self.not_before = Instant::now() + self.gap;
+                    self.not_before = Instant::now() + self.gap();
                 }
                 streamed::Event::Changes(streamed::Changes {
                     instance: self.board.instance(),
@@ -213,13 +225,14 @@ impl Changes {
         connections.iter().map(|each| self.forms.encoded(each)).collect()
     }
 
-    fn beat(&self, ledger: Option<Ledger>) -> WatchConnectionsResponse {
+    fn beat(&self, status: Option<&model::Status>) -> WatchConnectionsResponse {
         let beat = proto::Heartbeat {
             instance: self.board.instance(),
             revision: self.reader.revision(),
             sent_at: Some(SystemTime::now().into()),
             oldest_revision: self.is_whole.then(|| self.board.oldest_revision()),
-            ledger: ledger.map(convert::ledger),
+            ledger: status.map(|status| convert::ledger(status.ledger)),
+            degradations: status.map_or_else(Vec::new, |status| convert::degradations(&status.degradations)),
         };
         WatchConnectionsResponse {
             event: Some(streamed::Event::Heartbeat(beat)),
@@ -231,24 +244,24 @@ impl Changes {
 struct Heartbeat {
     status: Arc<StatusReporter>,
     due: Instant,
-    /// The ledger is on its way.
-    asking: Option<BoxFuture<'static, Option<Ledger>>>,
+    /// The status is on its way.
+    asking: Option<BoxFuture<'static, Option<Arc<model::Status>>>>,
 }
 
 impl Heartbeat {
-    /// Waits for the next one: the ledger, or `None` where the daemon does not tell it in time. What was begun goes on
+    /// Waits for the next one: the status, or `None` where the daemon does not tell it in time. What was begun goes on
     /// with the next call.
-    async fn next(&mut self) -> Option<Ledger> {
+    async fn next(&mut self) -> Option<Arc<model::Status>> {
         sleep_until(self.due).await;
         let status = &self.status;
         let asking = self.asking.get_or_insert_with(|| {
             let status = Arc::clone(status);
-            async move { status.ledger().await }.boxed()
+            async move { status.recent().await }.boxed()
         });
-        let ledger = asking.await;
+        let told = asking.await;
         self.asking = None;
         self.due = Instant::now() + HEARTBEAT;
-        ledger
+        told
     }
 }
 

@@ -207,6 +207,8 @@ pub fn load(
             id_step: possible_cpus + 1,
             half_open_mask: half_open_places - 1,
             packet_filter: 0,
+            packet_sampling_mask: 0,
+            refuses_new: 0,
         },
         0,
     )?;

@@ -177,12 +177,14 @@ pub fn ledger(cpus: &[LedgerCounters]) -> Ledger {
         sum.packets_malformed += cpu.packets_malformed;
         sum.packets_seen_elsewhere += cpu.packets_seen_elsewhere;
         sum.packets_table_full += cpu.packets_table_full;
+        sum.packets_over_budget += cpu.packets_over_budget;
         sum.connections_given_up += cpu.connections_given_up;
         sum.connections_withheld += cpu.connections_withheld;
         sum.connection_events_lost += cpu.connection_events_lost;
         sum.process_events += cpu.owner_events;
         sum.process_events_lost += cpu.owner_events_lost;
         sum.packet_events_lost += cpu.packet_events_lost;
+        sum.packet_events_left_out += cpu.packet_events_left_out;
         sum.packet_events += cpu.packet_events;
         sum.connection_events += cpu.connection_events;
         sum.failure_events += cpu.failure_events;

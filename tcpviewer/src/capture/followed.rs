@@ -60,12 +60,16 @@ struct Entry {
 impl Followed {
     /// Nothing yet.
     pub fn new(update_interval: Duration) -> Self {
-        let quiet_after_ns = (update_interval + SLACK).as_nanos() as u64;
         Self {
-            quiet_after_ns,
+            quiet_after_ns: quiet_after_ns(update_interval),
             connections: HashMap::new(),
             checks: BTreeSet::new(),
         }
+    }
+
+    /// From now on a connection that changes is reported once per this time.
+    pub fn set_update_interval(&mut self, update_interval: Duration) {
+        self.quiet_after_ns = quiet_after_ns(update_interval);
     }
 
     /// How many there are.
@@ -192,6 +196,10 @@ impl Followed {
             self.checks.remove(&(entry.check_ns, *key));
         }
     }
+}
+
+fn quiet_after_ns(update_interval: Duration) -> u64 {
+    (update_interval + SLACK).as_nanos() as u64
 }
 
 /// How long a connection in this state may be silent before its record goes.

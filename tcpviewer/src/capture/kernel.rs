@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     sync::Arc,
+    time::Duration,
 };
 
 use aya::maps::{IterableMap as _, MapData, MapError, RingBuf};
@@ -20,7 +21,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{CaptureError, convert};
 use crate::{
     attach::KernelMaps,
-    model::{Clock, FailureLook, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked},
+    model::{
+        Clock, Economy, FailureLook, InterfaceNames, Ledger, OpenSocket, Packet, PacketWish, Tracked, Unsent,
+    },
 };
 
 /// Copies of a record at most. Of one that changes faster than it is copied each number is right, but they may be of
@@ -37,6 +40,8 @@ pub struct Kernel {
     names: Arc<InterfaceNames>,
     clock: Clock,
     packets_watched: bool,
+    /// What the programs do less of.
+    economy: Economy,
     /// Ids rise by this, see [`Settings::id_step`].
     id_step: u32,
     /// Records that were put into the map here.
@@ -66,6 +71,7 @@ impl Kernel {
             names,
             clock,
             packets_watched: false,
+            economy: Economy::NONE,
             id_step,
             begun: 0,
             removed: 0,
@@ -161,6 +167,35 @@ impl Kernel {
         Ok(())
     }
 
+    /// Tells the programs what to do less of, where connections are reported once per `update_interval` else.
+    ///
+    /// # Errors
+    ///
+    /// When the settings cannot be written.
+    pub fn economize(&mut self, economy: Economy, update_interval: Duration) -> Result<(), CaptureError> {
+        let mut settings = self.maps.settings.get(&0, 0)?;
+        settings.update_interval_ns = economy.interval(update_interval).as_nanos() as u64;
+        settings.packet_sampling_mask = economy.packet_sampling - 1;
+        settings.refuses_new = u32::from(!economy.takes_new);
+        self.maps.settings.set(0, settings, 0)?;
+        self.economy = economy;
+        Ok(())
+    }
+
+    /// Watched packets that did not leave the kernel.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger does not answer.
+    pub fn unsent(&self) -> Result<Unsent, CaptureError> {
+        let ledger = self.ledger()?;
+        Ok(Unsent {
+            lost: ledger.packet_events_lost,
+            left_out: ledger.packet_events_left_out,
+            sampling: self.economy.packet_sampling,
+        })
+    }
+
     /// A connection as it is now; `None` when the map has it no more. A program may change it while it is copied, so it
     /// is copied until two copies are the same: what did not change between the two is of one moment.
     ///
@@ -185,13 +220,13 @@ impl Kernel {
     }
 
     /// Puts a connection into the map that is known by its socket alone. `None` where it is there already, where its
-    /// packets are not seen, and where there is no room.
+    /// packets are not seen, and where there is no room or new ones are not followed.
     ///
     /// # Errors
     ///
     /// When the map does not answer.
     pub fn begin(&mut self, open: &OpenSocket) -> Result<Option<Tracked>, CaptureError> {
-        let Some(interface) = open.interface else {
+        let Some(interface) = open.interface.filter(|_interface| self.economy.takes_new) else {
             return Ok(None);
         };
         // The last remainder is that of user space.

@@ -105,8 +105,8 @@ impl Load {
         }
     }
 
-    /// One round, due at this boot time.
-    fn round(&mut self, due_ns: u64) -> Vec<Vec<Sample>> {
+    /// One round, due at this boot time, in batches.
+    pub fn round(&mut self, due_ns: u64) -> Vec<Vec<Sample>> {
         let mut samples = Vec::new();
         if self.live.is_empty() {
             for _connection in 0..self.shape.connections {

@@ -25,7 +25,7 @@ use super::{
         connections::{Connections, Taken},
     },
 };
-use crate::model::{Clock, InterfaceNames, Packet, PacketBatch, Sample, SampleBatch};
+use crate::model::{Clock, InterfaceNames, Packet, PacketBatch, Sample, SampleBatch, Unsent};
 
 /// At most so many packets are taken before requests are looked at again.
 const BATCH: usize = 256;
@@ -285,7 +285,7 @@ impl Player {
         if let Some(packets) = self.watched.as_mut().filter(|packets| !packets.is_empty()) {
             let batch = PacketBatch {
                 packets: std::mem::take(packets),
-                lost_in_kernel: 0,
+                unsent: Unsent::default(),
             };
             outlets.packets.send(batch).await.ok();
         }

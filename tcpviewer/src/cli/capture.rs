@@ -65,7 +65,7 @@ pub async fn capture(args: CaptureArgs) -> anyhow::Result<()> {
     // Not before: a request that is refused leaves an older file as it was.
     let mut file = create(&args.output)?;
     let write = |error: io::Error| anyhow::anyhow!("write {}: {}", args.output.display(), io_reason(&error));
-    let (mut packets, mut lost) = (0, 0);
+    let (mut packets, mut lost, mut left_out) = (0, 0, 0);
     loop {
         let part = tokio::select! {
             part = parts.message() => part.map_err(failed)?,
@@ -74,15 +74,14 @@ pub async fn capture(args: CaptureArgs) -> anyhow::Result<()> {
         let Some(part) = part else { break };
         packets = part.packets;
         lost = part.lost_in_kernel + part.lost_in_stream;
+        left_out = part.left_out;
         file.write_all(&part.data)
             .and_then(|()| file.flush())
             .map_err(write)?;
     }
-    let losses = if lost == 0 {
-        String::new()
-    } else {
-        format!(", {lost} lost")
-    };
+    let missing = [(lost, "lost"), (left_out, "left out to save CPU time")];
+    let missing = missing.into_iter().filter(|(count, _why)| *count > 0);
+    let losses: String = missing.map(|(count, why)| format!(", {count} {why}")).collect();
     // Whoever closed the standard error does not want to know.
     writeln!(stderr(), "tcpviewer: {packets} packets captured{losses}").ok();
     Ok(())

@@ -55,7 +55,7 @@ async fn write_packets(args: &PacketsArgs) -> Result<(), ClientError> {
         write_head::<Packet>(&mut output)?;
     }
     let mut left = args.count.unwrap_or(u64::MAX);
-    let mut lost = 0;
+    let (mut lost, mut sampling) = (0, 1);
     while left > 0 {
         let Some(message) = messages.message().await.map_err(failed)? else {
             return Err(ClientError::Lost {
@@ -81,6 +81,10 @@ async fn write_packets(args: &PacketsArgs) -> Result<(), ClientError> {
             // Whoever closed the standard error does not want to know.
             writeln!(stderr(), "tcpviewer: {} packets lost", now_lost - lost).ok();
             lost = now_lost;
+        }
+        if message.sampling != sampling {
+            sampling = message.sampling;
+            writeln!(stderr(), "tcpviewer: one of {sampling} packets is shown").ok();
         }
     }
     Ok(())

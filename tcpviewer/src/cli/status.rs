@@ -112,7 +112,20 @@ fn write_cost(output: &mut impl Write, status: &GetStatusResponse) -> io::Result
             time.seconds as f64 + f64::from(time.nanos) / 1e9
         )?;
     }
-    writeln!(output)
+    writeln!(output)?;
+    if let Some(memory) = cost.max_memory_bytes {
+        let of_both = cost.resident_bytes + cost.kernel_map_bytes.unwrap_or_default();
+        writeln!(
+            output,
+            "budget        {} of {} of memory",
+            bytes(of_both),
+            bytes(memory)
+        )?;
+    }
+    if let Some(percent) = cost.max_cpu_percent {
+        writeln!(output, "budget        {percent} % of one core")?;
+    }
+    Ok(())
 }
 
 fn write_interfaces(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
@@ -147,6 +160,10 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
         (ledger.packets_malformed, "malformed"),
         (ledger.packets_seen_elsewhere, "counted at another interface"),
         (ledger.packets_table_full, "without room in the connection map"),
+        (
+            ledger.packets_over_budget,
+            "of new connections, over the budget of memory",
+        ),
     ];
     for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(output, "              {count} {reason}")?;
@@ -160,12 +177,13 @@ fn write_ledger(output: &mut impl Write, ledger: Ledger) -> io::Result<()> {
     }
     writeln!(
         output,
-        "events        {} of connections ({} lost), {} of packets ({} lost),\n              {} of processes ({} lost), {} of \
+        "events        {} of connections ({} lost), {} of packets ({} lost, {} left out),\n              {} of processes ({} lost), {} of \
          failures ({} lost, {} withheld)",
         ledger.connection_events,
         ledger.connection_events_lost,
         ledger.packet_events,
         ledger.packet_events_lost,
+        ledger.packet_events_left_out,
         ledger.process_events,
         ledger.process_events_lost,
         ledger.failure_events,

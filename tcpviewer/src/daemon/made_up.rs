@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::{QUEUE, Ways, carry_back, identity, publish, serve};
+use super::{Known, QUEUE, Ways, carry_back, identity, publish, serve};
 use crate::{
     api,
     capture::made_up::{self, Load, Shape},
     config::ApiConfig,
-    model::{Clock, boot_ns},
+    model::{Clock, Economies, boot_ns},
     table::Table,
 };
 
@@ -41,12 +41,14 @@ pub async fn run(
     let identity = identity(config.update_interval, config.keep_closed)?;
     let mut stages = JoinSet::new();
     let live = Table::new(clock, config.update_interval, config.keep_closed, usize::MAX);
+    let economies = Economies::none();
     let (outlets, boards) = publish(
         &mut stages,
         identity.instance,
         live,
         config.update_interval,
         Instant::now,
+        &economies,
     );
     let (commands, commands_in) = mpsc::channel(QUEUE);
     let (requests, requests_in) = mpsc::channel(QUEUE);
@@ -61,7 +63,8 @@ pub async fn run(
         capture: requests,
         sockets: None,
     };
-    stages.spawn(carry_back(commands_in, ways, capacity, Vec::new()));
+    stages.spawn(carry_back(commands_in, ways, Known::unlimited(capacity)));
     ready(&entrances.urls());
-    serve(entrances, identity, boards, commands, stages, stop).await
+    let context = boards.served(identity, commands, economies);
+    serve(entrances, context, stages, stop).await
 }

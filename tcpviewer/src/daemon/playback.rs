@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{QUEUE, Ways, carry_back, identity, publish, serve};
+use super::{Known, QUEUE, Ways, carry_back, identity, publish, serve};
 use crate::{
     api,
     capture::{
@@ -18,7 +18,7 @@ use crate::{
         replay::{Capture, CapturedPacket, connections::Connections},
     },
     config::ApiConfig,
-    model::{Clock, Identity},
+    model::{Clock, Economies, Identity},
     table::Table,
 };
 
@@ -73,7 +73,15 @@ pub async fn run<R: Read + Send + 'static>(
     );
     let time_of_table = Arc::clone(&time);
     let now = move || time_of_table.now();
-    let (outlets, boards) = publish(&mut stages, identity.instance, live, UPDATE_INTERVAL, now);
+    let economies = Economies::none();
+    let (outlets, boards) = publish(
+        &mut stages,
+        identity.instance,
+        live,
+        UPDATE_INTERVAL,
+        now,
+        &economies,
+    );
     let (commands, commands_in) = mpsc::channel(QUEUE);
     let (requests, requests_in) = mpsc::channel(QUEUE);
     let (packets, packets_in) = mpsc::channel(READ_AHEAD);
@@ -95,12 +103,13 @@ pub async fn run<R: Read + Send + 'static>(
         capture: requests,
         sockets: None,
     };
-    stages.spawn(carry_back(commands_in, ways, capacity, Vec::new()));
+    stages.spawn(carry_back(commands_in, ways, Known::unlimited(capacity)));
 
     ready(&entrances.urls());
     // Reading waits for whoever writes into a pipe, so it has a thread of its own; it ends with the process.
     thread::spawn(move || read(capture, &packets, ended));
-    serve(entrances, identity, boards, commands, stages, stop).await
+    let context = boards.served(identity, commands, economies);
+    serve(entrances, context, stages, stop).await
 }
 
 fn read<R: Read>(

@@ -236,8 +236,11 @@ async fn sockets_of_what_is_watched_are_asked_for_while_it_is() {
 
 #[test]
 fn memory_stays_within_the_budget_whatever_comes() {
-    let mut past = Past::default();
     let budget = 1 << 20;
+    let mut past = Past {
+        budget,
+        ..Past::default()
+    };
     for step in 1..=400_u64 {
         let room = series::Room::at(past.level);
         for id in 0..200 {
@@ -255,7 +258,7 @@ fn memory_stays_within_the_budget_whatever_comes() {
             );
             past.bytes += series.bytes();
         }
-        past.keep_within(budget);
+        past.keep_within();
         assert!(past.bytes <= budget, "{} bytes", past.bytes);
         assert_eq!(past.bytes, past.series.values().map(Series::bytes).sum::<usize>());
     }
@@ -263,7 +266,7 @@ fn memory_stays_within_the_budget_whatever_comes() {
     past.series.clear();
     past.bytes = 0;
     for _delta in 0..10 {
-        past.keep_within(budget);
+        past.keep_within();
     }
     assert_eq!(past.level, 0);
 }

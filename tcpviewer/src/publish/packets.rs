@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     filter::{Filter, intersection, of_connection, pushdown, union},
-    model::{Command, Packet, PacketWish},
+    model::{Command, Packet, PacketWish, Unsent},
 };
 
 /// Packets that are kept for readers.
@@ -45,8 +45,8 @@ struct Ring {
     packets: VecDeque<Arc<Packet>>,
     /// Sequence number of the packet that comes next; the ring holds those right below it.
     next: u64,
-    /// The kernel's counter.
-    lost_in_kernel: u64,
+    /// What the kernel did not send.
+    unsent: Unsent,
     /// Readers of one connection, by its id: what they miss is counted as it is overwritten, since it cannot
     /// be told later which packets were theirs.
     filtered: HashMap<u64, Vec<Filtered>>,
@@ -112,12 +112,11 @@ impl PacketBoard {
         }
     }
 
-    /// Appends packets, oldest first; `lost_in_kernel` is the kernel's counter since the start. What comes while
-    /// nobody reads is dropped.
-    pub fn push(&self, batch: Vec<Packet>, lost_in_kernel: u64) {
+    /// Appends packets, oldest first, with what the kernel did not send. What comes while nobody reads is dropped.
+    pub fn push(&self, batch: Vec<Packet>, unsent: Unsent) {
         let next = {
             let mut ring = self.lock();
-            ring.lost_in_kernel = lost_in_kernel;
+            ring.unsent = unsent;
             if !ring.on || batch.is_empty() {
                 return;
             }
@@ -143,7 +142,7 @@ impl PacketBoard {
                 lost: 0,
             });
         }
-        let lost_at_start = ring.lost_in_kernel;
+        let unsent_at_start = ring.unsent;
         drop(ring);
         PacketCursor {
             board: Arc::clone(self),
@@ -151,7 +150,7 @@ impl PacketBoard {
             reader,
             selection,
             next,
-            lost_at_start,
+            unsent_at_start,
             lost: 0,
         }
     }
@@ -288,6 +287,10 @@ pub struct PacketBatch {
     pub packets: Vec<Arc<Packet>>,
     /// Packets that the kernel could not hand over.
     pub lost_in_kernel: u64,
+    /// Packets that it left out.
+    pub left_out: u64,
+    /// Of so many it sends one.
+    pub sampling: u32,
     /// Packets that were overwritten before the reader took them, whether they would have passed its filter or
     /// not.
     pub lost_in_stream: u64,
@@ -301,7 +304,7 @@ pub struct PacketCursor {
     reader: u64,
     selection: PacketSelection,
     next: u64,
-    lost_at_start: u64,
+    unsent_at_start: Unsent,
     lost: u64,
 }
 
@@ -334,7 +337,9 @@ impl PacketCursor {
         }
         PacketBatch {
             packets,
-            lost_in_kernel: ring.lost_in_kernel.saturating_sub(self.lost_at_start),
+            lost_in_kernel: ring.unsent.lost.saturating_sub(self.unsent_at_start.lost),
+            left_out: ring.unsent.left_out.saturating_sub(self.unsent_at_start.left_out),
+            sampling: ring.unsent.sampling,
             lost_in_stream: self.lost,
         }
     }

@@ -248,6 +248,42 @@ fn a_full_list_makes_room_by_the_connections_that_ended_first() {
 }
 
 #[test]
+fn to_save_memory_ended_connections_leave_earlier_and_are_counted() {
+    let mut table = table();
+    let now = Instant::now();
+    let end = |record: &mut ConnectionRecord| record.closed_ns = SECOND;
+    table.take(vec![sample(1, 1, SECOND, |_| {}), sample(2, 2, SECOND, end)], now);
+    table.economize(Economy {
+        keep_closed_percent: 25,
+        ..Economy::NONE
+    });
+
+    table.tick(now + Duration::from_secs(14));
+    assert_eq!(table.delta().unwrap().totals.listed, 2);
+    table.tick(now + Duration::from_secs(15));
+
+    let totals = table.delta().unwrap().totals;
+    assert_eq!((totals.listed, totals.open, totals.dropped), (1, 1, 1));
+}
+
+#[test]
+fn with_longer_intervals_a_rate_is_that_of_the_interval_and_falls_to_0_as_much_later() {
+    let mut table = table();
+    table.economize(Economy {
+        stretch: 8,
+        ..Economy::NONE
+    });
+    let now = Instant::now();
+    let at = |record: &mut ConnectionRecord, packets| record.halves[0].packets = packets;
+    table.take(vec![sample(1, 1, SECOND, |record| at(record, 1))], now);
+    table.take(vec![sample(1, 1, 3 * SECOND, |record| at(record, 201))], now);
+    for (after_ms, expected) in [(0, 100), (3_900, 100), (4_000, 0)] {
+        table.tick(now + Duration::from_millis(after_ms));
+        assert_eq!(table.totals.packets_per_second, expected, "after {after_ms} ms");
+    }
+}
+
+#[test]
 fn open_connections_stay_listed_however_many_there_are() {
     let mut table = table();
     let open = (1..10).map(|id| sample(id, id as u8, SECOND, |_| {})).collect();

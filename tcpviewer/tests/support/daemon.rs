@@ -202,7 +202,7 @@ impl<'a> Daemon<'a> {
         });
     }
 
-    fn call<T: Send>(&self, action: impl AsyncFnOnce(Client) -> T + Send) -> T {
+    pub(crate) fn call<T: Send>(&self, action: impl AsyncFnOnce(Client) -> T + Send) -> T {
         let url = self.url.clone();
         self.namespace.enter(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -219,11 +219,11 @@ impl<'a> Daemon<'a> {
 
 impl Drop for Daemon<'_> {
     fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-            return;
-        }
         if thread::panicking() {
             println!("log of the daemon:\n{}", self.log());
+        }
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
         }
         self.child.kill().ok();
         self.child.wait().ok();
@@ -239,7 +239,8 @@ pub(crate) fn assert_every_packet_has_a_fate(ledger: &Ledger) {
         + ledger.packets_truncated
         + ledger.packets_malformed
         + ledger.packets_seen_elsewhere
-        + ledger.packets_table_full;
+        + ledger.packets_table_full
+        + ledger.packets_over_budget;
     assert_eq!(ledger.packets_seen, fates, "{ledger:?}");
 }
 

@@ -11,9 +11,9 @@ use tcpviewer::{
     config::ApiConfig,
     history::History,
     model::{
-        CloseReason, Closed, Command, Connection, Delta, Direction, Half, Handshake, Identity, Interface,
-        Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource, Socket, SocketSegments,
-        SocketSource, Status, Verdict,
+        Budgets, CloseReason, Closed, Command, Connection, Delta, Direction, Economies, Half, Handshake,
+        Identity, Interface, Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource,
+        Socket, SocketSegments, SocketSource, Status, Verdict,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -89,6 +89,7 @@ impl Daemon {
             history: Arc::clone(&history),
             packets: Arc::clone(&packets),
             commands,
+            economies: Economies::none(),
         };
         let packets_watched = Arc::default();
         tokio::spawn(obey(received, Arc::clone(&packets_watched), reports));
@@ -316,6 +317,7 @@ pub(crate) fn status() -> Status {
         kernel_map_bytes: None,
         capture_time: None,
         degradations: vec![],
+        budgets: Budgets::default(),
     }
 }
 

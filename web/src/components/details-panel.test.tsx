@@ -73,7 +73,10 @@ describe('DetailsPanel', () => {
     const stores = storesWithSelected();
     stores.packets.watch({ kind: 'packets', filter: '', connectionId: 1n, last: 200 });
     const packets = [packet(1, { seq: 111 }), packet(1, { seq: 222, timestampMs: Date.now() })];
-    feeds.tell('packets', { kind: 'packets', batch: { packets, lostInKernel: 0, lostInStream: 0 } });
+    feeds.tell('packets', {
+      kind: 'packets',
+      batch: { packets, lostInKernel: 0, lostInStream: 0, leftOut: 0, sampling: 1 },
+    });
     const { container } = render(<DetailsPanel />, stores);
     const rows = [...container.querySelectorAll('[data-testid="recent-packet"]')];
     expect(rows).toHaveLength(2);

@@ -60,6 +60,11 @@ export function LedgerPopover({ ledger }: { ledger: Ledger }): ReactElement {
             count={ledger.packetEventsLost}
             bad={ledger.packetEventsLost > 0}
           />
+          <Line
+            label="packet events left out to save CPU time"
+            count={ledger.packetEventsLeftOut}
+            bad={ledger.packetEventsLeftOut > 0}
+          />
           <Line label="failures told of, with the kernel's reason" count={ledger.failureEvents} bad={false} />
           <Line
             label="failures not told of: no room, or too many at once"

@@ -71,8 +71,10 @@ export function PacketsView({ here, paused, onPause, filterInput }: PacketsViewP
 
 function Losses(): ReactElement {
   const { packets } = useStores();
-  const { lostInKernel, lostInStream, ring } = packets;
+  const { lostInKernel, lostInStream, leftOut, sampling, ring } = packets;
   const parts = [
+    ...(sampling > 1 ? [`one of ${formatCount(sampling)} is shown to save CPU time`] : []),
+    ...(leftOut > 0 ? [`${formatCount(leftOut)} left out`] : []),
     ...(lostInKernel > 0 ? [`${formatCount(lostInKernel)} lost in the kernel`] : []),
     ...(lostInStream > 0 ? [`${formatCount(lostInStream)} skipped by this stream`] : []),
   ];

@@ -23,11 +23,15 @@ export interface Packet {
   readonly retransmission: boolean;
 }
 
-/** Some packets, oldest first, and what was lost since the stream began. */
+/** Some packets, oldest first, and what was lost or left out since the stream began. */
 export interface PacketBatch {
   readonly packets: readonly Packet[];
   readonly lostInKernel: number;
   readonly lostInStream: number;
+  /** To stay within the budget of CPU time. */
+  readonly leftOut: number;
+  /** Of so many packets one comes: 1 where nothing is left out. */
+  readonly sampling: number;
 }
 
 /** The order in which tcpdump prints them. */

@@ -13,6 +13,8 @@ export interface RecordingPart {
   readonly packets: number;
   readonly lostInKernel: number;
   readonly lostInStream: number;
+  /** To stay within the budget of CPU time. */
+  readonly leftOut: number;
 }
 
 /** Hands parts over until the signal stops it or a limit is reached; fails with the daemon's words. */

@@ -18,9 +18,13 @@ export interface Ledger {
   readonly packetsMalformed: number;
   readonly packetsSeenElsewhere: number;
   readonly packetsTableFull: number;
+  /** Of new connections, while memory was at its budget. */
+  readonly packetsOverBudget: number;
   readonly connectionEventsLost: number;
   readonly packetEventsLost: number;
   readonly packetEvents: number;
+  /** Watched packets that were left out to stay within the budget of CPU time. */
+  readonly packetEventsLeftOut: number;
   readonly connectionEvents: number;
   /** Half-open connections that gave their place to a newer one. */
   readonly connectionsGivenUp: number;
@@ -102,6 +106,7 @@ export function ledgerLines(ledger: Ledger): LedgerLine[] {
     { label: 'cut off before the TCP header ends', count: ledger.packetsTruncated, loss: true },
     { label: 'headers contradict themselves', count: ledger.packetsMalformed, loss: true },
     { label: 'connection table was full', count: ledger.packetsTableFull, loss: true },
+    { label: 'new connection over the memory budget', count: ledger.packetsOverBudget, loss: true },
   ];
 }
 

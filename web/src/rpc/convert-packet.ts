@@ -28,6 +28,9 @@ export function toPacketBatch(message: WatchPacketsResponse): PacketBatch {
     packets: message.packets.map(toPacket),
     lostInKernel: Number(message.lostInKernel),
     lostInStream: Number(message.lostInStream),
+    leftOut: Number(message.leftOut),
+    // An older daemon does not say.
+    sampling: Math.max(message.sampling, 1),
   };
 }
 

@@ -73,7 +73,7 @@ export class FeedMemory {
         this.#detail = withNews(message.first ? undefined : this.#detail, message);
         return;
       case 'packets-begin':
-        this.#batch = { packets: [], lostInKernel: 0, lostInStream: 0 };
+        this.#batch = { packets: [], lostInKernel: 0, lostInStream: 0, leftOut: 0, sampling: 1 };
         return;
       case 'packets':
         this.#batch = {

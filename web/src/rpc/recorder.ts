@@ -20,6 +20,7 @@ export function clientRecorder(client: TcpViewerClient): Recorder {
             packets: Number(part.packets),
             lostInKernel: Number(part.lostInKernel),
             lostInStream: Number(part.lostInStream),
+            leftOut: Number(part.leftOut),
           });
         }
       } catch (error) {

@@ -18,9 +18,12 @@ describe('PacketStore', () => {
     feeds.tell('packets', { kind: 'packets-begin' });
   });
 
-  const batch = (count: number, lostInKernel = 0, lostInStream = 0): void => {
+  const batch = (count: number, lostInKernel = 0, lostInStream = 0, sampling = 1): void => {
     const packets = Array.from({ length: count }, () => packet(1));
-    feeds.tell('packets', { kind: 'packets', batch: { packets, lostInKernel, lostInStream } });
+    feeds.tell('packets', {
+      kind: 'packets',
+      batch: { packets, lostInKernel, lostInStream, leftOut: 0, sampling },
+    });
   };
 
   it('keeps the newest packets and numbers all of them', () => {

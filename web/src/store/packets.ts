@@ -21,6 +21,8 @@ export class PacketStore {
   #received = 0;
   #lostInKernel = 0;
   #lostInStream = 0;
+  #leftOut = 0;
+  #sampling = 1;
   #link: LinkState = CONNECTING;
 
   constructor(feeds: Feeds) {
@@ -68,6 +70,15 @@ export class PacketStore {
     return this.#lostInStream;
   }
 
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  /** Of so many packets one comes. */
+  get sampling(): number {
+    return this.#sampling;
+  }
+
   get link(): LinkState {
     return this.#link;
   }
@@ -104,6 +115,8 @@ export class PacketStore {
     this.#ring = [];
     this.#lostInKernel = 0;
     this.#lostInStream = 0;
+    this.#leftOut = 0;
+    this.#sampling = 1;
   }
 
   #batch(batch: PacketBatch): void {
@@ -114,6 +127,8 @@ export class PacketStore {
     this.#ring = [...this.#ring, ...added].slice(-RING_SIZE);
     this.#lostInKernel = batch.lostInKernel;
     this.#lostInStream = batch.lostInStream;
+    this.#leftOut = batch.leftOut;
+    this.#sampling = batch.sampling;
     this.notifier.changed();
   }
 }

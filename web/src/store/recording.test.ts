@@ -10,8 +10,8 @@ describe('RecordingStore', () => {
     const recorder: Recorder = {
       record: async (wish, onPart, signal) => {
         expect(wish).toEqual(WISH);
-        onPart({ data: new Uint8Array([1, 2]), packets: 1, lostInKernel: 0, lostInStream: 0 });
-        onPart({ data: new Uint8Array([3]), packets: 2, lostInKernel: 4, lostInStream: 1 });
+        onPart({ data: new Uint8Array([1, 2]), packets: 1, lostInKernel: 0, lostInStream: 0, leftOut: 0 });
+        onPart({ data: new Uint8Array([3]), packets: 2, lostInKernel: 4, lostInStream: 1, leftOut: 0 });
         await new Promise<void>((resolve) => {
           signal.addEventListener('abort', () => {
             resolve();

@@ -81,11 +81,11 @@ export class RecordingStore {
     this.#stop?.abort();
   }
 
-  #add({ data, packets, lostInKernel, lostInStream }: RecordingPart): void {
+  #add({ data, packets, lostInKernel, lostInStream, leftOut }: RecordingPart): void {
     this.#parts.push(data);
     this.#bytes += data.length;
     this.#packets = packets;
-    this.#lost = lostInKernel + lostInStream;
+    this.#lost = lostInKernel + lostInStream + leftOut;
     this.notifier.changed();
   }
 }

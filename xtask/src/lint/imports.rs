@@ -18,6 +18,7 @@ mod paths;
 const ORDER: &[&[&str]] = &[
     &["model"],
     &["config"],
+    &["budget"],
     &["attach"],
     &["capture"],
     &["sockets"],

@@ -50,7 +50,10 @@ fn numbers(batch: &PacketBatch) -> Vec<u32> {
 #[test]
 fn a_reader_starts_with_the_last_packets_it_asks_for() {
     let board = board(10);
-    board.push((0..8).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+    board.push(
+        (0..8).map(|seq| packet(u64::from(seq % 2), seq)).collect(),
+        Unsent::default(),
+    );
 
     for (last, connection_id, expected) in [
         (0, None, vec![]),
@@ -71,11 +74,17 @@ fn what_is_overwritten_before_it_was_read_is_counted_for_each_reader() {
     let board = board(10);
     let mut all = board.cursor(0, of(None));
     let mut odd = board.cursor(0, of(Some(1)));
-    board.push((0..4).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+    board.push(
+        (0..4).map(|seq| packet(u64::from(seq % 2), seq)).collect(),
+        Unsent::default(),
+    );
     assert_eq!(numbers(&all.next(2)), [0, 1]);
     assert_eq!(numbers(&odd.next(1)), [1]);
 
-    board.push((4..20).map(|seq| packet(u64::from(seq % 2), seq)).collect(), 0);
+    board.push(
+        (4..20).map(|seq| packet(u64::from(seq % 2), seq)).collect(),
+        Unsent::default(),
+    );
 
     let (all, odd) = (all.next(100), odd.next(100));
     assert_eq!((numbers(&all), all.lost_in_stream), ((10..20).collect(), 8));
@@ -85,12 +94,21 @@ fn what_is_overwritten_before_it_was_read_is_counted_for_each_reader() {
 #[test]
 fn the_kernels_losses_count_from_the_start_of_the_stream() {
     let board = board(10);
-    board.push(vec![packet(1, 1)], 70);
+    let unsent = |lost, left_out| Unsent {
+        lost,
+        left_out,
+        sampling: 16,
+    };
+    board.push(vec![packet(1, 1)], unsent(70, 700));
     let mut cursor = board.cursor(0, of(None));
 
-    board.push(vec![packet(1, 2)], 75);
+    board.push(vec![packet(1, 2)], unsent(75, 760));
 
-    assert_eq!(cursor.next(100).lost_in_kernel, 5);
+    let batch = cursor.next(100);
+    assert_eq!(
+        (batch.lost_in_kernel, batch.left_out, batch.sampling),
+        (5, 60, 16)
+    );
 }
 
 #[test]
@@ -113,14 +131,14 @@ async fn packets_are_on_from_the_first_reader_until_a_while_after_the_last() {
     let (commands, mut received) = mpsc::channel(4);
     let switch = Arc::clone(&board);
     let switch = tokio::spawn(async move { switch.follow_readers(commands).await });
-    board.push(vec![packet(1, 1)], 0);
+    board.push(vec![packet(1, 1)], Unsent::default());
 
     let first = board.cursor(10, of(None));
     assert!(matches!(
         received.recv().await,
         Some(Command::WatchPackets(Some(_)))
     ));
-    board.push(vec![packet(1, 2)], 0);
+    board.push(vec![packet(1, 2)], Unsent::default());
     drop(first);
     tokio::time::sleep(LINGER / 2).await;
     let mut second = board.cursor(10, of(None));
@@ -160,7 +178,7 @@ fn whatever_the_pace_every_packet_is_read_or_counted_as_lost() {
             for packet in &batch {
                 pushed[packet.connection_id as usize] += 1;
             }
-            board.push(batch, 0);
+            board.push(batch, Unsent::default());
         } else {
             let chosen = below(readers.len() as u64) as usize;
             let (cursor, read, _) = &mut readers[chosen];
@@ -182,7 +200,7 @@ fn whatever_the_pace_every_packet_is_read_or_counted_as_lost() {
 #[test]
 fn a_filter_picks_packets_and_the_last_ones_are_those_that_pass_it() {
     let board = board(100);
-    board.push((1..=6).map(|seq| packet(1, seq)).collect(), 0);
+    board.push((1..=6).map(|seq| packet(1, seq)).collect(), Unsent::default());
     let selection = |connection_id, filter| PacketSelection {
         connection_id,
         filter: Some(Filter::parse(filter).unwrap()),
@@ -196,7 +214,10 @@ fn a_filter_picks_packets_and_the_last_ones_are_those_that_pass_it() {
     let mut large = board.cursor(2, selection(None, "seq_number in {2-5}"));
     assert_eq!(sequence(&mut large), [4, 5]);
     let mut of_two = board.cursor(10, selection(Some(2), "seq_number in {2-8}"));
-    board.push((7..=9).map(|seq| packet(u64::from(seq % 3), seq)).collect(), 0);
+    board.push(
+        (7..=9).map(|seq| packet(u64::from(seq % 3), seq)).collect(),
+        Unsent::default(),
+    );
     assert_eq!(sequence(&mut large), [] as [u32; 0]);
     assert_eq!(sequence(&mut of_two), [8]);
 }

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/status.proto.
  */
 export const file_tcpviewer_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIqkECgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEEhYKDnByb2Nlc3NfZXZlbnRzGBAgASgEEhsKE3Byb2Nlc3NfZXZlbnRzX2xvc3QYESABKAQSFgoOZmFpbHVyZV9ldmVudHMYEiABKAQSGwoTZmFpbHVyZV9ldmVudHNfbG9zdBgTIAEoBBIfChdmYWlsdXJlX2V2ZW50c193aXRoaGVsZBgUIAEoBCKyAQoNUmVzb3VyY2VVc2FnZRIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBIdChBrZXJuZWxfbWFwX2J5dGVzGAIgASgESACIAQESKwoIY3B1X3RpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLY3B1X3BlcmNlbnQYBCABKAFIAYgBAUITChFfa2VybmVsX21hcF9ieXRlc0IOCgxfY3B1X3BlcmNlbnQiPgoLRGVncmFkYXRpb24SDwoHZmVhdHVyZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZWZmZWN0GAMgASgJIsEBChBDb25uZWN0aW9uQ291bnRzEg8KB3RyYWNrZWQYASABKAQSEAoIY2FwYWNpdHkYAiABKAQSDgoGbGlzdGVkGAMgASgEEgwKBG9wZW4YBCABKAQSFAoMb3BlbmVkX3RvdGFsGAUgASgEEhQKDGNsb3NlZF90b3RhbBgGIAEoBBIVCg1kcm9wcGVkX3RvdGFsGAcgASgEEhMKC3Jlc2V0X3RvdGFsGAggASgEEhQKDGZhaWxlZF90b3RhbBgJIAEoBCJQCg1UcmFmZmljVG90YWxzEg8KB3BhY2tldHMYASABKAQSFQoNcGF5bG9hZF9ieXRlcxgCIAEoBBIXCg9yZXRyYW5zbWlzc2lvbnMYAyABKAQiZwoMVHJhZmZpY1JhdGVzEhoKEnBhY2tldHNfcGVyX3NlY29uZBgBIAEoBBIgChhwYXlsb2FkX2J5dGVzX3Blcl9zZWNvbmQYAiABKAQSGQoRb3BlbmVkX3Blcl9zZWNvbmQYAyABKAEqOwoESG9vaxIUChBIT09LX1VOU1BFQ0lGSUVEEAASDAoISE9PS19UQ1gQARIPCgtIT09LX0NMU0FDVBACYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("Chl0Y3B2aWV3ZXIvdjEvc3RhdHVzLnByb3RvEgx0Y3B2aWV3ZXIudjEiXwoPSW50ZXJmYWNlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SIAoEaG9vaxgDIAEoDjISLnRjcHZpZXdlci52MS5Ib29rEg0KBWVycm9yGAQgASgJIuYECgZMZWRnZXISFAoMcGFja2V0c19zZWVuGAEgASgEEhcKD3BhY2tldHNfdHJhY2tlZBgCIAEoBBIWCg5wYWNrZXRzX25vdF9pcBgDIAEoBBIXCg9wYWNrZXRzX25vdF90Y3AYBCABKAQSGAoQcGFja2V0c19mcmFnbWVudBgFIAEoBBIZChFwYWNrZXRzX3RydW5jYXRlZBgGIAEoBBIZChFwYWNrZXRzX21hbGZvcm1lZBgHIAEoBBIeChZwYWNrZXRzX3NlZW5fZWxzZXdoZXJlGAggASgEEhoKEnBhY2tldHNfdGFibGVfZnVsbBgJIAEoBBIeChZjb25uZWN0aW9uX2V2ZW50c19sb3N0GAogASgEEhoKEnBhY2tldF9ldmVudHNfbG9zdBgLIAEoBBIVCg1wYWNrZXRfZXZlbnRzGAwgASgEEhkKEWNvbm5lY3Rpb25fZXZlbnRzGA0gASgEEhwKFGNvbm5lY3Rpb25zX2dpdmVuX3VwGA4gASgEEhwKFGNvbm5lY3Rpb25zX3dpdGhoZWxkGA8gASgEEhYKDnByb2Nlc3NfZXZlbnRzGBAgASgEEhsKE3Byb2Nlc3NfZXZlbnRzX2xvc3QYESABKAQSFgoOZmFpbHVyZV9ldmVudHMYEiABKAQSGwoTZmFpbHVyZV9ldmVudHNfbG9zdBgTIAEoBBIfChdmYWlsdXJlX2V2ZW50c193aXRoaGVsZBgUIAEoBBIbChNwYWNrZXRzX292ZXJfYnVkZ2V0GBUgASgEEh4KFnBhY2tldF9ldmVudHNfbGVmdF9vdXQYFiABKAQimAIKDVJlc291cmNlVXNhZ2USFgoOcmVzaWRlbnRfYnl0ZXMYASABKAQSHQoQa2VybmVsX21hcF9ieXRlcxgCIAEoBEgAiAEBEisKCGNwdV90aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC2NwdV9wZXJjZW50GAQgASgBSAGIAQESHQoQbWF4X21lbW9yeV9ieXRlcxgFIAEoBEgCiAEBEhwKD21heF9jcHVfcGVyY2VudBgGIAEoAUgDiAEBQhMKEV9rZXJuZWxfbWFwX2J5dGVzQg4KDF9jcHVfcGVyY2VudEITChFfbWF4X21lbW9yeV9ieXRlc0ISChBfbWF4X2NwdV9wZXJjZW50Ij4KC0RlZ3JhZGF0aW9uEg8KB2ZlYXR1cmUYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBmVmZmVjdBgDIAEoCSLBAQoQQ29ubmVjdGlvbkNvdW50cxIPCgd0cmFja2VkGAEgASgEEhAKCGNhcGFjaXR5GAIgASgEEg4KBmxpc3RlZBgDIAEoBBIMCgRvcGVuGAQgASgEEhQKDG9wZW5lZF90b3RhbBgFIAEoBBIUCgxjbG9zZWRfdG90YWwYBiABKAQSFQoNZHJvcHBlZF90b3RhbBgHIAEoBBITCgtyZXNldF90b3RhbBgIIAEoBBIUCgxmYWlsZWRfdG90YWwYCSABKAQiUAoNVHJhZmZpY1RvdGFscxIPCgdwYWNrZXRzGAEgASgEEhUKDXBheWxvYWRfYnl0ZXMYAiABKAQSFwoPcmV0cmFuc21pc3Npb25zGAMgASgEImcKDFRyYWZmaWNSYXRlcxIaChJwYWNrZXRzX3Blcl9zZWNvbmQYASABKAQSIAoYcGF5bG9hZF9ieXRlc19wZXJfc2Vjb25kGAIgASgEEhkKEW9wZW5lZF9wZXJfc2Vjb25kGAMgASgBKjsKBEhvb2sSFAoQSE9PS19VTlNQRUNJRklFRBAAEgwKCEhPT0tfVENYEAESDwoLSE9PS19DTFNBQ1QQAmIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * An interface that the configuration selects.
@@ -207,6 +207,21 @@ export type Ledger = Message<"tcpviewer.v1.Ledger"> & {
    * @generated from field: uint64 failure_events_withheld = 20;
    */
   failureEventsWithheld: bigint;
+
+  /**
+   * Packets of new connections that got no record and no row, because memory was at its budget (max_memory_bytes).
+   *
+   * @generated from field: uint64 packets_over_budget = 21;
+   */
+  packetsOverBudget: bigint;
+
+  /**
+   * Watched packets that did not leave the kernel, because CPU time was over its budget (max_cpu_percent): of several
+   * one is sent. They are counted for their connections all the same.
+   *
+   * @generated from field: uint64 packet_events_left_out = 22;
+   */
+  packetEventsLeftOut: bigint;
 };
 
 /**
@@ -250,6 +265,20 @@ export type ResourceUsage = Message<"tcpviewer.v1.ResourceUsage"> & {
    * @generated from field: optional double cpu_percent = 4;
    */
   cpuPercent?: number | undefined;
+
+  /**
+   * The budget of memory, resident memory and kernel maps together, bytes. Absent where there is none.
+   *
+   * @generated from field: optional uint64 max_memory_bytes = 5;
+   */
+  maxMemoryBytes?: bigint | undefined;
+
+  /**
+   * The budget of CPU time over five seconds, in per cent of one core. Absent where there is none.
+   *
+   * @generated from field: optional double max_cpu_percent = 6;
+   */
+  maxCpuPercent?: number | undefined;
 };
 
 /**
@@ -344,7 +373,8 @@ export type ConnectionCounts = Message<"tcpviewer.v1.ConnectionCounts"> & {
 
   /**
    * Ended connections that left the list before keep_closed was over: it holds as many as the map at most,
-   * and makes room for new ones by those that ended first.
+   * and makes room for new ones by those that ended first; and they are kept for less time while memory is near
+   * its budget.
    *
    * @generated from field: uint64 dropped_total = 7;
    */
