@@ -19,6 +19,7 @@ mod test;
 
 mod bench;
 mod fuzz;
+mod instructions;
 mod lint;
 mod proto;
 mod verify;
@@ -37,7 +38,7 @@ struct Cli {
 enum Command {
     /// Installs what building needs and is missing
     Setup {
-        /// Also installs what the tests need: iproute2, iperf3, ethtool, a browser
+        /// Also installs what the tests need: iproute2, iperf3, ethtool, valgrind, a browser
         #[arg(long)]
         test: bool,
     },
@@ -66,6 +67,12 @@ enum Command {
         /// Options of that part, such as `--seconds 0.5 --repetitions 5`
         #[arg(last = true, requires = "part")]
         options: Vec<OsString>,
+    },
+    /// Counts the instructions of the daemon's busiest paths, and compares them with what they were
+    Instructions {
+        /// Keeps the counts as what they are to be compared with
+        #[arg(long)]
+        record: bool,
     },
     /// Looks for input that breaks the parser, the tracker, the reader of captures or the filter language
     Fuzz {
@@ -106,6 +113,7 @@ fn dispatch(command: Command) -> Result<()> {
             keep_going,
         } => test::test(skip_setup, keep_going),
         Command::Bench { part, json, options } => bench::bench(part.as_deref(), json, &options),
+        Command::Instructions { record } => instructions::instructions(record),
         Command::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Command::Lint => lint::lint(),
         Command::Proto { check } => proto::proto(check),

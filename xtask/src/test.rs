@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     bench,
     exec::{Run, root},
-    lint,
+    instructions, lint,
     privilege::{Access, Situation, TESTS},
     proto, setup, verify,
 };
@@ -40,6 +40,7 @@ pub(crate) fn test(skip_setup: bool, keep_going: bool) -> Result<()> {
         ("web tests", &|| npm("test")),
         ("web build", &|| npm("build")),
         ("host tests", &host_tests),
+        ("instructions", &|| instructions::instructions(false)),
         ("kernel tests", &kernel),
         ("verifier", &verify),
         ("kernel cost", &cost),

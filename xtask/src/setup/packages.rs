@@ -58,6 +58,10 @@ const TOOLS: &[Tool] = &[
         package: "util-linux",
     },
     Tool {
+        programs: &["valgrind"],
+        package: "valgrind",
+    },
+    Tool {
         programs: &["chromium"],
         package: "chromium",
     },
@@ -134,7 +138,7 @@ mod tests {
         assert_eq!(
             packages,
             [
-                "iproute2", "iperf3", "ethtool", "tcpdump", "tshark", "curl", "jq", "chromium"
+                "iproute2", "iperf3", "ethtool", "tcpdump", "tshark", "curl", "jq", "valgrind", "chromium"
             ]
         );
     }
