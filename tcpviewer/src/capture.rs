@@ -301,22 +301,41 @@ async fn take_news(
                 followed.set_socket(&open.look.key, true);
                 batch.push(Sample::Socket(Box::new(open.look)));
             }
-            SocketNews::Gone {
-                key,
-                side,
-                cookie,
-                since_ns,
-            } => {
-                followed.set_socket(&key, false);
-                let Some(tracked) = kernel.look_up(&key)? else {
-                    continue;
-                };
-                let record = &tracked.record;
-                if record.closed_ns == 0 && convert::had_socket(record, side, cookie, since_ns) {
-                    kernel.remove(&key)?;
-                    followed.forget(&key);
+            // Another connection may have the same endpoints, so it is only listed where its packets will come in, and what
+            // it says is only taken for a connection of which that is certain.
+            SocketNews::Elsewhere(open) => {
+                let key = open.look.key;
+                if open.is_new
+                    && !followed.knows(&key)
+                    && let Some(tracked) = kernel.begin(&open)?
+                {
+                    followed.found(&tracked, boot_ns());
                     batch.push(tracked.into());
-                    batch.push(Sample::Gone(key, CloseReason::SocketGone));
+                }
+                let expected = followed.expected(&open);
+                if let Some(tracked) = kernel.look_up(&key)?
+                    && convert::has_socket(&tracked.record, &open, expected)
+                {
+                    followed.set_socket(&key, true);
+                    batch.push(Sample::Socket(Box::new(open.look)));
+                }
+            }
+            SocketNews::Gone(gone) => {
+                let found = kernel.look_up(&gone.key)?;
+                let had_it = found
+                    .as_ref()
+                    .is_some_and(|tracked| convert::had_socket(&tracked.record, &gone));
+                if had_it || !gone.is_elsewhere {
+                    followed.set_socket(&gone.key, false);
+                }
+                if had_it
+                    && let Some(tracked) = found
+                    && tracked.record.closed_ns == 0
+                {
+                    kernel.remove(&gone.key)?;
+                    followed.forget(&gone.key);
+                    batch.push(tracked.into());
+                    batch.push(Sample::Gone(gone.key, CloseReason::SocketGone));
                 }
             }
         }

@@ -22,7 +22,7 @@ use std::{
 };
 
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionRecord, Side},
+    connection::{ConnectionKey, ConnectionRecord, Place, Side},
     packet_filter::PacketFilter,
     segment::Address,
     state::TcpState,
@@ -389,30 +389,40 @@ pub enum Pace {
 pub enum SocketNews {
     /// It was not there the last time.
     Open(Box<OpenSocket>),
+    /// It is in another network namespace, and new or changed.
+    Elsewhere(Box<OpenSocket>),
     /// It is gone.
-    Gone {
-        /// The endpoints of its connection.
-        key: ConnectionKey,
-        /// Which of them is its own.
-        side: Side,
-        /// The kernel's number of it; 0 where that is not known.
-        cookie: u64,
-        /// When it was seen first, nanoseconds of boot time.
-        since_ns: u64,
-    },
+    Gone(GoneSocket),
 }
 
-/// A socket of this host that was not known before. Times are nanoseconds of boot time.
+/// A socket of this host that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoneSocket {
+    /// The endpoints of its connection.
+    pub key: ConnectionKey,
+    /// Which of them is its own.
+    pub side: Side,
+    /// The kernel's number of it; 0 where that is not known.
+    pub cookie: u64,
+    /// When it was seen first, nanoseconds of boot time.
+    pub since_ns: u64,
+    /// Whether it was in another network namespace.
+    pub is_elsewhere: bool,
+    /// Where what it sent came in, of one in another namespace; `None` where no programs are attached there.
+    pub place: Option<Place>,
+}
+
+/// A socket of this host that is new or says something new. Times are nanoseconds of boot time.
 #[derive(Clone, Debug)]
 pub struct OpenSocket {
     /// What it said.
     pub look: SocketLook,
-    /// The kernel's number of it; 0 where that is not known.
-    pub cookie: u64,
-    /// The interface that its packets pass; `None` where no programs are attached to that.
-    pub interface: Option<u32>,
+    /// Where what it sends is seen first; `None` where no programs are attached there.
+    pub place: Option<Place>,
     /// Whether it opened its connection; `None` where that is not known.
     pub opened: Option<bool>,
+    /// Whether it was not there the last time.
+    pub is_new: bool,
     /// When it was looked at.
     pub seen_ns: u64,
     /// When it sent data last; when it was looked at, where that is not known.
@@ -517,6 +527,12 @@ impl InterfaceNames {
         if let Some(known) = known.get_mut(&index) {
             known.is_attached = true;
         }
+    }
+
+    /// Whether packets of the interface with this index are seen.
+    pub fn is_attached(&self, index: u32) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&index).is_some_and(|known| known.is_attached)
     }
 
     /// The name of an interface; its number where nothing is known of it.

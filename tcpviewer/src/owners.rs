@@ -218,6 +218,12 @@ impl Owners {
             match sample {
                 Sample::Tracked(tracked) => self.take_tracked(tracked, now, &mut looks),
                 Sample::Gone(key, _reason) => self.followed.forget(key),
+                // Whoever looked at a socket knows which one it is.
+                Sample::Socket(look) if look.is_elsewhere => {
+                    if let Some(id) = self.followed.set_cookie(&look.key, look.side, look.cookie) {
+                        self.want(&look.key, id, now);
+                    }
+                }
                 Sample::Socket(_) | Sample::Owner(_) | Sample::Failure(_) | Sample::Backlogs(_) => {}
             }
         }
@@ -334,6 +340,7 @@ impl Owners {
                 id,
                 side,
                 cookie: end.cookie,
+                is_here: end.is_here,
             });
         }
     }
@@ -345,6 +352,13 @@ impl Owners {
     }
 
     fn scan(&mut self) {
+        // Meanwhile more may be known of them.
+        for wanted in &mut self.wanted {
+            let ends = self.followed.get(&wanted.key, wanted.id);
+            if let Some(end) = ends.map(|ends| ends.ends[usize::from(wanted.side == Side::High)]) {
+                (wanted.cookie, wanted.is_here) = (end.cookie, end.is_here);
+            }
+        }
         // The thread waits for it: it has answered the last one.
         if self.scans.try_send(std::mem::take(&mut self.wanted)).is_ok() {
             self.free_at = None;
@@ -371,6 +385,10 @@ impl Owners {
                     if let Some(end) = self.end(&wanted) {
                         end.is_wanted = false;
                         end.scans += 1;
+                        // It has become known meanwhile which socket it is.
+                        if end.cookie != wanted.cookie {
+                            self.want(&wanted.key, wanted.id, Instant::now());
+                        }
                     }
                 }
             }

@@ -17,6 +17,10 @@ mod convert;
 
 mod tcp_info;
 
+pub mod namespaces;
+
+mod links;
+
 mod places;
 
 mod known;
@@ -46,11 +50,10 @@ use tokio::{
 };
 
 use self::{
-    around::Around,
-    budget::Budget,
+    around::{Others, Own},
+    budget::{Budget, Turns},
     host::HostCounters,
     lately::{Lately, Wish},
-    sweep::Found,
     watched::Watched,
     ways::Ways,
 };
@@ -63,10 +66,12 @@ use crate::model::{
 const BATCH: usize = 128;
 /// What looking at connections that move may take of one core.
 const LOOKS_SHARE: f64 = 0.02;
-/// What looking at all sockets may take of one core.
+/// What looking at all sockets may take of one core, and as much those of other network namespaces.
 const SWEEP_SHARE: f64 = 0.005;
 /// All sockets are looked at once in this time, or as often as that share allows.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
+/// Those of other network namespaces.
+const SWEEP_ELSEWHERE_EVERY: Duration = Duration::from_secs(5);
 /// At most so much news is handed on at once.
 const NEWS: usize = 512;
 
@@ -95,7 +100,8 @@ pub enum Request {
 /// The sockets of this host.
 pub struct Sockets {
     ways: Ways,
-    around: Around,
+    own: Own,
+    others: Others,
     names: Arc<InterfaceNames>,
     counters: HostCounters,
     clock: Clock,
@@ -106,7 +112,8 @@ impl Sockets {
     pub fn open(names: Arc<InterfaceNames>, clock: Clock) -> Self {
         Self {
             ways: Ways::open(),
-            around: Around::default(),
+            own: Own::default(),
+            others: Others::default(),
             names,
             counters: HostCounters::default(),
             clock,
@@ -128,8 +135,9 @@ impl Sockets {
         outlets: Outlets,
     ) {
         let (mut lately, mut watched) = (Lately::default(), Watched::default());
-        let (mut looks, mut sweeps) = (Budget::new(LOOKS_SHARE), Budget::new(SWEEP_SHARE));
-        let (mut sweep_due, mut sweep_took) = (Instant::now(), Duration::ZERO);
+        let mut looks = Budget::new(LOOKS_SHARE);
+        let mut sweeps = Turns::new(SWEEP_EVERY, SWEEP_SHARE);
+        let mut sweeps_elsewhere = Turns::new(SWEEP_ELSEWHERE_EVERY, SWEEP_SHARE);
         let mut news = VecDeque::new();
         loop {
             hand_on_news(&mut news, &outlets.news);
@@ -163,19 +171,17 @@ impl Sockets {
                     hand_on(found, started, &outlets.samples).await;
                 }
                 // What was found goes first: behind that, nothing piles up.
-                () = sleep_until(sweep_due), if news.len() < NEWS => {
+                () = sleep_until(sweeps.due()), if news.len() < NEWS => {
                     let started = Instant::now();
-                    let found = self.around.step(&self.ways, &self.names, self.clock);
-                    sweep_took += started.elapsed();
-                    let found = found.unwrap_or_else(|error| {
-                        tracing::debug!(%error, "sockets could not be looked at");
-                        Found { is_over: true, ..Found::default() }
-                    });
-                    if found.is_over {
-                        sweeps.spent(sweep_took * stretch, Instant::now());
-                        sweep_due = sweeps.free_at().max(started + economies.now().interval(SWEEP_EVERY));
-                        sweep_took = Duration::ZERO;
-                    }
+                    let found = self.own.step(&self.ways, &self.names, self.clock);
+                    sweeps.done(started, found.is_over, economies.now());
+                    news.extend(found.news);
+                    hand_on(found.samples, started, &outlets.samples).await;
+                }
+                () = sleep_until(sweeps_elsewhere.due()), if news.len() < NEWS => {
+                    let started = Instant::now();
+                    let found = self.others.step(&mut self.ways, &self.names, self.clock);
+                    sweeps_elsewhere.done(started, found.is_over, economies.now());
                     news.extend(found.news);
                     hand_on(found.samples, started, &outlets.samples).await;
                 }

@@ -291,11 +291,12 @@ impl Table {
     }
 
     /// Takes what the kernel says of a socket, if its connection is listed. Once that has ended, whatever is said is
-    /// of another socket on the same endpoints.
+    /// of another socket on the same endpoints, and so is what one of this network namespace says of packets that come in.
     fn take_socket(&mut self, look: SocketLook) {
         if let Some(&id) = self.ids.get(&look.key)
             && let Some(row) = self.rows.get_mut(&id)
             && row.closed.is_none()
+            && convert::can_be_of(&row.record, &look)
         {
             let [low, high] = &mut row.sockets;
             let place = match look.side {

@@ -25,14 +25,15 @@ use rustix::net::sockopt::set_socket_linger;
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
-    namespaces::{Namespace, Pair},
+    namespaces::{Bridged, Namespace, Pair},
+    processes::{self, ForkingServer, client},
     require_root, share_machine,
     traffic::Open,
     wait_for,
 };
 use tcpviewer::proto::{
-    CloseReason, Connection, Degradation, Endpoint, Half, LocalEnd, Orientation, Process, SocketSource,
-    TcpState, VerdictKind,
+    CloseReason, Connection, Degradation, Endpoint, Half, Listener, LocalEnd, Orientation, Process,
+    SocketSource, TcpState, VerdictKind,
 };
 
 #[test]
@@ -45,7 +46,7 @@ fn without_sock_diag_procfs_tells_who_listens_and_packets_tell_the_rest() {
     let listener = pair.left.enter(|| TcpListener::bind((Pair::LEFT, 0)).unwrap());
     let listens_at = listener.local_addr().unwrap();
 
-    let daemon = without_sock_diag(&pair, &["--interface", "veth0"]);
+    let daemon = without_sock_diag(&pair.left, &["--interface", "veth0"]);
 
     let degradation = named(&daemon, "sockets");
     assert!(degradation.reason.starts_with("procfs only: "), "{degradation:?}");
@@ -132,7 +133,7 @@ fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procf
     let closing = open(&pair.left, &there);
     closing.destination.shutdown(Shutdown::Write).unwrap();
 
-    let daemon = without_sock_diag(&pair, &["--interface", "veth0", "--interface", "lo"]);
+    let daemon = without_sock_diag(&pair.left, &["--interface", "veth0", "--interface", "lo"]);
     let serves = Instant::now();
     let is_complete = |connection: &Connection| {
         let local = connection.local_end();
@@ -233,12 +234,67 @@ fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procf
     daemon.stop();
 }
 
+#[test]
+fn without_sock_diag_procfs_tells_of_containers_too() {
+    if !require_root() {
+        return;
+    }
+    let _machine = share_machine();
+    let bridged = Bridged::new();
+    let mut server = ForkingServer::start(&bridged.right, Pair::RIGHT.into());
+    let source = processes::Process::start(&bridged.left, &mut client(server.address, "sleep 600", "older"));
+    let met = server.met();
+
+    let daemon = without_sock_diag(
+        &bridged.middle,
+        &["--interface", "left0", "--interface", "right0"],
+    );
+
+    let socket_of = |half: &Option<Half>| half.as_ref()?.socket.clone();
+    let (found, sockets) = wait_for(PATIENCE, "older connection with owners and numbers", || {
+        let mut listed = daemon.list().into_iter();
+        let found = listed.find(|each| each.source.as_ref().unwrap().port == u32::from(met.client_port))?;
+        let sockets = [socket_of(&found.sent)?, socket_of(&found.received)?];
+        (found.source_process.is_some() && found.destination_process.is_some()).then_some((found, sockets))
+    });
+    assert_eq!(
+        (
+            found.state(),
+            found.source_process.unwrap().pid,
+            found.destination_process.unwrap().pid
+        ),
+        (TcpState::Established, source.pid(), met.child_pid)
+    );
+    for socket in sockets {
+        assert_eq!((socket.source(), socket.mss_bytes), (SocketSource::Procfs, None));
+        assert!(
+            socket.rto_us.is_some() && socket.congestion_window > 0,
+            "{socket:?}"
+        );
+    }
+    let listener = wait_for(PATIENCE, "listener with its process", || {
+        let pid = |each: &Listener| each.process.as_ref().map(|process| process.pid);
+        let mut listeners = daemon.listeners().into_iter();
+        listeners.find(|each| pid(each) == Some(server.process.pid()))
+    });
+    assert_eq!(listener.network_namespace, Some(bridged.right.inode()));
+    assert_eq!((listener.accept_queue, listener.accept_queue_limit), (0, None));
+
+    // Its end is told by its packets, as ever.
+    drop(source);
+    wait_for(PATIENCE, "end", || {
+        let found = daemon.list().into_iter().find(|each| each.id == found.id)?;
+        (found.close_reason() != CloseReason::Unspecified).then_some(())
+    });
+    daemon.stop();
+}
+
 /// A daemon that gets no sockets for sock_diag.
-fn without_sock_diag<'a>(pair: &'a Pair, arguments: &[&str]) -> Daemon<'a> {
-    let mut command = pair.left.command(env!("CARGO_BIN_EXE_tcpviewer"));
+fn without_sock_diag<'a>(namespace: &'a Namespace, arguments: &[&str]) -> Daemon<'a> {
+    let mut command = namespace.command(env!("CARGO_BIN_EXE_tcpviewer"));
     command.arg("run").args(arguments);
     deny_sock_diag(&mut command);
-    Daemon::serving(&pair.left, command)
+    Daemon::serving(namespace, command)
 }
 
 fn is(connection: &Connection, (source, destination): (SocketAddr, SocketAddr)) -> bool {

@@ -101,6 +101,10 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
     });
 
     let mut differences = Vec::new();
+    println!("of each number ours, and where it differs that of `ss` behind a slash");
+    print!("{:<12}", "load");
+    TABLE.iter().for_each(|name| print!(" {name:>14}"));
+    println!();
     for (number, open) in connections.iter().enumerate() {
         let ends = open.ends();
         let connection = listed
@@ -115,9 +119,10 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
             .duration_since(looked_at(ours))
             .unwrap_or_else(|error| error.duration());
         let rows = rows(ours, known);
-        if number < 5 {
-            println!("{:?} ({elapsed:?} between the two)", Load::of(number));
-        }
+        let cells = TABLE.map(|name| rows.iter().find(|row| row.name == name).unwrap().cell());
+        print!("{:<12}", format!("{:?}", Load::of(number)));
+        cells.iter().for_each(|cell| print!(" {cell:>14}"));
+        println!();
         for Row {
             name,
             ours,
@@ -125,9 +130,6 @@ fn the_numbers_of_fifty_sockets_under_load_are_those_of_ss() {
             runs_on,
         } in rows
         {
-            if number < 5 {
-                println!("  {name:<26} {:>16} {:>16}", words(ours), words(known));
-            }
             let is_same = match (ours, known) {
                 // The kernel counts in ticks of its timer.
                 (Some(ours), Some(known)) if runs_on => {
@@ -236,7 +238,8 @@ fn a_listener_that_does_not_accept_is_told_from_those_that_do() {
     }
 
     let overflowing = wait_for(PATIENCE, "overflow of the accept queue", || {
-        let listeners = daemon.listeners();
+        let mut listeners = daemon.listeners();
+        listeners.retain(|each| each.network_namespace == Some(pair.right.inode()));
         let deaf = listeners.iter().find(|each| is_at(each, deaf_at))?;
         let is_full =
             deaf.accept_queue == 9 && deaf.drops.unwrap() >= CLIENTS as u32 - 9 - deaf.syn_queue.unwrap();
@@ -523,6 +526,30 @@ fn leading_number(text: &str) -> Option<f64> {
 
 fn words(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// Numbers that are printed for every connection; times in milliseconds, rates in bits per second.
+const TABLE: [&str; 10] = [
+    "cwnd",
+    "ssthresh",
+    "srtt",
+    "rttvar",
+    "rto",
+    "pacing_rate",
+    "delivery_rate",
+    "busy",
+    "rwnd_limited",
+    "sndbuf_limited",
+];
+
+impl Row {
+    fn cell(&self) -> String {
+        if self.ours == self.known {
+            words(self.ours)
+        } else {
+            format!("{}/{}", words(self.ours), words(self.known))
+        }
+    }
 }
 
 /// The socket of this host, which opened the connection.

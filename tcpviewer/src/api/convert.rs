@@ -505,6 +505,7 @@ pub(super) fn listeners(listeners: Vec<model::Listener>) -> proto::ListListeners
         drops: listener.drops,
         user_id: listener.user_id,
         socket_cookie: listener.cookie,
+        network_namespace: listener.network_namespace,
         process: listener.owner.as_ref().map(process::process),
     };
     proto::ListListenersResponse {

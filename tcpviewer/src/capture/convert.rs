@@ -13,8 +13,8 @@ use tcpviewer_common::{
 use crate::{
     attach::ResetReasons,
     model::{
-        Activity, Clock, Direction, FailureKind, FailureLook, Headers, InterfaceNames, Ledger, OpenSocket,
-        Pace, Packet, Tracked, endpoint, key_between,
+        Activity, Clock, Direction, FailureKind, FailureLook, GoneSocket, Headers, InterfaceNames, Ledger,
+        OpenSocket, Pace, Packet, Tracked, endpoint, key_between,
     },
 };
 
@@ -38,7 +38,7 @@ pub fn tracked(key: ConnectionKey, record: ConnectionRecord, names: &InterfaceNa
 
 /// The record of a connection of which nothing is known but what its socket says: no packet is counted, and the places
 /// are where they will be.
-pub fn older(open: &OpenSocket, interface: u32, id: u64) -> ConnectionRecord {
+pub fn older(open: &OpenSocket, place: Place, id: u64) -> ConnectionRecord {
     let OpenSocket { look, .. } = open;
     let (own, opposite) = match look.side {
         Side::Low => (0, 1),
@@ -61,26 +61,54 @@ pub fn older(open: &OpenSocket, interface: u32, id: u64) -> ConnectionRecord {
     if own_is_source == (look.side == Side::High) {
         record.flags |= ConnectionRecord::SOURCE_IS_HIGH;
     }
-    record.halves[own].place = Place::new(interface, true).0;
-    record.halves[own].socket_cookie = open.cookie;
+    record.halves[own].place = place.0;
+    record.halves[own].socket_cookie = look.cookie;
     record.halves[own].last_seen_ns = open.sent_ns;
-    record.halves[opposite].place = Place::new(interface, interface == LOOPBACK).0;
+    // What comes to a socket in another network namespace may have come in anywhere.
+    if place.is_egress() {
+        let interface = place.interface();
+        record.halves[opposite].place = Place::new(interface, interface == LOOPBACK).0;
+    }
     record.halves[opposite].last_seen_ns = open.received_ns;
     record
 }
 
+/// Whether a socket in another network namespace is one of this connection: the one with this cookie, or the one at the
+/// other end of the cable through which this end's packets come in, or will, as far as that is known.
+pub fn has_socket(record: &ConnectionRecord, open: &OpenSocket, expected: Option<Place>) -> bool {
+    let own = half(record, open.look.side);
+    let told = open.look.cookie;
+    if own.socket_cookie != 0 && told != 0 {
+        return own.socket_cookie == told;
+    }
+    let comes_in = if own.place == 0 {
+        expected
+    } else {
+        Some(Place(own.place))
+    };
+    open.place.is_some() && open.place == comes_in
+}
+
 /// Whether it was a socket of this connection that is gone: the one with this cookie; where that is not known, the one
 /// at this end, if the connection is no newer than the socket.
-pub fn had_socket(record: &ConnectionRecord, side: Side, cookie: u64, since_ns: u64) -> bool {
-    if cookie != 0 {
-        return record.halves.iter().any(|half| half.socket_cookie == cookie);
+pub fn had_socket(record: &ConnectionRecord, gone: &GoneSocket) -> bool {
+    if gone.cookie != 0 {
+        return record.halves.iter().any(|half| half.socket_cookie == gone.cookie);
     }
+    let own = half(record, gone.side);
+    let is_there = match gone.place {
+        Some(place) => place.0 == own.place,
+        None => Place(own.place).is_egress(),
+    };
+    is_there && record.first_seen_ns <= gone.since_ns
+}
+
+fn half(record: &ConnectionRecord, side: Side) -> &Half {
     let [low, high] = &record.halves;
-    let own = match side {
+    match side {
         Side::Low => low,
         Side::High => high,
-    };
-    Place(own.place).is_egress() && record.first_seen_ns <= since_ns
+    }
 }
 
 /// Index of the loopback in every network namespace (Linux: `LOOPBACK_IFINDEX`).

@@ -8,11 +8,11 @@ use std::{
 };
 
 use tcpviewer_common::{
-    connection::{ConnectionKey, ConnectionRecord},
+    connection::{ConnectionKey, ConnectionRecord, Place, Side},
     state::TcpState,
 };
 
-use crate::model::Tracked;
+use crate::model::{OpenSocket, Tracked};
 
 /// A record stays this long after its connection ended, so that late packets find it and count where they
 /// belong.
@@ -42,6 +42,8 @@ pub struct Followed {
     quiet_after_ns: u64,
     connections: HashMap<ConnectionKey, Entry>,
     checks: BTreeSet<(u64, ConnectionKey)>,
+    /// Where packets of an end in another network namespace are expected to come in, of the lower and the higher end.
+    expected: HashMap<ConnectionKey, [Option<Place>; 2]>,
 }
 
 struct Entry {
@@ -64,6 +66,7 @@ impl Followed {
             quiet_after_ns: quiet_after_ns(update_interval),
             connections: HashMap::new(),
             checks: BTreeSet::new(),
+            expected: HashMap::new(),
         }
     }
 
@@ -135,6 +138,19 @@ impl Followed {
         }
     }
 
+    /// Where packets of this end are expected to come in: where the first socket on these endpoints said so of which
+    /// that is known.
+    pub fn expected(&mut self, open: &OpenSocket) -> Option<Place> {
+        let key = open.look.key;
+        let place = open.place.filter(|_place| self.knows(&key))?;
+        let [low, high] = self.expected.entry(key).or_default();
+        let own = match open.look.side {
+            Side::Low => low,
+            Side::High => high,
+        };
+        Some(*own.get_or_insert(place))
+    }
+
     /// When the next connection is to be looked at, boot time.
     pub fn next_check_ns(&self) -> Option<u64> {
         self.checks.first().map(|(at_ns, _)| *at_ns)
@@ -195,6 +211,7 @@ impl Followed {
         if let Some(entry) = self.connections.remove(key) {
             self.checks.remove(&(entry.check_ns, *key));
         }
+        self.expected.remove(key);
     }
 }
 

@@ -226,12 +226,12 @@ impl Kernel {
     ///
     /// When the map does not answer.
     pub fn begin(&mut self, open: &OpenSocket) -> Result<Option<Tracked>, CaptureError> {
-        let Some(interface) = open.interface.filter(|_interface| self.economy.takes_new) else {
+        let Some(place) = open.place.filter(|_place| self.economy.takes_new) else {
             return Ok(None);
         };
         // The last remainder is that of user space.
         let id = (self.begun + 2) * u64::from(self.id_step) - 1;
-        let record = convert::older(open, interface, id);
+        let record = convert::older(open, place, id);
         let slot = ConnectionSlot {
             record,
             ..ConnectionSlot::VACANT

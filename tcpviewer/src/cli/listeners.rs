@@ -51,19 +51,20 @@ async fn write_listeners(args: &ClientArgs) -> Result<(), ClientError> {
 
 /// One line for each, what is not known as a dash.
 fn write_text(output: &mut impl Write, listeners: &[Listener]) -> io::Result<()> {
-    let width = listeners
-        .iter()
-        .map(|listener| address(listener).chars().count())
-        .fold("ADDRESS".len(), usize::max);
+    let widest = |head: &str, of: fn(&Listener) -> String| {
+        let widths = listeners.iter().map(|listener| of(listener).chars().count());
+        widths.fold(head.len(), usize::max)
+    };
+    let (width, process_width) = (widest("ADDRESS", address), widest("PROCESS", process));
     writeln!(
         output,
-        "{:<width$}  WAITING  AT MOST  HANDSHAKES  DROPPED  USER  PROCESS",
-        "ADDRESS"
+        "{:<width$}  WAITING  AT MOST  HANDSHAKES  DROPPED  USER  {:<process_width$}  BELONGS TO",
+        "ADDRESS", "PROCESS"
     )?;
     for listener in listeners {
         writeln!(
             output,
-            "{:<width$}  {:>7}  {:>7}  {:>10}  {:>7}  {:>4}  {}",
+            "{:<width$}  {:>7}  {:>7}  {:>10}  {:>7}  {:>4}  {:<process_width$}  {}",
             address(listener),
             listener.accept_queue,
             // The kernel lets one more wait than the limit says.
@@ -71,7 +72,8 @@ fn write_text(output: &mut impl Write, listeners: &[Listener]) -> io::Result<()>
             text(listener.syn_queue),
             text(listener.drops),
             listener.user_id,
-            text(listener.process.as_ref().map(|process| printable(&name(process))))
+            process(listener),
+            belongs_to(listener)
         )?;
     }
     Ok(())
@@ -85,6 +87,21 @@ fn address(listener: &Listener) -> String {
     } else {
         format!("{address}:{}", end.port)
     }
+}
+
+fn process(listener: &Listener) -> String {
+    text(listener.process.as_ref().map(|process| printable(&name(process))))
+}
+
+/// The container of its process, by the part of the id that people use, else the unit.
+fn belongs_to(listener: &Listener) -> String {
+    /// As `docker ps` has it.
+    const ID: usize = 12;
+    let process = listener.process.as_ref();
+    let container = process.and_then(|process| process.container.as_deref());
+    let container = container.map(|id| id.chars().take(ID).collect());
+    let unit = process.and_then(|process| process.unit.clone());
+    text(container.or(unit).as_deref().map(printable))
 }
 
 fn text(value: Option<impl ToString>) -> String {
@@ -114,6 +131,8 @@ mod tests {
             process: Some(Process {
                 pid: 812,
                 command: "nginx".into(),
+                unit: Some("docker.service".into()),
+                container: Some("0123456789abcdef".into()),
                 ..Process::default()
             }),
             ..listener("::", 443)
@@ -124,9 +143,9 @@ mod tests {
 
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            "ADDRESS      WAITING  AT MOST  HANDSHAKES  DROPPED  USER  PROCESS\n\
-             10.0.0.1:80        0        -           -        -     0  -\n\
-             [::]:443           9        9           2       91  1000  nginx/812\n"
+            "ADDRESS      WAITING  AT MOST  HANDSHAKES  DROPPED  USER  PROCESS    BELONGS TO\n\
+             10.0.0.1:80        0        -           -        -     0  -          -\n\
+             [::]:443           9        9           2       91  1000  nginx/812  0123456789ab\n"
         );
     }
 }

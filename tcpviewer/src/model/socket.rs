@@ -220,6 +220,10 @@ pub struct SocketLook {
     pub key: ConnectionKey,
     /// Which of them is the socket's own.
     pub side: Side,
+    /// The kernel's number of the socket; 0 where that is not known.
+    pub cookie: u64,
+    /// Whether it is in another network namespace than this process.
+    pub is_elsewhere: bool,
     /// What was said.
     pub socket: Socket,
 }

@@ -48,10 +48,12 @@ pub(super) struct Ends {
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct End {
-    /// Its socket; 0 where it is not known, or not in this network namespace.
+    /// Its socket; 0 where it is not known.
     pub(super) cookie: u64,
-    /// Whether it is a socket of this network namespace.
+    /// Whether it is a socket that is known, or one of this network namespace.
     pub(super) is_local: bool,
+    /// Whether its packets leave this host, or come in; `None` before one was seen.
+    pub(super) is_here: Option<bool>,
     /// How its owner is known, if it is.
     pub(super) named: Option<OwnerSource>,
     /// The socket whose owner that is; 0 where it was found otherwise.
@@ -98,12 +100,15 @@ impl Followed {
         let is_complete = record.established_ns != 0 || !ends.by_handshake;
         ends.is_established = is_complete && record.closed_ns == 0;
         for (end, half) in ends.ends.iter_mut().zip(&record.halves) {
-            end.cookie = half.socket_cookie;
+            if half.socket_cookie != 0 {
+                end.cookie = half.socket_cookie;
+            }
             // It was another socket that was found by its endpoints.
             if end.cookie != 0 && end.named_cookie != 0 && end.named_cookie != end.cookie {
                 end.named = None;
             }
-            end.is_local = end.cookie != 0 || half.has(Half::SEEN) && Place(half.place).is_egress();
+            end.is_here = (half.place != 0).then(|| Place(half.place).is_egress());
+            end.is_local = half.socket_cookie != 0 || half.has(Half::SEEN) && Place(half.place).is_egress();
         }
         let local = ends.ends.iter().any(|end| end.is_local && end.is_open());
         let elsewhere = ends.looks < LOOKS_ELSEWHERE && ends.ends.iter().any(End::is_open);
@@ -113,6 +118,21 @@ impl Followed {
     /// What is known of a connection, should it be this one.
     pub(super) fn get(&mut self, key: &ConnectionKey, id: u64) -> Option<&mut Ends> {
         self.connections.get_mut(key).filter(|ends| ends.id == id)
+    }
+
+    /// Takes note of the socket at an end; 0 says nothing, and what is known stays. The connection's id where that is news.
+    pub(super) fn set_cookie(&mut self, key: &ConnectionKey, side: Side, cookie: u64) -> Option<u64> {
+        let ends = self.connections.get_mut(key)?;
+        let [low, high] = &mut ends.ends;
+        let end = match side {
+            Side::Low => low,
+            Side::High => high,
+        };
+        if end.cookie != 0 || cookie == 0 {
+            return None;
+        }
+        end.cookie = cookie;
+        Some(ends.id)
     }
 
     /// Forgets a connection.

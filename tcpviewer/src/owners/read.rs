@@ -12,6 +12,7 @@ use super::group;
 use crate::{
     attach::cgroups::find_root,
     model::{Clock, ControlGroup, Process},
+    sockets::namespaces,
 };
 
 /// Users whose names are remembered.
@@ -104,7 +105,7 @@ impl Reader {
         let (group, is_unified) = group
             .and_then(|text| group::of_process(&text))
             .map_or((None, false), |(group, is_unified)| (Some(group), is_unified));
-        let network_namespace = network_namespace(pid);
+        let network_namespace = namespaces::inode_of(pid);
         // The directory is that of one process for good, and that must not have gone while it was read. Should it
         // have become another program since its command line was read, the names will differ.
         let after = directory.stat().ok()?;
@@ -209,13 +210,6 @@ pub(super) fn is_alive(owner: &SocketOwner) -> bool {
     start_ticks.is_some_and(|ticks| owner.started_ns == 0 || ticks == owner.started_ns / tick_ns)
 }
 
-/// Inode of a process's network namespace.
-pub(super) fn network_namespace(pid: u32) -> Option<u64> {
-    let link = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
-    let text = link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?;
-    text.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -272,7 +266,7 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(&*process.command, "sleep");
         assert_eq!(process.command_line.as_deref(), Some("sleep 60"));
-        assert_eq!(process.network_namespace, network_namespace(process::id()));
+        assert_eq!(process.network_namespace, namespaces::inode_of(process::id()));
         assert!(process.group.is_some());
     }
 

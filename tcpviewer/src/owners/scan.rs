@@ -1,6 +1,6 @@
 //! Finds who holds a socket, for sockets of which the kernel's programs did not tell: those older than the daemon above
-//! all. The kernel says which inode a socket has (sock_diag for this network namespace, /proc/PID/net/tcp for others),
-//! and the descriptors of all processes say who holds it. That walk is made for all wanted sockets at once.
+//! all. The kernel says which inode a socket has (sock_diag where its cookie is known, /proc/PID/net/tcp elsewhere), and
+//! the descriptors of all processes say who holds it. That walk is made for all wanted sockets at once.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,19 +10,21 @@ use std::{
 };
 
 use procfs::{
-    net::{TcpNetEntry, TcpState},
+    FromReadSI as _, current_system_info,
+    net::{TcpNetEntries, TcpNetEntry, TcpState, tcp, tcp6},
     process::{FDTarget, Process as Directory, all_processes},
 };
 use tcpviewer_common::connection::{ConnectionKey, Side};
 
-use super::read::{Reader, network_namespace};
+use super::read::Reader;
 use crate::{
     model::{Owner, OwnerSource, Process, endpoint},
-    sockets::diag::Diag,
+    sockets::{
+        diag::Diag,
+        namespaces::{Namespace, Namespaces},
+    },
 };
 
-/// Other network namespaces that are looked into.
-const NAMESPACES: usize = 1_024;
 /// A walk through all processes is followed by a pause of so many times its length, and no less than [`LEAST_PAUSE`].
 const PAUSE: u32 = 50;
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
@@ -36,14 +38,17 @@ pub(super) struct Wanted {
     pub(super) id: u64,
     /// Which end it is.
     pub(super) side: Side,
-    /// Its cookie; 0 where it is in another network namespace.
+    /// Its cookie; 0 where that is not known.
     pub(super) cookie: u64,
+    /// Whether it is in this network namespace; `None` where that is not known.
+    pub(super) is_here: Option<bool>,
 }
 
 /// Walks through processes, not too often.
 pub(super) struct Scanner {
     /// `None` where the kernel does not answer.
     diag: Option<Diag>,
+    namespaces: Namespaces,
     rest_until: Option<Instant>,
 }
 
@@ -53,6 +58,7 @@ impl Scanner {
             Diag::open().inspect_err(|error| tracing::debug!(%error, "sockets are looked up in procfs"));
         Self {
             diag: open.ok(),
+            namespaces: Namespaces::default(),
             rest_until: None,
         }
     }
@@ -88,26 +94,98 @@ impl Scanner {
     /// The inodes of these sockets.
     fn inodes(&mut self, wanted: &[Wanted]) -> HashMap<(ConnectionKey, bool), u64> {
         let mut inodes = HashMap::new();
-        let mut elsewhere = HashMap::new();
+        let (mut by_cookie, mut by_ends) = (Vec::new(), Vec::new());
         for wanted in wanted {
             match self.diag.as_mut().filter(|_diag| wanted.cookie != 0) {
-                Some(diag) => match diag.ask(&wanted.key, wanted.side, wanted.cookie) {
-                    Ok(Some(answer)) if answer.header.inode != 0 => {
-                        inodes.insert(place(wanted), u64::from(answer.header.inode));
+                Some(diag) => {
+                    if !ask(diag, wanted, &mut inodes) && wanted.is_here != Some(true) {
+                        by_cookie.push(wanted);
                     }
-                    Ok(_) => {}
-                    Err(error) => tracing::debug!(%error, "a socket could not be asked for"),
-                },
-                None => {
-                    elsewhere.insert(ends(wanted), place(wanted));
                 }
+                None => by_ends.push(wanted),
             }
         }
-        if !elsewhere.is_empty() {
-            look_elsewhere(&elsewhere, &mut inodes);
+        if !by_cookie.is_empty() {
+            self.ask_inside(by_cookie, &mut inodes);
+        }
+        if !by_ends.is_empty() {
+            self.look_for_ends(&by_ends, &mut inodes);
         }
         inodes
     }
+
+    /// Asks for sockets in the other network namespaces, until all are found.
+    fn ask_inside(&mut self, mut wanted: Vec<&Wanted>, inodes: &mut HashMap<(ConnectionKey, bool), u64>) {
+        for namespace in self.namespaces.of_late(LEAST_PAUSE) {
+            if wanted.is_empty() {
+                return;
+            }
+            match Diag::inside(namespace) {
+                Ok(mut diag) => wanted.retain(|wanted| !ask(&mut diag, wanted, inodes)),
+                Err(error) => tracing::debug!(%error, "look into a network namespace"),
+            }
+        }
+    }
+
+    /// Looks for sockets by their endpoints in the tables of the network namespaces in which they can be. Endpoints that
+    /// are taken in more than one of those belong to nobody: which of them was meant is not known.
+    fn look_for_ends(&mut self, wanted: &[&Wanted], inodes: &mut HashMap<(ConnectionKey, bool), u64>) {
+        let mut ambiguous = HashSet::new();
+        let mut take = |entries: &[TcpNetEntry], wanted: &HashMap<_, _>| {
+            for entry in entries.iter().filter(|entry| is_connected(entry)) {
+                let ends = (canonical(entry.local_address), canonical(entry.remote_address));
+                if let Some(place) = wanted.get(&ends)
+                    && inodes.insert(*place, entry.inode).is_some()
+                {
+                    ambiguous.insert(*place);
+                }
+            }
+        };
+        let by_ends = |not_there: bool| -> HashMap<_, _> {
+            let wanted = wanted.iter().filter(|wanted| wanted.is_here != Some(not_there));
+            wanted.map(|wanted| (ends(wanted), place(wanted))).collect()
+        };
+        let (here, elsewhere) = (by_ends(false), by_ends(true));
+        if !here.is_empty() {
+            let tables = [tcp(), tcp6()].into_iter().flatten();
+            tables.for_each(|entries| take(&entries, &here));
+        }
+        if !elsewhere.is_empty() {
+            for namespace in self.namespaces.of_late(LEAST_PAUSE) {
+                for table in tables_inside(namespace) {
+                    take(&table, &elsewhere);
+                }
+            }
+        }
+        inodes.retain(|place, _inode| !ambiguous.contains(place));
+    }
+}
+
+/// Asks for a socket by its cookie. Returns whether it is in that namespace; it has an inode if somebody holds it.
+fn ask(diag: &mut Diag, wanted: &Wanted, inodes: &mut HashMap<(ConnectionKey, bool), u64>) -> bool {
+    match diag.ask(&wanted.key, wanted.side, wanted.cookie) {
+        Ok(Some(answer)) => {
+            if answer.header.inode != 0 {
+                inodes.insert(place(wanted), answer.header.inode.into());
+            }
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            tracing::debug!(%error, "a socket could not be asked for");
+            false
+        }
+    }
+}
+
+/// The sockets of another network namespace; none where that is gone.
+fn tables_inside(namespace: &Namespace) -> Vec<Vec<TcpNetEntry>> {
+    let tables = ["tcp", "tcp6"].map(|name| {
+        let path = namespace.tables().join(name);
+        TcpNetEntries::from_file(path, current_system_info()).map(|entries| entries.0)
+    });
+    let tables = tables.into_iter().flatten().collect();
+    if namespace.is_there() { tables } else { Vec::new() }
 }
 
 fn place(wanted: &Wanted) -> (ConnectionKey, bool) {
@@ -122,35 +200,6 @@ fn ends(wanted: &Wanted) -> (SocketAddr, SocketAddr) {
         Side::Low => (low, high),
         Side::High => (high, low),
     }
-}
-
-/// Looks for sockets in all network namespaces, through a process of each. Endpoints that are taken in more than one
-/// belong to nobody: which of them was meant is not known.
-fn look_elsewhere(
-    wanted: &HashMap<(SocketAddr, SocketAddr), (ConnectionKey, bool)>,
-    inodes: &mut HashMap<(ConnectionKey, bool), u64>,
-) {
-    let mut seen = HashSet::new();
-    let mut ambiguous = HashSet::new();
-    let Ok(processes) = all_processes() else { return };
-    for process in processes.flatten() {
-        let Some(namespace) = u32::try_from(process.pid()).ok().and_then(network_namespace) else {
-            continue;
-        };
-        if seen.len() >= NAMESPACES || !seen.insert(namespace) {
-            continue;
-        }
-        let entries = [process.tcp(), process.tcp6()].into_iter().flatten().flatten();
-        for entry in entries.filter(is_connected) {
-            let ends = (canonical(entry.local_address), canonical(entry.remote_address));
-            if let Some(place) = wanted.get(&ends)
-                && inodes.insert(*place, entry.inode).is_some()
-            {
-                ambiguous.insert(*place);
-            }
-        }
-    }
-    inodes.retain(|place, _inode| !ambiguous.contains(place));
 }
 
 /// Whether somebody can hold the socket.
@@ -261,6 +310,7 @@ mod tests {
             id: 1,
             side,
             cookie: socket_cookie(end).unwrap(),
+            is_here: Some(true),
         }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::Economy;
+
 /// A share of one core.
 pub(super) struct Budget {
     /// How much longer the rest is than the work.
@@ -31,6 +33,43 @@ impl Budget {
     }
 }
 
+/// Work that is done in parts, again and again, and not too often.
+pub(super) struct Turns {
+    budget: Budget,
+    every: Duration,
+    due: Instant,
+    /// What the parts of this time took so far.
+    took: Duration,
+}
+
+impl Turns {
+    /// Once in this time, or as often as that share of a core allows; for the first time at once.
+    pub(super) fn new(every: Duration, share: f64) -> Self {
+        Self {
+            budget: Budget::new(share),
+            every,
+            due: Instant::now(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// When the next part may be done.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Takes note of a part that has just ended, and whether it was the last one.
+    pub(super) fn done(&mut self, started: Instant, is_last: bool, economy: Economy) {
+        let now = Instant::now();
+        self.took += now - started;
+        if is_last {
+            self.budget.spent(self.took * economy.stretch, now);
+            self.due = self.budget.free_at().max(started + economy.interval(self.every));
+            self.took = Duration::ZERO;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +81,19 @@ mod tests {
         assert!(budget.free_at() <= Instant::now(), "nothing was spent yet");
         budget.spent(Duration::from_millis(2), start);
         assert_eq!(budget.free_at(), start + Duration::from_millis(98));
+    }
+    #[test]
+    fn work_in_parts_is_paused_after_the_last_one_for_as_long_as_it_took_in_all() {
+        let every = Duration::from_millis(5);
+        let mut turns = Turns::new(every, 0.5);
+        let start = Instant::now();
+        turns.done(start, false, Economy::NONE);
+        assert!(turns.due() <= start, "the next part is due at once");
+        turns.done(start, true, Economy::NONE);
+        assert!(turns.due() >= start + every);
+
+        turns.done(start - every * 10, false, Economy::NONE);
+        turns.done(Instant::now(), true, Economy::NONE);
+        assert!(turns.due() >= start + every * 10);
     }
 }

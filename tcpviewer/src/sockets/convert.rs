@@ -42,7 +42,14 @@ pub(super) fn look(
         delivery_rate_bytes_per_second: info.delivery_rate.filter(|&rate| rate != 0),
         details: Some(Arc::new(details(answer, &info, looked_at))),
     };
-    Some(SocketLook { key, side, socket })
+    let cookie = cookie_of(answer.header.socket_id.cookie);
+    Some(SocketLook {
+        key,
+        side,
+        cookie,
+        is_elsewhere: false,
+        socket,
+    })
 }
 
 fn details(answer: &InetResponse, info: &TcpInfo, looked_at: SystemTime) -> SocketDetails {
@@ -111,11 +118,6 @@ const fn congestion_state(number: u8) -> CongestionState {
         4 => CongestionState::Loss,
         _ => CongestionState::Unknown,
     }
-}
-
-/// The kernel's number of the socket.
-pub(super) fn cookie(answer: &InetResponse) -> u64 {
-    cookie_of(answer.header.socket_id.cookie)
 }
 
 /// How long ago, in nanoseconds, the socket sent data last and received anything.

@@ -16,6 +16,7 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 use tcpviewer_common::connection::{ConnectionKey, Side};
 use thiserror::Error;
 
+use super::namespaces::Namespace;
 use crate::model::endpoint;
 
 /// Room for one datagram of answers: more than the kernel puts into one (Linux, net/netlink/af_netlink.c,
@@ -87,6 +88,15 @@ impl Diag {
             sequence: 0,
             is_dumping: false,
         })
+    }
+
+    /// Opens it in another namespace, which it holds until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When that is gone or must not be entered, or the kernel does not talk.
+    pub fn inside(namespace: &Namespace) -> Result<Self, DiagError> {
+        namespace.enter(Self::open).map_err(DiagError::Open)?
     }
 
     /// The socket at one end of a connection, the one with this cookie unless that is 0; `None` where there is none.

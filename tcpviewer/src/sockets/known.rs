@@ -12,10 +12,10 @@ use netlink_packet_sock_diag::{
     constants::INET_DIAG_INFO,
     inet::{InetResponse, InetResponseHeader},
 };
-use tcpviewer_common::connection::{ConnectionKey, Side};
+use tcpviewer_common::connection::{ConnectionKey, Place, Side};
 
 use super::{convert, diag::cookie_of, procfs::Line, tcp_info};
-use crate::model::{SocketLook, key_between};
+use crate::model::{GoneSocket, SocketLook, key_between};
 
 /// Sockets of one network namespace.
 #[derive(Default)]
@@ -27,6 +27,10 @@ pub(super) struct Known {
     /// When its newest part was, boot time.
     now_ns: u64,
     hasher: RandomState,
+    /// Whether they are known by their cookies.
+    by_cookie: bool,
+    /// Whether they are in another network namespace than this process.
+    is_elsewhere: bool,
 }
 
 struct Entry {
@@ -37,10 +41,13 @@ struct Entry {
     round: u32,
     /// When it was seen first, boot time.
     since_ns: u64,
+    /// Where what it sends comes in, of one in another network namespace.
+    place: Option<Place>,
 }
 
 /// A socket that is new or changed.
 pub(super) struct News {
+    pub(super) id: u64,
     pub(super) key: ConnectionKey,
     pub(super) side: Side,
     pub(super) said: Said,
@@ -65,14 +72,6 @@ impl Said {
         }
     }
 
-    /// The kernel's number of the socket; 0 where that is not told.
-    pub(super) fn cookie(&self) -> u64 {
-        match self {
-            Self::Answer(answer) => convert::cookie(answer),
-            Self::Line(_) => 0,
-        }
-    }
-
     /// How long ago, in nanoseconds, the socket sent data last and received anything, where that is told.
     pub(super) fn ages_ns(&self) -> Option<(u64, u64)> {
         match self {
@@ -82,20 +81,12 @@ impl Said {
     }
 }
 
-/// A socket that is not there any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gone {
-    pub(super) id: u64,
-    pub(super) key: ConnectionKey,
-    pub(super) side: Side,
-    /// When it was seen first, boot time.
-    pub(super) since_ns: u64,
-}
-
 impl Known {
     /// Begins a look at all sockets.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, by_cookie: bool, is_elsewhere: bool) {
         self.round = self.round.wrapping_add(1);
+        self.by_cookie = by_cookie;
+        self.is_elsewhere = is_elsewhere;
     }
 
     /// What is shown from now on is of this moment, boot time.
@@ -120,9 +111,11 @@ impl Known {
                 end(id.destination_address, id.destination_port),
             )
         };
-        let is_new = self.note(cookie_of(id.cookie), hash, ends)?;
+        let cookie = cookie_of(id.cookie);
+        let is_new = self.note(cookie, hash, ends)?;
         let (key, side) = ends();
         Some(News {
+            id: cookie,
             key,
             side,
             said: Said::Answer(Box::new(InetResponse::parse(answer).ok()?)),
@@ -148,6 +141,7 @@ impl Known {
             hash,
             round: self.round,
             since_ns: self.now_ns,
+            place: None,
         };
         self.sockets.insert(id, entry);
         Some(true)
@@ -160,34 +154,46 @@ impl Known {
         }
     }
 
+    /// Takes note of where what a socket in another namespace sends comes in.
+    pub(super) fn comes_in(&mut self, id: u64, place: Option<Place>) {
+        if let Some(entry) = self.sockets.get_mut(&id) {
+            entry.place = place;
+        }
+    }
+
     /// A hash that nobody else can tell.
     pub(super) fn hash_of(&self, value: &impl Hash) -> u64 {
         self.hasher.hash_one(value)
     }
 
     /// Those that so many looks at all sockets have not shown, the last one included.
-    pub(super) fn missing(&self, looks: u32) -> Vec<Gone> {
+    pub(super) fn missing(&self, looks: u32) -> Vec<(u64, GoneSocket)> {
         let missing = self
             .sockets
             .iter()
             .filter(|(_id, entry)| self.round.wrapping_sub(entry.round) as i32 >= looks as i32);
-        missing.map(|(&id, entry)| entry.gone(id)).collect()
+        missing.map(|(&id, entry)| (id, self.gone(id, entry))).collect()
+    }
+
+    /// All of them: their namespace is gone.
+    pub(super) fn all(&self) -> impl Iterator<Item = GoneSocket> {
+        self.sockets.iter().map(|(&id, entry)| self.gone(id, entry))
+    }
+
+    fn gone(&self, id: u64, entry: &Entry) -> GoneSocket {
+        GoneSocket {
+            key: entry.key,
+            side: entry.side,
+            cookie: if self.by_cookie { id } else { 0 },
+            since_ns: entry.since_ns,
+            is_elsewhere: self.is_elsewhere,
+            place: entry.place,
+        }
     }
 
     /// Forgets one that is gone.
     pub(super) fn forget(&mut self, id: u64) {
         self.sockets.remove(&id);
-    }
-}
-
-impl Entry {
-    fn gone(&self, id: u64) -> Gone {
-        Gone {
-            id,
-            key: self.key,
-            side: self.side,
-            since_ns: self.since_ns,
-        }
     }
 }
 

@@ -1,83 +1,141 @@
-//! Where on this host a socket is: the interface that its packets pass, by its addresses, and whether it opened its
-//! connection, by the ports that are listened on. Read when all sockets are looked at.
+//! Where sockets of a network namespace are: the interface here that their packets pass, by their addresses, and whether
+//! they opened their connections, by the ports that are listened on. Read when all sockets are looked at.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
+    fs, io,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    os::fd::BorrowedFd,
 };
 
 use nix::ifaddrs::getifaddrs;
+use tcpviewer_common::connection::Place;
 
-use super::{
-    diag::DiagError,
-    source::{LookError, Source},
-};
+use super::links;
 use crate::model::{InterfaceNames, Listener};
 
 /// The kernel's own default (Linux, net/ipv4/af_inet.c, inet_init_net).
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// The addresses and the listened ports of this host.
-pub(super) struct Places {
-    /// The interface of each address; 0 where no programs are attached.
+/// The addresses of a namespace, and what else is read inside.
+pub(super) struct Surroundings {
+    /// The interface of each address, or the one here to which its device leads; 0 where no programs are attached.
     interfaces: HashMap<IpAddr, u32>,
-    /// The loopback; 0 where no programs are attached.
+    /// The loopback, if it is that of this namespace; 0 where no programs are attached.
     loopback: u32,
-    listened: HashSet<u16>,
-    listeners: Vec<Listener>,
     ephemeral: RangeInclusive<u16>,
+    /// Whether it is the namespace of this process.
+    pub(super) is_own: bool,
 }
 
-impl Places {
+/// The same and the listened ports.
+pub(super) struct Places {
+    surroundings: Surroundings,
+    listened: HashSet<u16>,
+    listeners: Vec<Listener>,
+}
+
+impl Surroundings {
     /// Those of the network namespace of this thread.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell which ports are listened on.
-    pub(super) fn read(source: &mut Source, names: &InterfaceNames) -> Result<Self, LookError> {
-        let listeners = source.listening()?;
-        let mut interfaces = HashMap::new();
-        for each in getifaddrs().map_err(|error| DiagError::Ask(error.into()))? {
-            let v4 = each
-                .address
-                .as_ref()
-                .and_then(|address| Some(address.as_sockaddr_in()?.ip().into()));
-            let v6 = each
-                .address
-                .as_ref()
-                .and_then(|address| Some(address.as_sockaddr_in6()?.ip().into()));
-            if let Some(address) = v4.or(v6) {
-                interfaces.insert(address, names.attached(&each.interface_name).unwrap_or_default());
-            }
-        }
+    /// When the kernel does not tell its addresses.
+    pub(super) fn own(names: &InterfaceNames) -> io::Result<Self> {
         Ok(Self {
-            interfaces,
+            interfaces: addresses(|name| names.attached(name))?,
             loopback: names.attached("lo").unwrap_or_default(),
-            listened: listeners.iter().map(|listener| listener.address.port()).collect(),
-            listeners,
             ephemeral: ephemeral_ports(),
+            is_own: true,
         })
     }
 
-    /// The interface that packets between these ends pass, the first of them a socket of this host; `None` where no
-    /// programs are attached to it.
-    pub(super) fn interface(&self, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
-        let index = if self.is_local(remote.ip()) {
-            self.loopback
-        } else {
-            self.interfaces.get(&local.ip()).copied().unwrap_or_default()
+    /// Those of another one, which this thread has entered from `home`. What its sockets send comes in there, where a
+    /// cable leads there.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not tell its addresses.
+    pub(super) fn inside(home: BorrowedFd<'_>, names: &InterfaceNames) -> io::Result<Self> {
+        let leading = links::leading_to(home).unwrap_or_else(|error| {
+            tracing::debug!(%error, "read the links of a network namespace");
+            HashMap::new()
+        });
+        let attached = |name: &str| {
+            let index = leading.get(name).copied()?;
+            names.is_attached(index).then_some(index)
         };
-        (index != 0).then_some(index)
+        Ok(Self {
+            interfaces: addresses(attached)?,
+            loopback: 0,
+            ephemeral: ephemeral_ports(),
+            is_own: false,
+        })
+    }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.interfaces.contains_key(&address)
+    }
+}
+
+/// The addresses of the namespace of this thread with the interfaces that they have by their names; 0 where those have
+/// none.
+fn addresses(interface: impl Fn(&str) -> Option<u32>) -> io::Result<HashMap<IpAddr, u32>> {
+    let mut interfaces = HashMap::new();
+    for each in getifaddrs()? {
+        let v4 = each
+            .address
+            .as_ref()
+            .and_then(|address| Some(address.as_sockaddr_in()?.ip().into()));
+        let v6 = each
+            .address
+            .as_ref()
+            .and_then(|address| Some(address.as_sockaddr_in6()?.ip().into()));
+        if let Some(address) = v4.or(v6) {
+            interfaces.insert(address, interface(&each.interface_name).unwrap_or_default());
+        }
+    }
+    Ok(interfaces)
+}
+
+impl Places {
+    /// Those of a namespace with these surroundings and listening sockets.
+    pub(super) fn new(surroundings: Surroundings, listeners: Vec<Listener>) -> Self {
+        Self {
+            surroundings,
+            listened: listeners.iter().map(|listener| listener.address.port()).collect(),
+            listeners,
+        }
+    }
+
+    /// Whether it is the namespace of this process.
+    pub(super) const fn is_own(&self) -> bool {
+        self.surroundings.is_own
+    }
+
+    /// Where what a socket sends is seen first, of a connection between these ends, the first of them its own; `None`
+    /// where no programs are attached there.
+    pub(super) fn place(&self, local: SocketAddr, remote: SocketAddr) -> Option<Place> {
+        let surroundings = &self.surroundings;
+        let index = if surroundings.is_local(remote.ip()) {
+            surroundings.loopback
+        } else {
+            surroundings
+                .interfaces
+                .get(&local.ip())
+                .copied()
+                .unwrap_or_default()
+        };
+        (index != 0).then(|| Place::new(index, surroundings.is_own))
     }
 
     /// Whether the socket at `local` opened its connection; `None` where that is not certain: where nobody listens any
     /// more, and both ends have ports as clients get them.
     pub(super) fn opened(&self, local: SocketAddr, remote: SocketAddr) -> Option<bool> {
         let listens = |end: SocketAddr| self.listened.contains(&end.port());
-        let is_clients = |end: SocketAddr| self.ephemeral.contains(&end.port());
-        if self.is_local(remote.ip()) {
+        let is_clients = |end: SocketAddr| self.surroundings.ephemeral.contains(&end.port());
+        if self.surroundings.is_local(remote.ip()) {
             (listens(local) != listens(remote)).then(|| listens(remote))
         } else if listens(local) {
             Some(false)
@@ -91,13 +149,9 @@ impl Places {
         &self.listeners
     }
 
-    /// The addresses of this host.
+    /// The addresses of the namespace.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.interfaces.keys().copied().collect()
-    }
-
-    fn is_local(&self, address: IpAddr) -> bool {
-        address.is_loopback() || self.interfaces.contains_key(&address)
+        self.surroundings.interfaces.keys().copied().collect()
     }
 }
 
@@ -115,19 +169,22 @@ fn ephemeral_ports() -> RangeInclusive<u16> {
 mod tests {
     use super::*;
 
-    fn places() -> Places {
+    fn places(is_own: bool) -> Places {
         let address = |text: &str| text.parse().unwrap();
         Places {
-            interfaces: [
-                (address("10.0.0.1"), 2),
-                (address("10.9.0.1"), 0),
-                (address("127.0.0.1"), 1),
-            ]
-            .into(),
-            loopback: 1,
+            surroundings: Surroundings {
+                interfaces: [
+                    (address("10.0.0.1"), 2),
+                    (address("10.9.0.1"), 0),
+                    (address("127.0.0.1"), u32::from(is_own)),
+                ]
+                .into(),
+                loopback: u32::from(is_own),
+                ephemeral: EPHEMERAL,
+                is_own,
+            },
             listened: [80, 40_000].into(),
             listeners: Vec::new(),
-            ephemeral: EPHEMERAL,
         }
     }
 
@@ -140,8 +197,31 @@ mod tests {
             ("10.0.0.1:80", "10.9.0.1:50000", Some(1)),
             ("127.0.0.5:80", "127.0.0.6:50000", Some(1)),
         ] {
-            let found = places().interface(local.parse().unwrap(), remote.parse().unwrap());
-            assert_eq!(found, expected, "{local} {remote}");
+            let found = places(true).place(local.parse().unwrap(), remote.parse().unwrap());
+            let expected = expected.map(|index| Place::new(index, true));
+            assert_eq!(
+                found.map(|place| place.0),
+                expected.map(|place| place.0),
+                "{local} {remote}"
+            );
+        }
+    }
+
+    #[test]
+    fn packets_of_a_socket_in_another_namespace_come_in_where_a_cable_leads_there() {
+        for (local, remote, expected) in [
+            ("10.0.0.1:80", "10.0.0.2:50000", Some(2)),
+            ("10.9.0.1:80", "10.0.0.2:50000", None),
+            ("10.0.0.1:80", "10.9.0.1:50000", None),
+            ("127.0.0.5:80", "127.0.0.6:50000", None),
+        ] {
+            let found = places(false).place(local.parse().unwrap(), remote.parse().unwrap());
+            let expected = expected.map(|index| Place::new(index, false));
+            assert_eq!(
+                found.map(|place| place.0),
+                expected.map(|place| place.0),
+                "{local} {remote}"
+            );
         }
     }
 
@@ -157,7 +237,7 @@ mod tests {
             ("127.0.0.1:40000", "127.0.0.1:50000", Some(false)),
             ("127.0.0.1:50000", "127.0.0.1:50001", None),
         ] {
-            let opened = places().opened(local.parse().unwrap(), remote.parse().unwrap());
+            let opened = places(true).opened(local.parse().unwrap(), remote.parse().unwrap());
             assert_eq!(opened, expected, "{local} {remote}");
         }
     }

@@ -24,6 +24,7 @@ use tcpviewer_common::{
 use super::{
     known::{Known, News, Said},
     listeners::{Handshakes, completed},
+    namespaces::Namespace,
     tcp_info,
 };
 use crate::model::{CongestionState, Listener, Socket, SocketDetails, SocketLook, SocketSource, key_between};
@@ -36,6 +37,8 @@ const BATCH: usize = 1_024;
 /// The tables of one network namespace.
 pub(super) struct Tables {
     folder: PathBuf,
+    /// Whose they are; `None` where they are those of this process.
+    namespace: Option<Namespace>,
     /// Those that are still to be read, last one first.
     files: Vec<&'static str>,
     lines: Option<Lines<BufReader<File>>>,
@@ -63,8 +66,17 @@ impl Tables {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
+            namespace: None,
             files: Vec::new(),
             lines: None,
+        }
+    }
+
+    /// Those of another network namespace.
+    pub(super) fn of(namespace: Namespace) -> Self {
+        Self {
+            namespace: Some(namespace),
+            ..Self::new(namespace.tables())
         }
     }
 
@@ -94,13 +106,19 @@ impl Tables {
         let (mut listeners, mut handshakes) = (Vec::new(), Handshakes::new());
         for file in FILES {
             for line in self.open(file)? {
-                let Some(line) = Line::parse(&line?) else { continue };
+                let line = line?;
+                // Of very many others, nothing is read.
+                if !line
+                    .split_ascii_whitespace()
+                    .nth(STATE)
+                    .is_some_and(is_before_accept)
+                {
+                    continue;
+                }
+                let Some(line) = Line::parse(&line) else { continue };
                 match line.listener() {
                     Some(listener) => listeners.push(listener),
-                    None if line.is_handshake() => {
-                        *handshakes.entry(canonical(line.entry.local_address)).or_default() += 1;
-                    }
-                    None => {}
+                    None => *handshakes.entry(canonical(line.entry.local_address)).or_default() += 1,
                 }
             }
         }
@@ -146,6 +164,9 @@ impl Tables {
             Err(error) => return Err(error),
         };
         lines.next().transpose()?;
+        if self.namespace.is_some_and(|namespace| !namespace.is_there()) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(lines)
     }
 }
@@ -181,10 +202,6 @@ impl Line {
             network_namespace: None,
             owner: None,
         })
-    }
-
-    fn is_handshake(&self) -> bool {
-        matches!(self.entry.state, EntryState::SynRecv | EntryState::NewSynRecv)
     }
 
     /// Takes note of a connection; `None` where that says nothing new. What lingers after the end is there, and says
@@ -228,6 +245,7 @@ impl Line {
         let hash = known.hash_of(&said);
         let is_new = known.note(id, hash, || (key, side))?;
         Some(News {
+            id,
             key,
             side,
             said: Said::Line(Box::new(self)),
@@ -259,7 +277,13 @@ impl Line {
             delivery_rate_bytes_per_second: None,
             details: Some(Arc::new(details)),
         };
-        Some(SocketLook { key, side, socket })
+        Some(SocketLook {
+            key,
+            side,
+            cookie: 0,
+            is_elsewhere: false,
+            socket,
+        })
     }
 }
 
@@ -279,7 +303,13 @@ impl More {
     }
 }
 
-/// Columns by their number: `retrnsmt`, and those that have no name in the head.
+/// Whether a socket in this state listens or is one of a handshake (`TCP_LISTEN`, `TCP_SYN_RECV`, `TCP_NEW_SYN_RECV`).
+fn is_before_accept(state: &str) -> bool {
+    matches!(state, "0A" | "03" | "0C")
+}
+
+/// Columns by their number: `st`, `retrnsmt`, and those that have no name in the head.
+const STATE: usize = 3;
 const TIMEOUTS: usize = 6;
 const RTO: usize = 12;
 const CONGESTION_WINDOW: usize = 15;
@@ -316,7 +346,7 @@ mod tests {
     }
 
     fn all(tables: &mut Tables, known: &mut Known) -> Vec<News> {
-        known.begin();
+        known.begin(false, false);
         tables.begin();
         let mut news = Vec::new();
         while let Some(part) = tables.part(known).unwrap() {

@@ -12,12 +12,12 @@ use thiserror::Error;
 
 use super::{
     diag::{Diag, DiagError},
-    known::{Gone, Known, News},
+    known::{Known, News},
     listeners::listening,
     procfs::Tables,
     tcp_info,
 };
-use crate::model::Listener;
+use crate::model::{GoneSocket, Listener};
 
 /// Families that are still to be asked for, last one first.
 const FAMILIES: [u8; 2] = [AF_INET6, AF_INET];
@@ -28,6 +28,9 @@ pub(super) enum LookError {
     /// The kernel does not answer.
     #[error(transparent)]
     Diag(#[from] DiagError),
+    /// What is around them is not told, or their namespace must not be entered.
+    #[error("read the addresses of a network namespace: {0}")]
+    Surroundings(io::Error),
     /// Its tables cannot be read.
     #[error("read the tables of sockets in procfs: {0}")]
     Tables(io::Error),
@@ -112,7 +115,7 @@ impl Source {
     }
 
     /// Those that were not among all. A table can leave one out once.
-    pub(super) fn missing(&self, known: &Known) -> Vec<Gone> {
+    pub(super) fn missing(&self, known: &Known) -> Vec<(u64, GoneSocket)> {
         known.missing(match self {
             Self::Diag(..) => 1,
             Self::Procfs(_) => 2,
@@ -124,7 +127,7 @@ impl Source {
     /// # Errors
     ///
     /// When it is not told.
-    pub(super) fn fate(&mut self, missing: &Gone) -> Result<Fate, LookError> {
+    pub(super) fn fate(&mut self, missing: &GoneSocket) -> Result<Fate, LookError> {
         let Self::Diag(diag, _families) = self else {
             return Ok(Fate::Gone);
         };
@@ -136,12 +139,9 @@ impl Source {
         })
     }
 
-    /// The cookie of a socket that is known by this number; 0 where cookies are not told.
-    pub(super) const fn cookie(&self, id: u64) -> u64 {
-        match self {
-            Self::Diag(..) => id,
-            Self::Procfs(_) => 0,
-        }
+    /// Whether sockets are known by their cookies, else by their endpoints.
+    pub(super) const fn has_cookies(&self) -> bool {
+        matches!(self, Self::Diag(..))
     }
 }
 

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::{
     backlogs::Backlogs,
-    known::{Gone, Known, News},
+    known::{Known, News},
     places::Places,
     source::{Fate, LookError, Source},
 };
-use crate::model::{Clock, OpenSocket, Sample, SocketNews, boot_ns, endpoint};
+use crate::model::{Clock, GoneSocket, OpenSocket, Sample, SocketNews, boot_ns, endpoint};
 
 /// At most so many vanished sockets are looked for at once.
 const BATCH: usize = 256;
@@ -28,7 +28,7 @@ pub(super) struct Sweep {
 struct Look {
     source: Source,
     places: Places,
-    missing: Vec<Gone>,
+    missing: Vec<(u64, GoneSocket)>,
 }
 
 /// What a part of the look showed.
@@ -50,19 +50,26 @@ impl Sweep {
     /// When the kernel does not answer.
     pub(super) fn begin(&mut self, mut source: Source, places: Places) -> Result<Found, LookError> {
         source.begin()?;
-        let backlogs = self
-            .backlogs
-            .take(places.listeners(), &places.addresses(), Instant::now());
-        self.known.begin();
+        // What is known of listeners goes by address alone, and others may have the same.
+        let backlogs = places.is_own().then(|| {
+            let (listeners, addresses) = (places.listeners(), places.addresses());
+            self.backlogs.take(listeners, &addresses, Instant::now())
+        });
+        self.known.begin(source.has_cookies(), !places.is_own());
         self.look = Some(Look {
             source,
             places,
             missing: Vec::new(),
         });
         Ok(Found {
-            samples: backlogs.map(Sample::Backlogs).into_iter().collect(),
+            samples: backlogs.flatten().map(Sample::Backlogs).into_iter().collect(),
             ..Found::default()
         })
+    }
+
+    /// All that are known: their namespace is gone.
+    pub(super) fn all_gone(&self) -> impl Iterator<Item = SocketNews> {
+        self.known.all().filter(is_told_apart).map(SocketNews::Gone)
     }
 
     /// Goes on with the look that is under way.
@@ -100,7 +107,7 @@ impl Look {
         match self.source.part(known)? {
             Some(news) => {
                 for each in news {
-                    self.tell(each, looked_at_ns, clock, &mut found);
+                    self.tell(each, known, looked_at_ns, clock, &mut found);
                 }
             }
             None => {
@@ -111,17 +118,20 @@ impl Look {
         Ok(found)
     }
 
-    fn tell(&self, news: News, looked_at_ns: u64, clock: Clock, found: &mut Found) {
+    fn tell(&self, news: News, known: &mut Known, looked_at_ns: u64, clock: Clock, found: &mut Found) {
         let News {
+            id,
             key,
             side,
             said,
             is_new,
         } = news;
-        let Some(look) = said.look(key, side, clock.at(looked_at_ns)) else {
+        let Some(mut look) = said.look(key, side, clock.at(looked_at_ns)) else {
             return;
         };
-        if !is_new {
+        let is_own = self.places.is_own();
+        look.is_elsewhere = !is_own;
+        if is_own && !is_new {
             found.samples.push(Sample::Socket(Box::new(look)));
             return;
         }
@@ -130,37 +140,46 @@ impl Look {
             Side::Low => (low, high),
             Side::High => (high, low),
         };
+        let place = self.places.place(local, remote);
+        if !is_own && is_new {
+            known.comes_in(id, place);
+        }
         let ages = said.ages_ns().unwrap_or_default();
-        found.news.push(SocketNews::Open(Box::new(OpenSocket {
+        let open = OpenSocket {
             look,
-            cookie: said.cookie(),
-            interface: self.places.interface(local, remote),
+            place,
             opened: self.places.opened(local, remote),
+            is_new,
             seen_ns: looked_at_ns,
             sent_ns: looked_at_ns.saturating_sub(ages.0),
             received_ns: looked_at_ns.saturating_sub(ages.1),
-        })));
+        };
+        found.news.push(if is_own {
+            SocketNews::Open(Box::new(open))
+        } else {
+            SocketNews::Elsewhere(Box::new(open))
+        });
     }
 
     fn look_for_missing(&mut self, known: &mut Known) -> Result<Found, LookError> {
         let mut found = Found::default();
         let rest = self.missing.len().saturating_sub(BATCH);
-        for gone in self.missing.split_off(rest) {
+        for (id, gone) in self.missing.split_off(rest) {
             let fate = self.source.fate(&gone)?;
             if fate == Fate::Lingers {
                 continue;
             }
-            known.forget(gone.id);
-            if fate == Fate::Gone {
-                found.news.push(SocketNews::Gone {
-                    key: gone.key,
-                    side: gone.side,
-                    cookie: self.source.cookie(gone.id),
-                    since_ns: gone.since_ns,
-                });
+            known.forget(id);
+            if fate == Fate::Gone && is_told_apart(&gone) {
+                found.news.push(SocketNews::Gone(gone));
             }
         }
         found.is_over = self.missing.is_empty();
         Ok(found)
     }
+}
+
+/// Whether the end of a socket can be told of a connection: one in another namespace may have the endpoints of another.
+fn is_told_apart(gone: &GoneSocket) -> bool {
+    !gone.is_elsewhere || gone.cookie != 0 || gone.place.is_some()
 }

@@ -102,6 +102,8 @@ mod tests {
         Sample::Socket(Box::new(SocketLook {
             key: key(port),
             side: Side::Low,
+            cookie: 0,
+            is_elsewhere: false,
             socket: Socket {
                 sampled_at,
                 source: SocketSource::SockDiag,

@@ -12,7 +12,7 @@ use super::{Row, rates::HalfRates};
 use crate::{
     model::{
         Clock, CloseReason, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
-        RttSource, Socket, SocketSegments, SocketSource, endpoint,
+        RttSource, Socket, SocketLook, SocketSegments, SocketSource, endpoint,
     },
     verdict::Payload,
 };
@@ -92,6 +92,16 @@ fn state(own: &connection::Half, other: &connection::Half, socket: Option<&Socke
         Some(details) if !own.has(connection::Half::SEEN) => details.state,
         Some(_) | None => own.state(other),
     }
+}
+
+/// Whether a socket can be one of this connection: what one of this network namespace sends leaves this host.
+pub(super) fn can_be_of(record: &ConnectionRecord, look: &SocketLook) -> bool {
+    let [low, high] = &record.halves;
+    let own = match look.side {
+        connection::Side::Low => low,
+        connection::Side::High => high,
+    };
+    look.is_elsewhere || !own.has(connection::Half::SEEN) || Place(own.place).is_egress()
 }
 
 /// How the connection ended, if it did. `is_last` says that the source gave it up.

@@ -349,6 +349,8 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
     Sample::Socket(Box::new(SocketLook {
         key: key(port),
         side: Side::Low,
+        cookie: 0,
+        is_elsewhere: false,
         socket,
     }))
 }

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     net::{Ipv4Addr, Ipv6Addr},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
     process::{self, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -65,6 +65,11 @@ impl Namespace {
     /// Sets a kernel parameter of the network.
     pub(crate) fn set(&self, parameter: &str, value: &str) {
         self.enter(|| fs::write(format!("/proc/sys/net/{parameter}"), value).unwrap());
+    }
+
+    /// Its inode.
+    pub(crate) fn inode(&self) -> u64 {
+        fs::metadata(self.path()).unwrap().ino()
     }
 
     fn path(&self) -> String {

@@ -1,9 +1,13 @@
 //! Processes that do one thing with a connection: short clients, a server that forks, and whoever is to be named.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    process::{Child, ChildStdout, Command, Stdio},
+    path::PathBuf,
+    process::{self, Child, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use super::namespaces::Namespace;
@@ -111,6 +115,40 @@ impl ForkingServer {
             client_port: numbers[0] as u16,
             client_pid: numbers[1],
             child_pid: numbers[2],
+        }
+    }
+}
+
+/// A control group of its own, removed with its guard.
+pub(crate) struct ControlGroup(pub(crate) PathBuf);
+
+impl ControlGroup {
+    /// `None` where there is no cgroup2.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let root = mounts
+            .lines()
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .find(|words| words[2] == "cgroup2")?[1]
+            .to_owned();
+        let parent = PathBuf::from(root).join(format!("tcpviewer-{}", process::id()));
+        fs::create_dir_all(&parent).unwrap();
+        let path = parent.join(name);
+        fs::create_dir(&path).unwrap();
+        Some(Self(path))
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        for path in [Some(self.0.as_path()), self.0.parent()].into_iter().flatten() {
+            // The processes in it were ended just now; what is left of a failure is no matter here.
+            for _attempt in 0..50 {
+                if fs::remove_dir(path).is_ok() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
         }
     }
 }

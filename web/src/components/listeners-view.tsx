@@ -2,6 +2,7 @@
 import type { ReactElement } from 'react';
 import { formatCount, formatEndpoint, formatPlural, formatShare, NOT_MEASURED } from '../domain/format';
 import {
+  belongsTo,
   filterOfListener,
   listenerTrouble,
   queueShare,
@@ -56,6 +57,9 @@ export function ListenersView(): ReactElement {
                 <th scope="col" className={styles.text} title="The process that holds the socket">
                   Process
                 </th>
+                <th scope="col" className={styles.text} title="The container of that process, else its unit">
+                  Belongs to
+                </th>
                 <th scope="col" title="Number of the user who made the socket">
                   User
                 </th>
@@ -64,7 +68,7 @@ export function ListenersView(): ReactElement {
             <tbody>
               {listeners.map((listener) => (
                 <Row
-                  key={`${formatEndpoint(listener.address)} ${listener.socketCookie}`}
+                  key={`${formatEndpoint(listener.address)} ${listener.socketCookie} ${listener.networkNamespace ?? ''}`}
                   listener={listener}
                 />
               ))}
@@ -101,6 +105,7 @@ function Row({ listener }: { listener: Listener }): ReactElement {
       <td className={styles.text}>
         <ProcessName process={process} />
       </td>
+      <td className={styles.text}>{belongsTo(listener) ?? NOT_MEASURED}</td>
       <td>{userId}</td>
     </tr>
   );

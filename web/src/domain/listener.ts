@@ -4,6 +4,8 @@ import type { Endpoint, Process } from './connection';
 export interface Listener {
   /** The kernel's number of the socket; several may listen at one address. '0' where it is not to be had. */
   readonly socketCookie: string;
+  /** Number of its network namespace; undefined where it is not known. Two may have listeners at one address. */
+  readonly networkNamespace: string | undefined;
   readonly address: Endpoint;
   /** Whether an IPv6 socket takes IPv4 as well; undefined for IPv4, and where the kernel does not say. */
   readonly dualStack: boolean | undefined;
@@ -18,6 +20,11 @@ export interface Listener {
   readonly userId: number;
   /** The process that holds it; undefined where nobody was found, or not yet. */
   readonly process: Process | undefined;
+}
+
+/** What its process belongs to: a container, by the part of its id that people use, else a unit. */
+export function belongsTo({ process }: Listener): string | undefined {
+  return process?.container?.slice(0, 12) ?? process?.unit;
 }
 
 /** How full the accept queue is, 1 where there is no room for one more; undefined where its limit is not known. */

@@ -6,6 +6,7 @@ import { toEndpoint, toProcess } from './convert';
 export function toListener(message: WireListener): Listener {
   return {
     socketCookie: String(message.socketCookie),
+    networkNamespace: message.networkNamespace?.toString(),
     address: toEndpoint(message.address),
     dualStack: message.dualStack,
     acceptQueue: message.acceptQueue,

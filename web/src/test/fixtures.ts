@@ -177,6 +177,7 @@ export function stats(values: Partial<Stats> = {}): Stats {
 export function listener(port: number, values: Partial<Listener> = {}): Listener {
   return {
     socketCookie: String(port),
+    networkNamespace: undefined,
     address: { address: '0.0.0.0', port },
     dualStack: undefined,
     acceptQueue: 0,

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tcpviewer/v1/listener.proto.
  */
 export const file_tcpviewer_v1_listener: GenFile = /*@__PURE__*/
-  fileDesc("Cht0Y3B2aWV3ZXIvdjEvbGlzdGVuZXIucHJvdG8SDHRjcHZpZXdlci52MSK9AgoITGlzdGVuZXISJwoHYWRkcmVzcxgBIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIXCgpkdWFsX3N0YWNrGAIgASgISACIAQESFAoMYWNjZXB0X3F1ZXVlGAMgASgNEh8KEmFjY2VwdF9xdWV1ZV9saW1pdBgEIAEoDUgBiAEBEhYKCXN5bl9xdWV1ZRgFIAEoDUgCiAEBEhIKBWRyb3BzGAYgASgNSAOIAQESDwoHdXNlcl9pZBgHIAEoDRIVCg1zb2NrZXRfY29va2llGAggASgEEiYKB3Byb2Nlc3MYCSABKAsyFS50Y3B2aWV3ZXIudjEuUHJvY2Vzc0INCgtfZHVhbF9zdGFja0IVChNfYWNjZXB0X3F1ZXVlX2xpbWl0QgwKCl9zeW5fcXVldWVCCAoGX2Ryb3BzYgZwcm90bzM", [file_tcpviewer_v1_connection, file_tcpviewer_v1_process]);
+  fileDesc("Cht0Y3B2aWV3ZXIvdjEvbGlzdGVuZXIucHJvdG8SDHRjcHZpZXdlci52MSLzAgoITGlzdGVuZXISJwoHYWRkcmVzcxgBIAEoCzIWLnRjcHZpZXdlci52MS5FbmRwb2ludBIXCgpkdWFsX3N0YWNrGAIgASgISACIAQESFAoMYWNjZXB0X3F1ZXVlGAMgASgNEh8KEmFjY2VwdF9xdWV1ZV9saW1pdBgEIAEoDUgBiAEBEhYKCXN5bl9xdWV1ZRgFIAEoDUgCiAEBEhIKBWRyb3BzGAYgASgNSAOIAQESDwoHdXNlcl9pZBgHIAEoDRIVCg1zb2NrZXRfY29va2llGAggASgEEiYKB3Byb2Nlc3MYCSABKAsyFS50Y3B2aWV3ZXIudjEuUHJvY2VzcxIeChFuZXR3b3JrX25hbWVzcGFjZRgKIAEoBEgEiAEBQg0KC19kdWFsX3N0YWNrQhUKE19hY2NlcHRfcXVldWVfbGltaXRCDAoKX3N5bl9xdWV1ZUIICgZfZHJvcHNCFAoSX25ldHdvcmtfbmFtZXNwYWNlYgZwcm90bzM", [file_tcpviewer_v1_connection, file_tcpviewer_v1_process]);
 
 /**
  * A listening socket. Where a connection is not taken by its application for lack of room, or not even begun, is
@@ -92,6 +92,14 @@ export type Listener = Message<"tcpviewer.v1.Listener"> & {
    * @generated from field: tcpviewer.v1.Process process = 9;
    */
   process?: Process | undefined;
+
+  /**
+   * Inode of its network namespace, as /proc/PID/ns/net of a process in it has it: two containers may listen at the same
+   * address. Absent where it is not known.
+   *
+   * @generated from field: optional uint64 network_namespace = 10;
+   */
+  networkNamespace?: bigint | undefined;
 };
 
 /**
