@@ -18,7 +18,8 @@ fn main() -> Result<()> {
 }
 
 /// The programs for the kernel, as `$OUT_DIR/tcpviewer`. Building `core` for the target needs an unstable
-/// flag, which RUSTC_BOOTSTRAP unlocks on a stable compiler; it is set for this build alone.
+/// flag, which RUSTC_BOOTSTRAP unlocks on a stable compiler; it is set for this build alone. Compiled piece by piece, as
+/// CARGO_INCREMENTAL asks for, the programs would take more stack than the kernel has.
 #[expect(
     unsafe_code,
     reason = "setting a variable is the interface that aya-build offers"
@@ -26,6 +27,8 @@ fn main() -> Result<()> {
 fn ebpf() -> Result<()> {
     // SAFETY: a build script has one thread.
     unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
+    // SAFETY: as above.
+    unsafe { env::set_var("CARGO_INCREMENTAL", "0") };
     println!("cargo:rerun-if-changed=../tcpviewer-common/src");
     let toolchain = env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_unset| String::from("stable"));
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tcpviewer-ebpf");
