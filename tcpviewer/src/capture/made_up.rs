@@ -17,8 +17,8 @@ use tokio::{
 use super::{CaptureStatus, Outlets, Request};
 use crate::model::{Ledger, Sample, SampleBatch, Tracked, boot_ns};
 
-/// Samples in one batch.
-const BATCH: usize = 512;
+/// Connections in one batch.
+const BATCH: u32 = 512;
 /// Ports of the destinations, busiest first.
 const PORTS: [u16; 8] = [443, 80, 5432, 6379, 9092, 3306, 8080, 22];
 /// Interfaces, by index.
@@ -51,6 +51,15 @@ pub struct Load {
     samples_made: u64,
 }
 
+/// How far a round has got.
+#[derive(Debug)]
+pub struct Round {
+    /// Whether it brings all connections.
+    is_first: bool,
+    done: u32,
+    steps: u32,
+}
+
 /// What a connection's record is computed from.
 #[derive(Clone, Copy, Debug)]
 struct MadeUp {
@@ -64,8 +73,9 @@ struct MadeUp {
 pub async fn run(mut load: Load, mut requests: mpsc::Receiver<Request>, outlets: Outlets) {
     let mut due = Instant::now();
     for _round in 0..load.shape.rounds {
-        let round = load.round(boot_ns().saturating_sub(due.elapsed().as_nanos() as u64));
-        for samples in round {
+        let due_ns = boot_ns().saturating_sub(due.elapsed().as_nanos() as u64);
+        let mut round = load.round();
+        while let Some(samples) = load.batch(&mut round, due_ns) {
             // However late the round is, who asks is answered between two batches.
             while let Ok(request) = requests.try_recv() {
                 load.answer(request);
@@ -105,27 +115,36 @@ impl Load {
         }
     }
 
-    /// One round, due at this boot time, in batches.
-    pub fn round(&mut self, due_ns: u64) -> Vec<Vec<Sample>> {
-        let mut samples = Vec::new();
-        if self.live.is_empty() {
-            for _connection in 0..self.shape.connections {
+    /// The next round.
+    pub fn round(&self) -> Round {
+        let is_first = self.live.is_empty();
+        Round {
+            is_first,
+            done: 0,
+            steps: if is_first {
+                self.shape.connections
+            } else {
+                self.shape.changing
+            },
+        }
+    }
+
+    /// The next samples of a round that was due at this boot time; `None` after the last.
+    pub fn batch(&mut self, round: &mut Round, due_ns: u64) -> Option<Vec<Sample>> {
+        let steps = round.done..round.steps.min(round.done + BATCH);
+        round.done = steps.end;
+        let mut samples = Vec::with_capacity(steps.len());
+        for nth in steps {
+            if round.is_first {
                 let new = self.begin(due_ns);
                 self.live.push(new);
                 samples.push(self.sample(new, due_ns, false));
-            }
-        } else {
-            for nth in 0..self.shape.changing {
+            } else {
                 samples.extend(self.change(nth < self.shape.replaced, due_ns));
             }
         }
         self.samples_made += samples.len() as u64;
-        let mut batches = Vec::new();
-        while !samples.is_empty() {
-            let rest = samples.split_off(samples.len().min(BATCH));
-            batches.push(std::mem::replace(&mut samples, rest));
-        }
-        batches
+        (!samples.is_empty()).then_some(samples)
     }
 
     fn begin(&mut self, due_ns: u64) -> MadeUp {
@@ -308,7 +327,7 @@ mod tests {
             every: Duration::from_millis(250),
             rounds: 5,
         });
-        let ids = |batches: Vec<Vec<Sample>>| -> Vec<(u64, bool)> {
+        let mut ids = |due_ns| -> Vec<(u64, bool)> {
             let id = |sample: Sample| match sample {
                 Sample::Tracked(tracked) => (tracked.record.id, tracked.is_last),
                 Sample::Gone(..)
@@ -317,12 +336,14 @@ mod tests {
                 | Sample::Failure(_)
                 | Sample::Backlogs(_) => (0, false),
             };
-            batches.into_iter().flatten().map(id).collect()
+            let mut round = load.round();
+            let batches = std::iter::from_fn(|| load.batch(&mut round, due_ns));
+            batches.flatten().map(id).collect()
         };
 
-        let first = ids(load.round(1));
+        let first = ids(1);
         assert_eq!(first, (1..=1_000).map(|id| (id, false)).collect::<Vec<_>>());
-        let second = ids(load.round(2));
+        let second = ids(2);
         assert_eq!(
             second[..7],
             [
@@ -336,9 +357,9 @@ mod tests {
             ]
         );
         assert_eq!(second.len(), 303);
-        ids(load.round(3));
-        ids(load.round(4));
-        let fifth = ids(load.round(5));
+        ids(3);
+        ids(4);
+        let fifth = ids(5);
         assert!(fifth.contains(&(1_001, false)), "the turn comes round");
     }
 
