@@ -73,6 +73,14 @@ pub unsafe trait Plain: Copy + 'static {
         // alignment.
         Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
     }
+
+    /// Its bytes, in this machine's order.
+    #[cfg(feature = "user")]
+    fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the slice has the size of `Self` and lives as long as the value, whose bytes are all written, as it
+        // has no padding.
+        unsafe { core::slice::from_raw_parts(core::ptr::from_ref(self).cast(), size_of::<Self>()) }
+    }
 }
 
 macro_rules! plain {

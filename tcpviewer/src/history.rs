@@ -8,7 +8,6 @@ mod series;
 mod stored;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::series::Series;
 pub use self::stored::{HalfPoint, Point};
-use crate::model::{Command, Delta, NotablePacket};
+use crate::model::{ById, Command, Delta, NotablePacket};
 
 /// Memory of all points and packets, bytes.
 const BUDGET_BYTES: usize = 32 << 20;
@@ -36,7 +35,8 @@ pub struct History {
 
 #[derive(Debug)]
 struct Past {
-    series: HashMap<u64, Series>,
+    /// Boxed, so that the map's own memory stays small when it doubles.
+    series: ById<Box<Series>>,
     /// What the points and packets of all of them take.
     bytes: usize,
     /// What they may take.
@@ -44,7 +44,7 @@ struct Past {
     /// How often the room of each was halved.
     level: u32,
     /// The connections that are watched, with their endpoints.
-    watched: HashMap<u64, ConnectionKey>,
+    watched: ById<ConnectionKey>,
 }
 
 /// Why a connection cannot be watched.
@@ -87,7 +87,7 @@ impl History {
         let room = series::Room::at(past.level);
         for connection in &delta.changed {
             let series = past.series.entry(connection.id);
-            let series = series.or_insert_with(|| Series::new(connection));
+            let series = series.or_insert_with(|| Box::new(Series::new(connection)));
             past.bytes -= series.bytes();
             series.take(connection, self.update_interval, room);
             past.bytes += series.bytes();
@@ -165,11 +165,11 @@ impl History {
 impl Default for Past {
     fn default() -> Self {
         Self {
-            series: HashMap::new(),
+            series: ById::default(),
             bytes: 0,
             budget: BUDGET_BYTES,
             level: 0,
-            watched: HashMap::new(),
+            watched: ById::default(),
         }
     }
 }
@@ -183,7 +183,7 @@ impl Past {
             for series in self.series.values_mut() {
                 series.shrink(room);
             }
-            self.bytes = self.series.values().map(Series::bytes).sum();
+            self.bytes = self.series.values().map(|series| series.bytes()).sum();
         }
         if self.bytes < self.budget / 4 {
             self.level = self.level.saturating_sub(1);

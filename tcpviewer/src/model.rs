@@ -14,6 +14,8 @@ mod failure;
 
 mod economy;
 
+mod ids;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -32,6 +34,7 @@ use tokio::{sync::oneshot, time::Instant};
 pub use self::{
     economy::{Economies, Economy},
     failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
+    ids::{ById, FewIds, Ids},
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{
@@ -142,31 +145,31 @@ pub struct Half {
     /// TCP payload bytes seen before.
     pub retransmitted_bytes: u64,
     /// Packets with data, SYN or FIN at or below what was already sent.
-    pub retransmissions: u64,
+    pub retransmissions: u32,
     /// Those that duplicate ACKs asked for.
-    pub fast_retransmissions: u64,
+    pub fast_retransmissions: u32,
     /// Those of what was already acknowledged.
-    pub spurious_retransmissions: u64,
+    pub spurious_retransmissions: u32,
     /// Those that carry a SYN.
-    pub syn_retransmissions: u64,
+    pub syn_retransmissions: u32,
     /// Packets that were overtaken on the way.
-    pub out_of_order: u64,
+    pub out_of_order: u32,
     /// ACKs that say again what the last one said.
-    pub duplicate_acks: u64,
+    pub duplicate_acks: u32,
     /// Packets that offer no receive window.
-    pub zero_windows: u64,
+    pub zero_windows: u32,
     /// Packets that use up the window of the other side.
-    pub window_full: u64,
+    pub window_full: u32,
     /// Probes of a silent connection.
-    pub keep_alives: u64,
+    pub keep_alives: u32,
     /// Packets that begin beyond the next sequence number.
-    pub lost_segments: u64,
+    pub lost_segments: u32,
     /// Packets with RST.
-    pub resets: u64,
+    pub resets: u32,
     /// Packets that a router marked for congestion.
-    pub ecn_marked: u64,
+    pub ecn_marked: u32,
     /// Packets that tell the other end of such marks.
-    pub ecn_echoed: u64,
+    pub ecn_echoed: u32,
     /// TCP payload per second over the last update interval.
     pub payload_bytes_per_second: u64,
     /// Packets per second over the last update interval.
@@ -196,13 +199,13 @@ pub struct Half {
     /// Times of this direction's answers; `None` until there was one.
     pub response: Option<Response>,
     /// What the kernel says of the socket that sends; `None` where that is not this host's.
-    pub socket: Option<Socket>,
+    pub socket: Option<Arc<Socket>>,
 }
 
 impl Half {
     /// RTT of data that a socket of this host sends: what its kernel says, else what was measured on the wire.
     fn local_rtt(&self) -> Option<Rtt> {
-        self.socket.as_ref().and_then(Rtt::of_socket).or(self.rtt)
+        self.socket.as_deref().and_then(Rtt::of_socket).or(self.rtt)
     }
 }
 
@@ -210,13 +213,13 @@ impl Half {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response {
     /// How many answers there were.
-    pub count: u64,
+    pub count: u32,
     /// Newest time.
-    pub last_us: u64,
+    pub last_us: u32,
     /// Mean time.
-    pub mean_us: u64,
+    pub mean_us: u32,
     /// Longest time.
-    pub max_us: u64,
+    pub max_us: u32,
 }
 
 /// Where a round-trip time comes from.
@@ -245,7 +248,7 @@ pub struct Rtt {
     /// Newest sample.
     pub last_us: Option<u32>,
     /// Number of samples.
-    pub samples: Option<u64>,
+    pub samples: Option<u32>,
 }
 
 impl Rtt {

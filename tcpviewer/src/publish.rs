@@ -3,7 +3,6 @@
 //! whenever it gets to it. Nothing queues per reader, so a slow one costs nothing and holds up nobody.
 
 mod connections;
-mod ids;
 mod ranking;
 mod selection;
 mod packets;

@@ -59,13 +59,13 @@ use self::{
 };
 use crate::model::{
     Activity, Clock, Degradation, Economies, HostCounter, InterfaceNames, Listener, Sample, SampleBatch,
-    SocketNews, boot_ns,
+    SocketLook, SocketNews, boot_ns,
 };
 
 /// At most so many connections are looked at before others get their turn.
 const BATCH: usize = 128;
 /// What looking at connections that move may take of one core.
-const LOOKS_SHARE: f64 = 0.02;
+const LOOKS_SHARE: f64 = 0.005;
 /// What looking at all sockets may take of one core, and as much those of other network namespaces.
 const SWEEP_SHARE: f64 = 0.005;
 /// All sockets are looked at once in this time, or as often as that share allows.
@@ -159,14 +159,14 @@ impl Sockets {
                 },
                 () = sleep_until(next_watched.unwrap_or_else(Instant::now)), if next_watched.is_some() => {
                     let started = Instant::now();
-                    let mut found = self.look_at(&watched.due(started));
+                    let mut found = self.look_at(&watched.due(started), true);
                     found.retain(|sample| watched.is_news(sample));
                     looks.spent(started.elapsed() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let started = Instant::now();
-                    let found = self.look_at(&lately.due(started, BATCH));
+                    let found = self.look_at(&lately.due(started, BATCH), false);
                     looks.spent(started.elapsed() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
@@ -205,7 +205,7 @@ impl Sockets {
 
     /// Asks for the sockets of these connections. One that is not there any more, or cannot be asked for, is left to
     /// what the packets tell, and to the look at all.
-    fn look_at(&mut self, wishes: &[Wish]) -> Vec<Sample> {
+    fn look_at(&mut self, wishes: &[Wish], is_awaited: bool) -> Vec<Sample> {
         let mut found = Vec::new();
         let Some(diag) = self.ways.diag() else {
             return found;
@@ -215,7 +215,8 @@ impl Sockets {
                 Ok(Some(answer)) => {
                     let looked_at = self.clock.at(boot_ns());
                     let look = convert::look(wish.key, side, &answer, looked_at);
-                    found.extend(look.map(|look| Sample::Socket(Box::new(look))));
+                    found
+                        .extend(look.map(|look| Sample::Socket(Box::new(SocketLook { is_awaited, ..look }))));
                 }
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%error, "a socket could not be asked for"),

@@ -6,6 +6,8 @@ mod convert;
 
 mod failures;
 
+mod kept;
+
 mod notable;
 
 mod rates;
@@ -15,7 +17,7 @@ mod time;
 mod verdicts;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -27,11 +29,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::{failures::Failures, rates::Rates, time::TimeOfSamples};
+use self::{failures::Failures, kept::Kept, rates::Rates, time::TimeOfSamples};
 use crate::{
     model::{
-        Backlog, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, NotablePackets, Owner,
-        OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
+        Backlog, ById, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, FewIds,
+        NotablePackets, Owner, OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
     },
     verdict::Judgement,
 };
@@ -46,11 +48,11 @@ pub struct Table {
     max_listed: usize,
     revision: u64,
     /// Boxed, so that the map's own memory stays small when it doubles.
-    rows: HashMap<u64, Box<Row>>,
+    rows: ById<Box<Row>>,
     /// The newest connection on these endpoints, until its source gives it up; it may be listed no more.
     ids: HashMap<ConnectionKey, u64>,
     /// Connections with a rate above 0: the ones whose rate falls to 0 when they go quiet.
-    moving: HashSet<u64>,
+    moving: FewIds,
     /// Ended connections, oldest end first.
     ended: VecDeque<(Instant, u64)>,
     /// Connections whose verdict may change as time passes, and when to look.
@@ -68,15 +70,15 @@ pub struct Table {
     opened_mark: (Instant, u64),
 }
 
-/// Boxed, as most connections have one at most.
-type Sockets = [Option<Box<Socket>>; 2];
+/// Of the lower and the higher end, as they are published.
+type Sockets = [Option<Arc<Socket>>; 2];
 
 /// Of the lower and the higher end.
 type Owners = [Option<Owner>; 2];
 
 struct Row {
     key: ConnectionKey,
-    record: ConnectionRecord,
+    record: Kept,
     interface: Arc<str>,
     /// What was said of the sockets at the lower and the higher end when the kernel was asked.
     sockets: Sockets,
@@ -130,9 +132,9 @@ impl Table {
             economy: Economy::NONE,
             max_listed,
             revision: 0,
-            rows: HashMap::new(),
+            rows: ById::default(),
             ids: HashMap::new(),
-            moving: HashSet::new(),
+            moving: FewIds::default(),
             ended: VecDeque::new(),
             to_judge: VecDeque::new(),
             backlogs: HashMap::new(),
@@ -160,7 +162,7 @@ impl Table {
         self.time.passes(now);
         for sample in batch {
             match sample {
-                Sample::Tracked(tracked) => self.take_tracked(*tracked, now),
+                Sample::Tracked(tracked) => self.take_tracked(&tracked, now),
                 Sample::Gone(key, reason) => self.take_gone(&key, reason, now),
                 Sample::Socket(look) => self.take_socket(*look),
                 Sample::Owner(look) => self.take_owner(*look),
@@ -199,6 +201,11 @@ impl Table {
                     ..connection
                 }));
             }
+            if !self.moving.contains(&id)
+                && let Some(row) = self.rows.get_mut(&id)
+            {
+                row.record.pack();
+            }
         }
         for id in std::mem::take(&mut self.removed) {
             self.revision += 1;
@@ -210,7 +217,7 @@ impl Table {
         Some(delta)
     }
 
-    fn take_tracked(&mut self, tracked: Tracked, now: Instant) {
+    fn take_tracked(&mut self, tracked: &Tracked, now: Instant) {
         let id = tracked.record.id;
         match self.ids.insert(tracked.key, id) {
             Some(previous) if previous != id => {
@@ -235,40 +242,48 @@ impl Table {
             0 => tracked.record.last_seen_ns(),
             closed_ns => closed_ns,
         };
-        let row = self.rows.entry(id).or_insert_with(|| {
-            self.totals.opened += 1;
-            self.totals.open += 1;
-            self.totals.listed += 1;
-            Box::new(Row {
-                key: tracked.key,
-                record: ConnectionRecord::VACANT,
-                interface: Arc::clone(&tracked.interface),
-                sockets: Sockets::default(),
-                owners: Owners::default(),
-                failures: None,
-                judgement: Judgement::default(),
-                is_to_judge: false,
-                rates: Rates::default(),
-                closed: None,
-                sampled: now,
-            })
-        });
+        let (row, before) = match self.rows.entry(id) {
+            Entry::Occupied(listed) => {
+                let row = listed.into_mut();
+                let before = row.record.record();
+                row.record.replace(&tracked.record);
+                (row, before)
+            }
+            Entry::Vacant(place) => {
+                self.totals.opened += 1;
+                self.totals.open += 1;
+                self.totals.listed += 1;
+                let row = Row {
+                    key: tracked.key,
+                    record: Kept::new(&tracked.record),
+                    interface: Arc::clone(&tracked.interface),
+                    sockets: Sockets::default(),
+                    owners: Owners::default(),
+                    failures: None,
+                    judgement: Judgement::default(),
+                    is_to_judge: false,
+                    rates: Rates::default(),
+                    closed: None,
+                    sampled: now,
+                };
+                (place.insert(Box::new(row)), ConnectionRecord::VACANT)
+            }
+        };
         self.totals.subtract(&row.rates);
-        self.totals.grow(&row.record, &tracked.record);
+        self.totals.grow(&before, &tracked.record);
         row.rates.follow(
-            &row.record,
+            &before,
             &tracked.record,
             self.economy.interval(self.update_interval),
         );
         self.totals.add(&row.rates);
         self.notable
-            .extend(notable::since(&row.record, &tracked.record, self.clock));
+            .extend(notable::since(&before, &tracked.record, self.clock));
         // What says nothing new does not keep rates from falling.
-        if tracked.record.last_seen_ns() > row.record.last_seen_ns() {
+        if tracked.record.last_seen_ns() > before.last_seen_ns() {
             row.sampled = now;
         }
-        row.record = tracked.record;
-        row.interface = tracked.interface;
+        row.interface = Arc::clone(&tracked.interface);
         if row.rates.is_moving() {
             self.moving.insert(id);
         }
@@ -285,18 +300,20 @@ impl Table {
         if let Some(id) = self.ids.remove(key)
             && let Some(row) = self.rows.get(&id)
         {
-            let at = self.clock.at(row.record.last_seen_ns());
+            let at = self.clock.at(row.record.record().last_seen_ns());
             self.end(id, reason, at, now);
         }
     }
 
     /// Takes what the kernel says of a socket, if its connection is listed. Once that has ended, whatever is said is
     /// of another socket on the same endpoints, and so is what one of this network namespace says of packets that come in.
+    /// One that moves is published soon anyway, at the latest when its rates settle; unless somebody waits for it, what
+    /// is said goes out with that.
     fn take_socket(&mut self, look: SocketLook) {
         if let Some(&id) = self.ids.get(&look.key)
             && let Some(row) = self.rows.get_mut(&id)
             && row.closed.is_none()
-            && convert::can_be_of(&row.record, &look)
+            && convert::can_be_of(&row.record.record(), &look)
         {
             let [low, high] = &mut row.sockets;
             let place = match look.side {
@@ -304,8 +321,10 @@ impl Table {
                 Side::High => high,
             };
             self.time.is_at_least(look.socket.sampled_at);
-            *place = Some(Box::new(look.socket));
-            self.changed.insert(id);
+            *place = Some(Arc::new(look.socket));
+            if look.is_awaited || !self.moving.contains(&id) {
+                self.changed.insert(id);
+            }
         }
     }
 
@@ -328,7 +347,7 @@ impl Table {
             && row.closed.is_none()
         {
             row.closed = Some(Closed { at, reason });
-            let is_open = convert::was_answered(&row.record);
+            let is_open = convert::was_answered(&row.record.record());
             self.totals.open -= 1;
             self.totals.closed += 1;
             match reason {

@@ -166,10 +166,11 @@ fn rounds() -> (Table, [Vec<Vec<Sample>>; 2]) {
         Duration::from_secs(60),
         usize::MAX,
     );
-    (
-        table,
-        [1_000_000_000, 1_250_000_000].map(|due_ns| load.round(due_ns)),
-    )
+    let rounds = [1_000_000_000, 1_250_000_000].map(|due_ns| {
+        let mut round = load.round();
+        std::iter::from_fn(|| load.batch(&mut round, due_ns)).collect()
+    });
+    (table, rounds)
 }
 
 /// Takes a round in, and what it changed out.

@@ -215,19 +215,19 @@ fn half(half: &model::Half) -> proto::Half {
         wire_bytes: half.wire_bytes,
         payload_bytes: half.payload_bytes,
         retransmitted_bytes: half.retransmitted_bytes,
-        retransmissions: half.retransmissions,
-        fast_retransmissions: half.fast_retransmissions,
-        spurious_retransmissions: half.spurious_retransmissions,
-        syn_retransmissions: half.syn_retransmissions,
-        out_of_order: half.out_of_order,
-        duplicate_acks: half.duplicate_acks,
-        zero_windows: half.zero_windows,
-        window_full: half.window_full,
-        keep_alives: half.keep_alives,
-        lost_segments: half.lost_segments,
-        resets: half.resets,
-        ecn_marked: half.ecn_marked,
-        ecn_echoed: half.ecn_echoed,
+        retransmissions: half.retransmissions.into(),
+        fast_retransmissions: half.fast_retransmissions.into(),
+        spurious_retransmissions: half.spurious_retransmissions.into(),
+        syn_retransmissions: half.syn_retransmissions.into(),
+        out_of_order: half.out_of_order.into(),
+        duplicate_acks: half.duplicate_acks.into(),
+        zero_windows: half.zero_windows.into(),
+        window_full: half.window_full.into(),
+        keep_alives: half.keep_alives.into(),
+        lost_segments: half.lost_segments.into(),
+        resets: half.resets.into(),
+        ecn_marked: half.ecn_marked.into(),
+        ecn_echoed: half.ecn_echoed.into(),
         payload_bytes_per_second: half.payload_bytes_per_second,
         packets_per_second: half.packets_per_second,
         last_seq: half.last_seq,
@@ -242,16 +242,16 @@ fn half(half: &model::Half) -> proto::Half {
         in_flight_bytes: half.in_flight_bytes,
         usable_window_bytes: half.usable_window_bytes,
         response: half.response.map(response),
-        socket: half.socket.as_ref().map(socket),
+        socket: half.socket.as_deref().map(socket),
     }
 }
 
 fn response(response: model::Response) -> proto::Response {
     proto::Response {
-        count: response.count,
-        last_us: response.last_us,
-        mean_us: response.mean_us,
-        max_us: response.max_us,
+        count: response.count.into(),
+        last_us: response.last_us.into(),
+        mean_us: response.mean_us.into(),
+        max_us: response.max_us.into(),
     }
 }
 
@@ -348,7 +348,7 @@ fn rtt(rtt: model::Rtt) -> proto::Rtt {
         min_us: rtt.min_us,
         max_us: rtt.max_us,
         last_us: rtt.last_us,
-        samples: rtt.samples,
+        samples: rtt.samples.map(u64::from),
     }
 }
 

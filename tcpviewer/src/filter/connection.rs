@@ -63,17 +63,17 @@ macro_rules! counters {
             Field {
                 name: $name,
                 about: concat!($about, ", both directions"),
-                read: Number($unit, |c| Some(c.sent.$member.saturating_add(c.received.$member))),
+                read: Number($unit, |c| Some(u64::from(c.sent.$member).saturating_add(c.received.$member.into()))),
             },
             Field {
                 name: concat!("sent.", $name),
                 about: concat!($about, ", source to destination"),
-                read: Number($unit, |c| Some(c.sent.$member)),
+                read: Number($unit, |c| Some(c.sent.$member.into())),
             },
             Field {
                 name: concat!("received.", $name),
                 about: concat!($about, ", destination to source"),
-                read: Number($unit, |c| Some(c.received.$member)),
+                read: Number($unit, |c| Some(c.received.$member.into())),
             },
         )*]
     };
@@ -178,9 +178,9 @@ const SHARED: &[Field<Connection>] = fields! {
     "verdict.severity", Leveled(severity), "how grave that is, 0 where nothing is wrong and else 1 to 5; in an order, what has been so for longer is graver; absent until enough was seen";
     "age", Elapsed(|c, now| since(c.first_seen, c.closed.map_or(now, |closed| closed.at))), "time since the first packet, until the end where it has ended";
     "idle", Elapsed(|c, now| since(c.last_seen, now)), "time since the newest packet";
-    "retransmission_rate", Share(|c| share(c.sent.retransmissions.saturating_add(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";
-    "sent.retransmission_rate", Share(|c| share(c.sent.retransmissions, c.sent.packets)), "retransmissions in all packets, source to destination; absent without packets";
-    "received.retransmission_rate", Share(|c| share(c.received.retransmissions, c.received.packets)), "retransmissions in all packets, destination to source; absent without packets";
+    "retransmission_rate", Share(|c| share(u64::from(c.sent.retransmissions) + u64::from(c.received.retransmissions), c.sent.packets.saturating_add(c.received.packets))), "retransmissions in all packets, both directions; absent without packets";
+    "sent.retransmission_rate", Share(|c| share(c.sent.retransmissions.into(), c.sent.packets)), "retransmissions in all packets, source to destination; absent without packets";
+    "received.retransmission_rate", Share(|c| share(c.received.retransmissions.into(), c.received.packets)), "retransmissions in all packets, destination to source; absent without packets";
     "ecn", Flag(|c| c.ecn == Some(true)), "both ends agreed to explicit congestion notification";
     "handshake.rtt", Number(Microseconds, |c| c.handshake.rtt_us), "the newest SYN to the first ACK after it; absent when not seen";
     "handshake.syn_to_syn_ack", Number(Microseconds, |c| c.handshake.syn_to_syn_ack_us), "SYN to SYN-ACK; absent when not seen";
@@ -228,9 +228,9 @@ const HALVES: &[Field<Connection>] = halves! {
     "last_ack", Count, |half| half.last_ack.map(u64::from), "acknowledgement number of the newest packet with ACK; absent until one was seen";
     "in_flight", Bytes, |half| half.in_flight_bytes.map(u64::from), "sequence space sent and not acknowledged; absent until an acknowledgement was seen";
     "usable_window", Bytes, |half| half.usable_window_bytes.map(u64::from), "what may still be sent into the other end's window; absent until an acknowledgement was seen";
-    "response", Microseconds, |half| half.response.map(|response| response.mean_us), "mean time until this direction answers the other; absent until it did";
-    "response.last", Microseconds, |half| half.response.map(|response| response.last_us), "newest time until this direction answers the other; absent until it did";
-    "response.max", Microseconds, |half| half.response.map(|response| response.max_us), "longest time until this direction answers the other; absent until it did";
+    "response", Microseconds, |half| half.response.map(|response| response.mean_us.into()), "mean time until this direction answers the other; absent until it did";
+    "response.last", Microseconds, |half| half.response.map(|response| response.last_us.into()), "newest time until this direction answers the other; absent until it did";
+    "response.max", Microseconds, |half| half.response.map(|response| response.max_us.into()), "longest time until this direction answers the other; absent until it did";
     "cwnd", Count, |half| half.socket.as_ref().map(|socket| socket.congestion_window.into()), "congestion window of the socket that sends, segments; absent where that is not this host's";
     "ssthresh", Count, |half| half.socket.as_ref()?.slow_start_threshold.map(u64::from), "slow start threshold of the socket that sends, segments; absent until the first loss, and where it is not this host's";
     "delivery_rate", BytesPerSecond, |half| half.socket.as_ref()?.delivery_rate_bytes_per_second, "newest delivery rate of the socket that sends; absent until it was measured, and where it is not this host's";
@@ -251,7 +251,7 @@ const RTTS: &[Field<Connection>] = rtts! {
     "rtt.min", Microseconds, |rtt| Some(rtt.min_us.into()), "smallest round-trip time; absent without a sample";
     "rtt.max", Microseconds, |rtt| rtt.max_us.map(u64::from), "largest round-trip time; absent without a sample";
     "rtt.last", Microseconds, |rtt| rtt.last_us.map(u64::from), "newest round-trip time; absent without a sample";
-    "rtt.samples", Count, |rtt| rtt.samples, "number of round-trip times; absent without a sample";
+    "rtt.samples", Count, |rtt| rtt.samples.map(u64::from), "number of round-trip times; absent without a sample";
 };
 
 /// For the tables above: tells the compiler what the value is taken from.

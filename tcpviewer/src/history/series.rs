@@ -20,7 +20,7 @@ const FIRST_RESOLUTION_US: u64 = 5_000_000;
 const FULL_POINTS: usize = 1_200;
 /// Packets of the handshake that are kept whatever follows: SYN, SYN-ACK, ACK, and some of them sent again.
 const HANDSHAKE_PACKETS: usize = 6;
-/// Room is made for so many at a time.
+/// Room is made for so many at a time, at most.
 const STEP: usize = 4;
 
 /// How much may be kept of one connection.
@@ -139,7 +139,7 @@ impl Series {
             self.thin();
         }
         if self.points.len() == self.points.capacity() {
-            self.points.reserve_exact(STEP);
+            self.points.reserve_exact(step(self.points.len()));
         }
         self.points.push(point);
     }
@@ -160,7 +160,7 @@ impl Series {
                 self.packets.pop_front();
             }
             if self.packets.len() == self.packets.capacity() {
-                self.packets.reserve_exact(STEP);
+                self.packets.reserve_exact(step(self.packets.len()));
             }
             self.packets.push_back(*packet);
         }
@@ -282,6 +282,11 @@ impl Full {
     fn reached(&self) -> u64 {
         self.gone + self.points.len() as u64
     }
+}
+
+/// For how many more there is to be room behind so many: most connections have one or none.
+fn step(length: usize) -> usize {
+    length.clamp(1, STEP)
 }
 
 /// The points from one moment to the next, and the last moment.

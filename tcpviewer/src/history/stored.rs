@@ -126,7 +126,7 @@ impl StoredHalf {
             delivery_rate: socket
                 .and_then(|socket| socket.delivery_rate_bytes_per_second)
                 .unwrap_or(u64::MAX),
-            retransmissions: u32::try_from(half.retransmissions).unwrap_or(u32::MAX),
+            retransmissions: half.retransmissions,
             srtt_us: half.rtt.map_or(NONE, |rtt| rtt.srtt_us),
             socket_srtt_us: socket.and_then(|socket| socket.srtt_us).unwrap_or(NONE),
             congestion_window: socket.map_or(NONE, |socket| socket.congestion_window),

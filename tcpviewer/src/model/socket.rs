@@ -226,4 +226,6 @@ pub struct SocketLook {
     pub is_elsewhere: bool,
     /// What was said.
     pub socket: Socket,
+    /// Whether somebody watches the connection and waits for it.
+    pub is_awaited: bool,
 }

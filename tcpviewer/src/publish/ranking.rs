@@ -9,13 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    connections::{Board, Cursor, Event, SnapshotReason},
-    ids::{ById, Ids},
-};
+use super::connections::{Board, Cursor, Event, SnapshotReason};
 use crate::{
     filter::{Order, OrderKey},
-    model::Connection,
+    model::{ById, Connection, Ids},
 };
 
 /// Orders that are kept at a time, each of them at most 48 bytes for a connection.

@@ -228,7 +228,7 @@ impl Group {
             group.received_payload_bytes_per_second += received.payload_bytes_per_second;
             group.packets_per_second += sent.packets_per_second + received.packets_per_second;
             group.payload_bytes += sent.payload_bytes + received.payload_bytes;
-            group.retransmissions += sent.retransmissions + received.retransmissions;
+            group.retransmissions += u64::from(sent.retransmissions) + u64::from(received.retransmissions);
         }
         let mut rtts = rtts(members);
         rtts.sort_unstable();

@@ -49,6 +49,7 @@ pub(super) fn look(
         cookie,
         is_elsewhere: false,
         socket,
+        is_awaited: false,
     })
 }
 

@@ -283,6 +283,7 @@ impl Line {
             cookie: 0,
             is_elsewhere: false,
             socket,
+            is_awaited: false,
         })
     }
 }

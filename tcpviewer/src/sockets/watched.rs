@@ -119,6 +119,7 @@ mod tests {
                     TcpState::Established,
                 ))),
             },
+            is_awaited: false,
         }))
     }
 

@@ -17,12 +17,12 @@ use crate::{
     verdict::Payload,
 };
 
-/// The row as it is published, but for its revision and its verdict.
-pub(super) fn connection(row: &Row, clock: Clock) -> Connection {
-    let (key, record) = (&row.key, &row.record);
+/// The row with its record as it is published, but for its revision and its verdict.
+pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> Connection {
+    let key = &row.key;
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
-    let [low_socket, high_socket] = row.sockets.each_ref().map(Option::as_deref);
+    let [low_socket, high_socket] = row.sockets.each_ref().map(Option::as_ref);
     let [low_owner, high_owner] = &row.owners;
     let low = (low, low_socket, low_owner);
     let high = (high, high_socket, high_owner);
@@ -86,7 +86,7 @@ pub(super) fn payload(record: &ConnectionRecord, clock: Clock) -> Option<Payload
 }
 
 /// State of an end as its packets tell it; before one was seen, as its socket does.
-fn state(own: &connection::Half, other: &connection::Half, socket: Option<&Socket>) -> TcpState {
+fn state(own: &connection::Half, other: &connection::Half, socket: Option<&Arc<Socket>>) -> TcpState {
     let told = socket.and_then(|socket| socket.details.as_ref());
     match told {
         Some(details) if !own.has(connection::Half::SEEN) => details.state,
@@ -147,19 +147,19 @@ fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> H
         wire_bytes: own.wire_bytes,
         payload_bytes: own.payload_bytes,
         retransmitted_bytes: own.retransmitted_bytes,
-        retransmissions: u64::from(own.retransmissions),
-        fast_retransmissions: u64::from(own.fast_retransmissions),
-        spurious_retransmissions: u64::from(own.spurious_retransmissions),
-        syn_retransmissions: u64::from(own.syn_retransmissions),
-        out_of_order: u64::from(own.out_of_order),
-        duplicate_acks: u64::from(own.duplicate_acks),
-        zero_windows: u64::from(own.zero_windows),
-        window_full: u64::from(own.window_full),
-        keep_alives: u64::from(own.keep_alives),
-        lost_segments: u64::from(own.lost_segments),
-        resets: u64::from(own.resets),
-        ecn_marked: u64::from(own.ecn_marked),
-        ecn_echoed: u64::from(own.ecn_echoed),
+        retransmissions: own.retransmissions,
+        fast_retransmissions: own.fast_retransmissions,
+        spurious_retransmissions: own.spurious_retransmissions,
+        syn_retransmissions: own.syn_retransmissions,
+        out_of_order: own.out_of_order,
+        duplicate_acks: own.duplicate_acks,
+        zero_windows: own.zero_windows,
+        window_full: own.window_full,
+        keep_alives: own.keep_alives,
+        lost_segments: own.lost_segments,
+        resets: own.resets,
+        ecn_marked: own.ecn_marked,
+        ecn_echoed: own.ecn_echoed,
         payload_bytes_per_second: rates.payload_bytes,
         packets_per_second: rates.packets,
         last_seq: seen.then_some(own.last_seq),
@@ -179,10 +179,11 @@ fn half(own: &connection::Half, other: &connection::Half, rates: HalfRates) -> H
 }
 
 fn response(half: &connection::Half) -> Option<Response> {
-    let microseconds = |ticks: u64| ticks.saturating_mul(256) / 1000;
+    // Ticks of 32 bits are as many microseconds at most.
+    let microseconds = |ticks: u64| u32::try_from(ticks.saturating_mul(256) / 1000).unwrap_or(u32::MAX);
     let mean = half.response_total.checked_div(half.responses.into())?;
     Some(Response {
-        count: half.responses.into(),
+        count: half.responses,
         last_us: microseconds(half.response_last.into()),
         mean_us: microseconds(mean),
         max_us: microseconds(half.response_max.into()),
@@ -191,19 +192,19 @@ fn response(half: &connection::Half) -> Option<Response> {
 
 /// What was learned last of a socket: as it sent a packet, or by asking. What only asking tells is kept; of what the
 /// packet told, procfs has a small part.
-fn newest(sample: &SocketSample, look: Option<&Socket>, clock: Clock) -> Option<Socket> {
+fn newest(sample: &SocketSample, look: Option<&Arc<Socket>>, clock: Clock) -> Option<Arc<Socket>> {
     let at_egress = (sample.time_ns != 0).then(|| socket(sample, clock));
     let Some(look) = look else {
-        return at_egress;
+        return at_egress.map(Arc::new);
     };
     match at_egress {
         Some(at_egress) if at_egress.sampled_at > look.sampled_at || look.source == SocketSource::Procfs => {
-            Some(Socket {
+            Some(Arc::new(Socket {
                 details: look.details.clone(),
                 ..at_egress
-            })
+            }))
         }
-        Some(_) | None => Some(look.clone()),
+        Some(_) | None => Some(Arc::clone(look)),
     }
 }
 
@@ -247,7 +248,7 @@ fn rtt(half: &connection::Half) -> Option<Rtt> {
         min_us: RttTicks::to_us(half.rtt_min),
         max_us: Some(RttTicks::to_us(half.rtt_max)),
         last_us: Some(RttTicks::to_us(half.rtt_last)),
-        samples: Some(half.rtt_samples.into()),
+        samples: Some(half.rtt_samples),
     })
 }
 

@@ -69,11 +69,12 @@ impl Table {
             return;
         };
         // It was the one before on these endpoints.
-        if look.at < self.clock.at(row.record.first_seen_ns) {
+        let record = row.record.record();
+        if look.at < self.clock.at(record.first_seen_ns) {
             return;
         }
         self.time.is_at_least(look.at);
-        let (at, end) = (look.at, end_by(&look, convert::was_answered(&row.record)));
+        let (at, end) = (look.at, end_by(&look, convert::was_answered(&record)));
         row.failures.get_or_insert_default().take(look);
         self.changed.insert(id);
         if let Some(reason) = end {

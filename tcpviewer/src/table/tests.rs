@@ -352,6 +352,7 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
         cookie: 0,
         is_elsewhere: false,
         socket,
+        is_awaited: false,
     }))
 }
 
@@ -375,7 +376,7 @@ fn what_was_learned_last_of_a_socket_counts_and_what_only_asking_tells_is_kept()
             (rtt.source, connection.received.socket.is_none()),
             (RttSource::Socket, true)
         );
-        let rttvar_us = socket.details.and_then(|details| details.rttvar_us);
+        let rttvar_us = socket.details.as_ref().and_then(|details| details.rttvar_us);
         (rtt.srtt_us, rtt.rttvar_us, rttvar_us)
     };
     assert_eq!(newest(sends(2 * SECOND, 200)), (200, None, None));

@@ -58,10 +58,11 @@ impl Table {
     /// The row with its verdict, and whether that is another one than before.
     fn judge(&mut self, id: u64) -> Option<(Connection, bool)> {
         let row = self.rows.get_mut(&id)?;
-        let mut connection = convert::connection(row, self.clock);
+        let record = row.record.record();
+        let mut connection = convert::connection(row, &record, self.clock);
         let facts = Facts {
             connection: &connection,
-            payload: convert::payload(&row.record, self.clock),
+            payload: convert::payload(&record, self.clock),
             backlog: self.backlogs.get(&connection.destination).copied(),
         };
         let changed = self

@@ -179,7 +179,7 @@ pub(super) fn find_at_end(facts: &Facts<'_>, is_first: bool) -> Option<Finding> 
             .duration_since(connection.first_seen)
             .unwrap_or_default(),
     );
-    let syns = connection.sent.syn_retransmissions + 1;
+    let syns = u64::from(connection.sent.syn_retransmissions) + 1;
     match closed.reason {
         CloseReason::Refused => Some(Finding {
             end: Some(End::Destination),
@@ -540,7 +540,7 @@ impl Case<'_> {
             return None;
         }
         match received.response {
-            Some(response) => Some(Duration::from_micros(response.mean_us)),
+            Some(response) => Some(Duration::from_micros(response.mean_us.into())),
             None if received.payload_bytes == 0 && sent.payload_bytes <= QUESTION_BYTES => {
                 Some(Duration::ZERO)
             }
@@ -639,8 +639,9 @@ pub(super) fn idle_at(facts: &Facts<'_>) -> Option<SystemTime> {
 
 fn unanswered(facts: &Facts<'_>, waited: u64) -> Finding {
     let connection = facts.connection;
-    let syns = connection.sent.syn_retransmissions + 1;
-    let answers = (connection.received.packets > 0).then_some(connection.received.syn_retransmissions + 1);
+    let syns = u64::from(connection.sent.syn_retransmissions) + 1;
+    let answers =
+        (connection.received.packets > 0).then_some(u64::from(connection.received.syn_retransmissions) + 1);
     let Some(backlog) = facts.backlog else {
         return Finding::new(
             VerdictKind::Handshake,
@@ -668,13 +669,14 @@ fn unanswered(facts: &Facts<'_>, waited: u64) -> Finding {
 
 /// A handshake that needed more than one SYN or answer to it.
 fn late_handshake(connection: &Connection) -> Option<Finding> {
-    let answers = connection.received.syn_retransmissions + 1;
+    let syns = u64::from(connection.sent.syn_retransmissions) + 1;
+    let answers = u64::from(connection.received.syn_retransmissions) + 1;
     was_repeated(connection).then(|| {
         Finding::new(
             VerdictKind::Handshake,
             Cause::NoAnswer,
             &[
-                (Measure::Syns, Some(connection.sent.syn_retransmissions + 1)),
+                (Measure::Syns, Some(syns)),
                 (Measure::SynAnswers, Some(answers).filter(|&count| count > 1)),
                 (Measure::RoundTrip, connection.handshake.rtt_us),
             ],

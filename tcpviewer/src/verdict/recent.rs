@@ -233,7 +233,7 @@ impl Counters {
     fn of(half: &Half, first_seen: SystemTime) -> Self {
         let details = half.socket.as_ref().and_then(|socket| socket.details.as_deref());
         let duplicates = details.and_then(|details| details.duplicate_segments);
-        let needless = half.spurious_retransmissions.max(duplicates.map_or(0, u64::from));
+        let needless = half.spurious_retransmissions.max(duplicates.unwrap_or(0));
         let milliseconds = |microseconds: u64| (microseconds / 1_000) as u32;
         let times = |details: &SocketDetails| {
             let looked_at = details.looked_at.duration_since(first_seen).ok()?;
@@ -247,10 +247,10 @@ impl Counters {
         Self {
             payload_bytes: net_payload(half),
             packets: half.packets as u32,
-            retransmissions: half.retransmissions.saturating_sub(half.syn_retransmissions) as u32,
-            needless: needless as u32,
-            zero_windows: half.zero_windows as u32,
-            window_full: half.window_full as u32,
+            retransmissions: half.retransmissions.saturating_sub(half.syn_retransmissions),
+            needless,
+            zero_windows: half.zero_windows,
+            window_full: half.window_full,
             window_bytes: half.window_bytes,
             times: details.and_then(times),
         }

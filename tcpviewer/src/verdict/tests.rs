@@ -96,7 +96,7 @@ impl Scene {
         let half = self.half(end);
         half.packets += packets;
         half.payload_bytes += packets * 1_000;
-        half.retransmissions += again;
+        half.retransmissions += again as u32;
         half.retransmitted_bytes += again * 1_000;
         self.payload = Some(Payload { at: now, from: end });
         self.connection.last_seen = now;
@@ -116,7 +116,7 @@ impl Scene {
         });
         details.looked_at = now;
         change(&mut details);
-        half.socket = Some(Socket {
+        half.socket = Some(Arc::new(Socket {
             sampled_at: now,
             source: SocketSource::SockDiag,
             srtt_us: None,
@@ -126,7 +126,7 @@ impl Scene {
             segments: None,
             delivery_rate_bytes_per_second: None,
             details: Some(Arc::new(details)),
-        });
+        }));
     }
 
     /// So many seconds pass, and in each of them something happens.
@@ -599,7 +599,7 @@ fn half_open() -> Scene {
 }
 
 /// The window of the destination holds our sender back.
-fn limited(window_bytes: u32, zero_windows: u64) -> Scene {
+fn limited(window_bytes: u32, zero_windows: u32) -> Scene {
     with(Scene::new(), |scene| {
         scene.passes(8, |scene| {
             scene.sends(End::Source, 100, 0);
@@ -613,7 +613,7 @@ fn limited(window_bytes: u32, zero_windows: u64) -> Scene {
     })
 }
 
-fn answers(scene: &mut Scene, mean_us: u64) {
+fn answers(scene: &mut Scene, mean_us: u32) {
     scene.half(End::Destination).response = Some(Response {
         count: 3,
         last_us: mean_us,

@@ -391,7 +391,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
             mean_us: 1 << 20,
             max_us: 1 << 30,
         }),
-        socket: Some(socket),
+        socket: Some(Arc::new(socket)),
     };
     Connection {
         id,

@@ -168,7 +168,7 @@ impl ConnectionForm {
             packets_sent: sent.packets,
             packets_received: received.packets,
             rtt_ms: connection.rtt().map(|rtt| f64::from(rtt.srtt_us) / 1e3),
-            retransmissions: sent.retransmissions + received.retransmissions,
+            retransmissions: u64::from(sent.retransmissions) + u64::from(received.retransmissions),
             window_size: sent.window_bytes,
             last_seq: sent.last_seq,
             last_ack: sent.last_ack,

@@ -18,12 +18,14 @@ use tokio::{
 use super::{
     super::{
         connections::{Board, Event, REMOVALS_PER_CONNECTION, SnapshotReason},
-        ids::{ById, Ids},
         ranking::{List, Ranking},
     },
     SelectionError, Step, Top,
 };
-use crate::{filter::Filter, model::Connection};
+use crate::{
+    filter::Filter,
+    model::{ById, Connection, Ids},
+};
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
 const CHUNK: usize = 512;

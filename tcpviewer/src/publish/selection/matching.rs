@@ -12,13 +12,13 @@ use tokio::{
 };
 
 use super::{
-    super::{
-        connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
-        ids::Ids,
-    },
+    super::connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
     Step,
 };
-use crate::{filter::Filter, model::Connection};
+use crate::{
+    filter::Filter,
+    model::{Connection, Ids},
+};
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
 const CHUNK: usize = 512;

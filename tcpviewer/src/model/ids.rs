@@ -1,24 +1,27 @@
 //! Sets and maps of connections' ids. The daemon numbers connections in a row: a set is a bit or two for each of them,
-//! as every reader has one and asks it for every change; and in a map nobody can choose ids that collide, so that a
+//! as every reader of the table has one and asks it for every change; and in a map nobody can choose ids that collide, so that a
 //! product spreads them well enough.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
 };
 
 /// A set of ids.
-pub(super) type Ids = roaring::RoaringTreemap;
+pub type Ids = roaring::RoaringTreemap;
+
+/// A set of ids that are few at a time and come and go.
+pub type FewIds = HashSet<u64, BuildHasherDefault<IdHasher>>;
 
 /// What there is for an id.
-pub(super) type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
+pub type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
 
 /// 2⁶⁴ divided by the golden ratio: multiples of it lie far apart.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes one number.
 #[derive(Debug, Default)]
-pub(super) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
