@@ -13,6 +13,7 @@
 mod support;
 
 use std::{
+    collections::HashSet,
     fs,
     net::{IpAddr, SocketAddr},
     os::unix::fs::MetadataExt as _,
@@ -26,6 +27,7 @@ use support::{
     daemon::{Daemon, assert_no_loss},
     kernel::sockets,
     namespaces::{Bridged, Namespace, Pair},
+    own_machine,
     processes::{ControlGroup, ForkingServer, Process, client},
     require_root, share_machine, wait_for,
 };
@@ -72,18 +74,18 @@ fn who_listens_in_a_container_is_told_with_it_and_with_what_waits() {
         return;
     }
     let _machine = share_machine();
-    let pair = Pair::new();
+    let Pair { left, right } = Pair::new();
     let Some(group) = ControlGroup::new(&format!("docker-{ID}.scope")) else {
         println!("skipped: there is no cgroup2");
         return;
     };
-    let in_container = deaf_server(&pair.right, &group);
+    let in_container = deaf_server(&right, &group);
     // The same address and port once more, and nobody knocks there.
     let Some(other_group) = ControlGroup::new("other.service") else {
         return;
     };
-    let here = deaf_server(&pair.left, &other_group);
-    for namespace in [&pair.left, &pair.right] {
+    let here = deaf_server(&left, &other_group);
+    for namespace in [&left, &right] {
         wait_for(PATIENCE, "server that listens", || {
             let listening = namespace
                 .command("ss")
@@ -93,9 +95,9 @@ fn who_listens_in_a_container_is_told_with_it_and_with_what_waits() {
             (!listening.stdout.is_empty()).then_some(())
         });
     }
-    let daemon = Daemon::start(&pair.left, &["--interface", "veth0"]);
+    let daemon = Daemon::start(&left, &["--interface", "veth0"]);
     let knock = || std::net::TcpStream::connect((RIGHT, 7001)).unwrap();
-    let _waiting = [(); 3].map(|()| pair.left.enter(knock));
+    let _waiting = [(); 3].map(|()| left.enter(knock));
 
     let found = listeners_of(&daemon, [&in_container, &here]);
 
@@ -116,7 +118,7 @@ fn who_listens_in_a_container_is_told_with_it_and_with_what_waits() {
     assert_eq!(contained.container(), ID);
     assert_eq!((plain.container.as_ref(), plain.unit()), (None, "other.service"));
 
-    let mut ask = pair.left.command(env!("CARGO_BIN_EXE_tcpviewer"));
+    let mut ask = left.command(env!("CARGO_BIN_EXE_tcpviewer"));
     let told = ask.args(["listeners", "--server", &daemon.url]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     println!("{told}");
@@ -130,8 +132,61 @@ fn who_listens_in_a_container_is_told_with_it_and_with_what_waits() {
 
     // A namespace is not held by who looked into it: its devices go with its last process.
     drop((in_container, here));
+    drop(right);
+    wait_for(PATIENCE, "end of the namespace and of the cable into it", || {
+        (!left.ip("link show").contains("veth0")).then_some(())
+    });
     daemon.stop();
 }
+
+#[test]
+fn two_hundred_namespaces_are_looked_into_at_little_cost() {
+    /// What the daemon may take of one core while nothing happens, parts of it.
+    const SHARE: f64 = 0.05;
+    const NAMESPACES: usize = 200;
+    if !require_root() {
+        return;
+    }
+    let _machine = own_machine();
+    let here = Namespace::new();
+    let others: Vec<_> = (0..NAMESPACES)
+        .map(|_number| {
+            let namespace = Namespace::new();
+            let process = Process::start(&namespace, Command::new("perl").args(["-e", LISTENS]));
+            (process, namespace)
+        })
+        .collect();
+    let daemon = Daemon::start(&here, &["--interface", "lo"]);
+    let pids: HashSet<_> = others.iter().map(|(process, _)| process.pid()).collect();
+    let shows = Instant::now();
+    wait_for(PATIENCE, "a listener of each namespace", || {
+        let listeners = daemon.listeners();
+        let found = listeners.iter().filter_map(|each| each.process.as_ref());
+        let found = found.filter(|process| pids.contains(&process.pid)).count();
+        (found == NAMESPACES).then_some(())
+    });
+    let shown = shows.elapsed();
+    let asked = Instant::now();
+    let listed = daemon.listeners().len();
+    let answered = asked.elapsed();
+
+    let (before, since) = (daemon.cpu_seconds(), Instant::now());
+    thread::sleep(Duration::from_secs(20));
+    let share = (daemon.cpu_seconds() - before) / since.elapsed().as_secs_f64();
+
+    println!(
+        "{NAMESPACES} namespaces: all listeners with their processes after {shown:.1?}, {listed} listeners told in \
+         {answered:.1?}, {:.2} % of one core while nothing happens",
+        share * 100.0
+    );
+    assert!(share < SHARE, "{share}");
+    // The processes go before their namespaces.
+    daemon.stop();
+}
+
+/// Listens, and accepts nobody.
+const LISTENS: &str = "use IO::Socket::INET; my $l = IO::Socket::INET->new(LocalAddr => '0.0.0.0', LocalPort => 7002, \
+                       Listen => 7) or die $!; sleep 600";
 
 #[test]
 fn without_the_right_to_enter_them_procfs_tells_who_listens_in_other_namespaces() {

@@ -13,7 +13,6 @@
 mod support;
 
 use std::{
-    fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd as _,
     process::{Child, Command},
@@ -185,9 +184,9 @@ fn a_hundred_thousand_idle_sockets_are_listed_soon_and_cost_little() {
         (idle as usize >= SOCKETS / 2).then_some(())
     });
     let all_idle = started.elapsed();
-    let (before, since) = (cpu_time(&daemon), Instant::now());
+    let (before, since) = (daemon.cpu_seconds(), Instant::now());
     thread::sleep(Duration::from_secs(20));
-    let share = (cpu_time(&daemon) - before) / since.elapsed().as_secs_f64();
+    let share = (daemon.cpu_seconds() - before) / since.elapsed().as_secs_f64();
     let status = daemon.status();
     println!(
         "{SOCKETS} sockets: serves after {serves:.1?}, all listed after {all_listed:.1?}, known to be idle after \
@@ -232,22 +231,6 @@ fn hold(number: u8) -> Holder {
     }
     // The listener closes with this function and is not inherited.
     Holder(Command::new("sleep").arg("600").spawn().unwrap())
-}
-
-/// CPU time of the daemon since its start, seconds.
-fn cpu_time(daemon: &Daemon<'_>) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.id())).unwrap();
-    let fields: Vec<_> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_ascii_whitespace()
-        .collect();
-    let ticks: u64 = [fields[11], fields[12]]
-        .iter()
-        .map(|field| field.parse::<u64>().unwrap())
-        .sum();
-    ticks as f64 / 100.0
 }
 
 /// The connection, if it is listed.
