@@ -239,8 +239,11 @@ fn change(
             return None;
         }
         let outcome = tracker::observe_when(record, segment, seen, clock);
-        if seen.place.is_egress() && socket::is_due(record, segment, seen) {
-            socket::look(clock.context, record, segment, seen);
+        if seen.place.is_egress()
+            && socket::is_due(record, segment, seen)
+            && socket::sends(clock.context, segment)
+        {
+            socket::look(clock.context, record, seen);
         }
         let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
         let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, settings.update_interval_ns));

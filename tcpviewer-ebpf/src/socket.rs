@@ -30,10 +30,31 @@ pub(crate) fn is_due(record: &ConnectionRecord, segment: &Segment, seen: &Sighti
         || seen.now_ns.saturating_sub(own.socket.time_ns) >= SOCKET_PAUSE_NS
 }
 
-/// Writes into the record what the socket says now. A function of its own, as it is seldom called.
+/// Whether the packet belongs to a socket of its own connection, also to one that is only half made or mostly gone. It
+/// does not where it is passed on, and what the kernel sends without a connection, such as a reset, belongs to a socket
+/// of its own that has no ports. So one of the ports must agree; the other may have been translated on the way.
+#[inline(always)]
+pub(crate) fn sends(context: &TcContext, segment: &Segment) -> bool {
+    // SAFETY: the context is valid while the program runs; the fields of a socket that is not null can be read
+    // whatever state it is in (Linux 5.1). The source port is in host order, the other one in network order.
+    unsafe {
+        let socket = (*context.skb.skb).__bindgen_anon_2.sk;
+        if socket.is_null() {
+            return false;
+        }
+        let source = (*socket).src_port ^ u32::from(u16::from_be_bytes(segment.source_port));
+        let destination = (*socket).dst_port ^ u16::from_ne_bytes(segment.destination_port);
+        // One branch in place of two: the verifier follows each combination.
+        u64::from(source) * u64::from(destination) == 0
+    }
+}
+
+/// Writes into the record what the socket that sends says now. A function of its own, as it is seldom called.
 #[inline(never)]
-pub(crate) fn look(context: &TcContext, record: &mut ConnectionRecord, segment: &Segment, seen: &Sighting) {
-    tracker::take_cookie(record, seen.side, cookie(context, segment));
+pub(crate) fn look(context: &TcContext, record: &mut ConnectionRecord, seen: &Sighting) {
+    // SAFETY: a helper that takes the context it was called with. Where there is no socket it returns 0.
+    let cookie = unsafe { bpf_get_socket_cookie(context.skb.skb.cast()) };
+    tracker::take_cookie(record, seen.side, cookie);
     if let Some(socket) = TcpSocket::of(context) {
         tracker::take_socket(record, seen.side, socket.sample(seen.now_ns));
     }
@@ -42,28 +63,6 @@ pub(crate) fn look(context: &TcContext, record: &mut ConnectionRecord, segment: 
 /// A TCP socket of this host; never null.
 #[derive(Clone, Copy)]
 struct TcpSocket(*const bpf_tcp_sock);
-
-/// The kernel's number of the socket the packet belongs to, also of one that is only half made or mostly gone; 0 for
-/// packets that are passed on. What the kernel sends without a connection, such as a reset, belongs to a socket of its
-/// own that has no ports, so one of the ports must agree; the other may have been translated on the way.
-#[inline(always)]
-fn cookie(context: &TcContext, segment: &Segment) -> u64 {
-    // SAFETY: the context is valid while the program runs; the fields of a socket that is not null can be read
-    // whatever state it is in (Linux 5.1). The source port is in host order, the other one in network order.
-    unsafe {
-        let socket = (*context.skb.skb).__bindgen_anon_2.sk;
-        if socket.is_null() {
-            return 0;
-        }
-        let source = (*socket).src_port ^ u32::from(u16::from_be_bytes(segment.source_port));
-        let destination = (*socket).dst_port ^ u16::from_ne_bytes(segment.destination_port);
-        // One branch in place of two: the verifier follows each combination.
-        if u64::from(source) * u64::from(destination) != 0 {
-            return 0;
-        }
-        bpf_get_socket_cookie(context.skb.skb.cast())
-    }
-}
 
 impl TcpSocket {
     /// The socket the packet belongs to. `None` for packets that are passed on, and for sockets that are only
