@@ -15,7 +15,7 @@ use crate::{
     failure::{FailureEvent, SocketLayout},
     half_open::{HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
-    owner::{ARGUMENT_BYTES, FoundSocket, OwnerEvent, SocketEnds, SocketOwner, TaskLayout},
+    owner::{ARGUMENT_BYTES, FoundSocket, OwnedSocket, OwnerEvent, SocketEnds, SocketOwner, TaskLayout},
     packet_filter::{Clause, PacketFilter},
 };
 
@@ -52,6 +52,8 @@ const _: () = {
     assert!(size_of::<HalfOpen>() == 48 && align_of::<HalfOpen>() == 8);
     assert!(size_of::<HalfOpenCursor>() == 8);
     assert!(size_of::<SocketOwner>() == 4 * 8 + 4 * 4 + 16 && align_of::<SocketOwner>() == 8);
+    assert!(size_of::<OwnedSocket>() == size_of::<SocketOwner>() + 2 * 8);
+    assert!(offset_of!(OwnedSocket, owner) == 0 && offset_of!(SocketOwner, time_ns) == 0);
     assert!(size_of::<OwnerEvent>() == 8 + size_of::<SocketOwner>() + 16 + 2 + 2 + 4 + ARGUMENT_BYTES);
     assert!(size_of::<SocketEnds>() == 36 && align_of::<SocketEnds>() == 4);
     assert!(size_of::<FoundSocket>() == 4 * 8);
@@ -106,6 +108,7 @@ plain!(
     HalfOpen,
     HalfOpenCursor,
     SocketOwner,
+    OwnedSocket,
     OwnerEvent,
     SocketEnds,
     FoundSocket,

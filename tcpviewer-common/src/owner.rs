@@ -4,7 +4,12 @@
 
 use crate::segment::Address;
 
-/// Sockets that are remembered until user space has read whose they are. The one that was not used for longest gives
+/// Sockets whose owner is remembered until user space has read it, each at the place that the low bits of its cookie say:
+/// a power of two. Cookies rise, in blocks of 4,096 for each CPU (Linux, include/linux/cookie.h), so with 16 CPUs and
+/// fewer it is the oldest that gives way.
+pub const OWNED_SOCKETS: usize = 65_536;
+
+/// Sockets of other network namespaces that are remembered by their endpoints. The one that was not used for longest gives
 /// way.
 pub const SOCKETS: usize = 32_768;
 
@@ -54,6 +59,34 @@ impl SocketOwner {
     pub const ASKED_FOR_PEER: u32 = 3;
     /// The socket that it bound listens.
     pub const LISTENS: u32 = 4;
+}
+
+/// A socket, and who worked on it. Written while user space may be reading: what it reads is of one moment where both times
+/// are the same.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnedSocket {
+    /// Who. The time, which comes first, is written behind all the rest.
+    pub owner: SocketOwner,
+    /// The socket; 0 where there is none.
+    pub cookie: u64,
+    /// The same time, written after it; 0 while the rest is written.
+    pub noted_ns: u64,
+}
+
+impl OwnedSocket {
+    /// The place of a socket among those whose owner is remembered.
+    #[inline(always)]
+    pub const fn place(cookie: u64) -> u32 {
+        const { assert!(OWNED_SOCKETS.is_power_of_two()) };
+        cookie as u32 & (OWNED_SOCKETS as u32 - 1)
+    }
+
+    /// Who worked on this socket, if this is the one.
+    #[inline(always)]
+    pub fn owner_of(&self, cookie: u64) -> Option<&SocketOwner> {
+        (cookie != 0 && self.cookie == cookie && self.noted_ns == self.owner.time_ns).then_some(&self.owner)
+    }
 }
 
 /// A process at work on a socket, and a socket that begins to listen.

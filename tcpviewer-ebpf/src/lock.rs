@@ -36,14 +36,26 @@ pub(crate) unsafe fn acquire(lock: *mut u64) -> bool {
 #[inline(always)]
 pub(crate) unsafe fn release(lock: *mut u64) {
     // SAFETY: as the caller says.
+    unsafe { publish(lock, FREE) };
+}
+
+/// Writes a number of a map entry behind all that was written before, and before all that is written after.
+///
+/// # Safety
+///
+/// `number` must be a word of a map entry.
+#[inline(always)]
+pub(crate) unsafe fn publish(number: *mut u64, value: u64) {
+    // SAFETY: as the caller says.
     unsafe {
         if cfg!(bpf_target_arch = "x86_64") {
             // Stores become visible in their order there (Intel SDM, volume 3, section 10.2.2), and the compiler moves
-            // none across the statement before.
+            // none across the statements around it.
             asm!("", options(nostack));
-            lock.write_volatile(FREE);
+            number.write_volatile(value);
+            asm!("", options(nostack));
         } else {
-            exchange(lock, FREE);
+            exchange(number, value);
         }
     }
 }

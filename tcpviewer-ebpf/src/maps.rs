@@ -11,7 +11,10 @@ use tcpviewer_common::{
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
     limits::{CONNECTION_RING_BYTES, DEFAULT_MAX_CONNECTIONS, PACKET_RING_BYTES},
-    owner::{FoundSocket, OWNER_RING_BYTES, OwnerEvent, SOCKETS, SocketEnds, SocketOwner, TOLD_PROCESSES},
+    owner::{
+        FoundSocket, OWNED_SOCKETS, OWNER_RING_BYTES, OwnedSocket, OwnerEvent, SOCKETS, SocketEnds,
+        TOLD_PROCESSES,
+    },
     packet_filter::PacketFilter,
     segment::Segment,
     tracker::Sighting,
@@ -67,11 +70,11 @@ pub(crate) static IN_HAND: PerCpuArray<InHand, 1> = PerCpuArray::new();
 #[btf_map]
 pub(crate) static SETTINGS: Array<Settings, 1> = Array::new();
 
-/// Whose each socket is, by its cookie.
+/// Whose each socket is, see [`OwnedSocket::place`].
 #[btf_map]
-pub(crate) static OWNERS: LruHashMap<u64, SocketOwner, SOCKETS> = LruHashMap::new();
+pub(crate) static OWNERS: Array<OwnedSocket, OWNED_SOCKETS> = Array::new();
 
-/// Which socket is on which endpoints, in every network namespace.
+/// Which socket is on which endpoints, in every network namespace but the daemon's own.
 #[btf_map]
 pub(crate) static SOCKET_ENDS: LruHashMap<SocketEnds, FoundSocket, SOCKETS> = LruHashMap::new();
 

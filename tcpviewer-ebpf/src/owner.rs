@@ -22,11 +22,14 @@ use aya_ebpf::{
 use tcpviewer_common::{
     ledger::LedgerCounters,
     limits::URGENT_WAKEUP_NS,
-    owner::{ARGUMENT_BYTES, OwnerEvent, SocketOwner, TELL_AGAIN_NS, TaskLayout},
+    owner::{ARGUMENT_BYTES, OwnedSocket, OwnerEvent, SocketOwner, TELL_AGAIN_NS, TaskLayout},
     segment::Address,
 };
 
-use crate::maps::{LEDGER, OWNER_EVENTS, OWNERS, TOLD, Told};
+use crate::{
+    lock,
+    maps::{LEDGER, OWNER_EVENTS, OWNERS, TOLD, Told},
+};
 
 /// `SOCK_STREAM` (include/linux/net.h).
 const STREAM: u32 = 1;
@@ -67,13 +70,10 @@ pub(crate) fn asks_for_peer(context: &SockAddrContext) {
     if !is_tcp(context) {
         return;
     }
-    // SAFETY: helpers that take the context they were called with; the map entry is read at once.
+    // SAFETY: helpers that take the context they were called with.
     unsafe {
         let cookie = bpf_get_socket_cookie(context.as_ptr());
-        if OWNERS
-            .get_ptr(cookie)
-            .is_some_and(|owner| (*owner).act != SocketOwner::ASKED_FOR_PEER)
-        {
+        if of_socket(cookie).is_some_and(|owner| owner.act != SocketOwner::ASKED_FOR_PEER) {
             return;
         }
         let network = bpf_get_netns_cookie(context.as_ptr());
@@ -147,11 +147,29 @@ pub(crate) unsafe fn read<T>(structure: u64, offset: u32) -> Option<T> {
     unsafe { bpf_probe_read_kernel((structure + u64::from(offset)) as *const T).ok() }
 }
 
+/// Whose the socket is, if that was noted.
+#[inline(always)]
+pub(crate) fn of_socket(cookie: u64) -> Option<&'static SocketOwner> {
+    // SAFETY: a map entry, valid while the program runs. Whoever noted it worked on the same socket; for another one its
+    // place is free only after as many others as there are places.
+    OWNERS
+        .get_ptr(OwnedSocket::place(cookie))
+        .and_then(|socket| unsafe { (*socket).owner_of(cookie) })
+}
+
 /// Notes whose the socket is, and tells user space of its process.
 #[inline(always)]
 fn note(cookie: u64, owner: &SocketOwner) {
-    if cookie == 0 || OWNERS.insert(cookie, owner, u64::from(BPF_ANY)).is_err() {
+    let Some(socket) = OWNERS.get_ptr_mut(OwnedSocket::place(cookie)) else {
         return;
+    };
+    // SAFETY: a map entry, valid while the program runs; its times are written in the order that `OwnedSocket` asks for.
+    unsafe {
+        lock::publish(&raw mut (*socket).noted_ns, 0);
+        (*socket).owner = SocketOwner { time_ns: 0, ..*owner };
+        (*socket).cookie = cookie;
+        lock::publish(&raw mut (*socket).owner.time_ns, owner.time_ns);
+        lock::publish(&raw mut (*socket).noted_ns, owner.time_ns);
     }
     let told = Told {
         started_ns: owner.started_ns,

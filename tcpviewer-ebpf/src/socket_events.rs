@@ -1,9 +1,9 @@
-//! What the kernel tells of sockets themselves, in every network namespace: on which endpoints a socket is, so that
-//! packets of containers find theirs, and that one begins to listen.
+//! What the kernel tells of sockets themselves: on which endpoints a socket of another network namespace is, so that
+//! packets of containers find theirs, and, in every one, that a socket begins to listen.
 #![expect(unsafe_code, reason = "contexts and map values are behind raw pointers")]
 
 use aya_ebpf::{
-    EbpfContext as _,
+    EbpfContext as _, Global,
     bindings::{
         BPF_ANY, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_TCP_LISTEN_CB,
     },
@@ -16,14 +16,19 @@ use tcpviewer_common::{
 };
 
 use crate::{
-    maps::{OWNERS, SOCKET_ENDS},
-    owner::tell,
+    maps::SOCKET_ENDS,
+    owner::{of_socket, tell},
 };
 
 /// `AF_INET`.
 const IPV4: u32 = 2;
 /// `AF_INET6`.
 const IPV6: u32 = 10;
+
+/// The daemon's own network namespace, by its cookie; 0 where that is not known. Its sockets' packets tell which socket
+/// they are of, so their endpoints need not be noted. The loader finds it by this name.
+#[unsafe(no_mangle)]
+static OWN_NETWORK: Global<u64> = Global::new(0);
 
 /// Takes what the kernel tells of a socket. Most of it, nine calls for each connection in all, is of no interest.
 #[inline(always)]
@@ -38,6 +43,11 @@ pub(crate) fn take(context: &SockOpsContext) {
 /// Notes on which endpoints the socket is.
 #[inline(always)]
 fn found(context: &SockOpsContext) {
+    // SAFETY: a helper that takes the context it was called with.
+    let network_cookie = unsafe { bpf_get_netns_cookie(context.as_ptr()) };
+    if network_cookie == OWN_NETWORK.load() {
+        return;
+    }
     let Some((local, remote)) = addresses(context) else {
         return;
     };
@@ -52,7 +62,6 @@ fn found(context: &SockOpsContext) {
     // SAFETY: helpers that take the context they were called with, or nothing; the map entry is read at once.
     unsafe {
         let cookie = bpf_get_socket_cookie(context.as_ptr());
-        let network_cookie = bpf_get_netns_cookie(context.as_ptr());
         let time_ns = bpf_ktime_get_boot_ns();
         let rival_ns = match SOCKET_ENDS.get_ptr(ends) {
             Some(before) if (*before).network_cookie != network_cookie => time_ns,
@@ -78,16 +87,15 @@ fn listens(context: &SockOpsContext) {
     };
     // SAFETY: a helper that takes the context it was called with.
     let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
-    let Some(owner) = OWNERS.get_ptr(cookie) else {
+    let Some(owner) = of_socket(cookie) else {
         return;
     };
-    // SAFETY: the map entry is read at once; a helper without preconditions.
-    let owner = unsafe {
-        SocketOwner {
-            act: SocketOwner::LISTENS,
-            time_ns: bpf_ktime_get_boot_ns(),
-            ..*owner
-        }
+    // SAFETY: a helper without preconditions.
+    let time_ns = unsafe { bpf_ktime_get_boot_ns() };
+    let owner = SocketOwner {
+        act: SocketOwner::LISTENS,
+        time_ns,
+        ..*owner
     };
     tell(cookie, &owner, address, local_port(context), false);
 }

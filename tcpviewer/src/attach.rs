@@ -4,6 +4,8 @@
 
 pub mod layout;
 
+mod network;
+
 pub mod load;
 
 pub mod links;

@@ -281,12 +281,11 @@ impl Owners {
         index: usize,
     ) -> Option<(SocketOwner, OwnerSource, u64)> {
         let (side, end) = (SIDES[index], ends.ends[index]);
-        let found = self.kernel.socket(key, side);
         let cookie = match end.cookie {
+            0 if is_loopback(key) => return None,
             0 => {
-                found
-                    .filter(|found| !is_loopback(key) && is_unmistakable(found, ends))?
-                    .cookie
+                let found = self.kernel.socket(key, side);
+                found.filter(|found| is_unmistakable(found, ends))?.cookie
             }
             cookie => cookie,
         };
@@ -301,7 +300,7 @@ impl Owners {
         if side == ends.source || !ends.by_handshake {
             return None;
         }
-        let network = found.filter(|found| found.cookie == cookie)?.network_cookie;
+        let network = self.kernel.network(key, side, cookie)?;
         let (address, port) = match side {
             Side::Low => (key.low, key.low_port),
             Side::High => (key.high, key.high_port),

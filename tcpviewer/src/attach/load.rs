@@ -20,12 +20,15 @@ use tcpviewer_common::{
     event::Settings,
     half_open::{self, HalfOpen, HalfOpenCursor},
     ledger::LedgerCounters,
-    owner::{FoundSocket, SocketEnds, SocketOwner},
+    owner::{FoundSocket, OwnedSocket, SocketEnds},
     packet_filter::PacketFilter,
 };
 use thiserror::Error;
 
-use super::layout::{Layouts, ResetReasons};
+use super::{
+    layout::{Layouts, ResetReasons},
+    network::network_cookie,
+};
 use crate::config::AttachConfig;
 
 /// The object that the build carried in.
@@ -72,9 +75,11 @@ pub struct KernelMaps {
 
 /// What `owners` reads from.
 pub struct OwnerMaps {
-    /// Whose each socket is, by its cookie.
-    pub owners: HashMap<MapData, u64, SocketOwner>,
-    /// Which socket is on which endpoints.
+    /// Whose each socket is, see [`OwnedSocket::place`].
+    pub owners: Array<MapData, OwnedSocket>,
+    /// This process's network namespace, by its cookie; `None` where the kernel has none to tell.
+    pub own_network: Option<u64>,
+    /// Which socket is on which endpoints, in all other ones.
     pub ends: HashMap<MapData, SocketEnds, FoundSocket>,
     /// Processes at work on sockets, and sockets that listen.
     pub events: RingBuf<MapData>,
@@ -157,11 +162,15 @@ pub fn load(
         socket,
         reset_reasons,
     } = Layouts::of_kernel();
+    let own_network = network_cookie()
+        .inspect_err(|error| tracing::debug!(%error, "the network namespace has no cookie"))
+        .ok();
     let unknown_socket = socket.as_ref().err().cloned();
     let unknown_reasons = reset_reasons.as_ref().err().cloned();
     let mut ebpf = EbpfLoader::new()
         .override_global("TASK_LAYOUT", &task.as_ref().copied().unwrap_or_default(), true)
         .override_global("SOCKET_LAYOUT", &socket.unwrap_or_default(), true)
+        .override_global("OWN_NETWORK", &own_network.unwrap_or_default(), true)
         .map_max_entries("CONNECTIONS", config.max_connections)
         .map_max_entries("HALF_OPEN", half_open_places)
         .load(OBJECT)?;
@@ -172,7 +181,8 @@ pub fn load(
     let possible_cpus =
         u32::try_from(nr_cpus().map_err(|(file, error)| LoadError::Cpus(format!("{file}: {error}")))?)?;
     let owners = OwnerMaps {
-        owners: HashMap::try_from(take(&mut ebpf, "OWNERS")?)?,
+        owners: Array::try_from(take(&mut ebpf, "OWNERS")?)?,
+        own_network,
         ends: HashMap::try_from(take(&mut ebpf, "SOCKET_ENDS")?)?,
         events: RingBuf::try_from(take(&mut ebpf, "OWNER_EVENTS")?)?,
         unknown_layout: task.err(),

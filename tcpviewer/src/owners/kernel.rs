@@ -10,7 +10,7 @@ use aya::maps::MapError;
 use tcpviewer_common::{
     abi::Plain as _,
     connection::{ConnectionKey, Side},
-    owner::{FoundSocket, OwnerEvent, SocketEnds, SocketOwner},
+    owner::{FoundSocket, OwnedSocket, OwnerEvent, SocketEnds, SocketOwner},
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -51,10 +51,19 @@ impl Kernel {
 
     /// Whose the socket is, where a program saw somebody at work on it.
     pub(super) fn owner(&self, cookie: u64) -> Option<SocketOwner> {
-        answer(self.maps.owners.get(&cookie, 0))
+        let socket = answer(self.maps.owners.get(&OwnedSocket::place(cookie), 0))?;
+        socket.owner_of(cookie).copied()
     }
 
-    /// The socket at one end of a connection, in whatever network namespace.
+    /// The network namespace of a socket at one end of a connection, by its cookie.
+    pub(super) fn network(&self, key: &ConnectionKey, own: Side, cookie: u64) -> Option<u64> {
+        match self.socket(key, own) {
+            Some(found) => (found.cookie == cookie).then_some(found.network_cookie),
+            None => self.maps.own_network,
+        }
+    }
+
+    /// The socket at one end of a connection, in whatever network namespace but this process's.
     pub(super) fn socket(&self, key: &ConnectionKey, own: Side) -> Option<FoundSocket> {
         let (low, high) = ((key.low, key.low_port), (key.high, key.high_port));
         let (local, remote) = match own {
