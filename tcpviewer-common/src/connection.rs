@@ -128,7 +128,7 @@ pub struct ConnectionRecord {
     pub id: u64,
     /// First packet.
     pub first_seen_ns: u64,
-    /// Newest report to user space.
+    /// Newest report to user space; 0 before the first one, and behind the one that told of the end.
     pub emitted_ns: u64,
     /// Newest SYN without ACK before the connection was answered.
     pub syn_ns: u64,

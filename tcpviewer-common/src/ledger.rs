@@ -59,8 +59,8 @@ pub struct LedgerCounters {
     pub failures_in_window: u64,
     /// Connections that began on this CPU; the next id is made of it.
     pub opened: u64,
-    /// When this CPU last woke the reader of the connection ring, boot time.
-    pub woke_ns: u64,
+    /// When this CPU last looked how far the clocks are apart, boot time.
+    pub compared_ns: u64,
     /// When this CPU last woke the reader of the ring of processes, boot time.
     pub owner_woke_ns: u64,
     /// How much more of boot time has passed than of the time without suspension, plus one; 0 while this CPU has not

@@ -38,8 +38,11 @@ pub const HEADER_BYTES: usize = 192;
 /// The socket that sends is looked at no more often than this.
 pub const SOCKET_PAUSE_NS: u64 = 10_000_000;
 
-/// An opened or closed connection wakes the reader at most once per this time and CPU.
+/// An opened or closed connection wakes the reader at most once per this time.
 pub const URGENT_WAKEUP_NS: u64 = 5_000_000;
 
-/// Any other event wakes the reader at most once per this time and CPU.
+/// Any other event wakes the reader at most once per this time.
 pub const WAKEUP_NS: u64 = 50_000_000;
+
+/// Each CPU looks at most once per this time how far the clocks are apart.
+pub const COMPARE_NS: u64 = 5_000_000;

@@ -11,7 +11,7 @@ use aya_ebpf::{
     helpers::{bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns},
     programs::TcContext,
 };
-use tcpviewer_common::{ledger::LedgerCounters, tracker::Clock};
+use tcpviewer_common::{ledger::LedgerCounters, limits::COMPARE_NS, tracker::Clock};
 
 /// 1 where the time of each packet is `__sk_buff.tstamp`.
 #[unsafe(no_mangle)]
@@ -48,10 +48,14 @@ impl Clock for PacketClock<'_> {
     }
 }
 
-/// Looks how far boot time and the time without suspension, which alone can be asked for roughly, are apart. Called
-/// whenever the reader is woken, so that a CPU knows soon after the host woke up.
+/// Looks now and then how far boot time and the time without suspension, which alone can be asked for roughly, are apart.
+/// Called with every report, so that a CPU knows soon after the host woke up.
 #[inline(always)]
-pub(crate) fn compare(ledger: &mut LedgerCounters) {
+pub(crate) fn compare(now_ns: u64, ledger: &mut LedgerCounters) {
+    if now_ns.saturating_sub(ledger.compared_ns) < COMPARE_NS {
+        return;
+    }
+    ledger.compared_ns = now_ns;
     // SAFETY: helpers without preconditions.
     let (awake_ns, boot_ns) = unsafe { (bpf_ktime_get_ns(), bpf_ktime_get_boot_ns()) };
     ledger.suspended_ns_plus_1 = boot_ns.saturating_sub(awake_ns) + 1;

@@ -46,6 +46,10 @@ pub(crate) static HALF_OPEN_CURSOR: Array<HalfOpenCursor, 1> = Array::new();
 pub(crate) static CONNECTION_EVENTS: RingBuf<ConnectionEvent, { CONNECTION_RING_BYTES as usize }> =
     RingBuf::new();
 
+/// When the reader of that ring was last woken, boot time.
+#[btf_map]
+pub(crate) static WOKEN: Array<u64, 1> = Array::new();
+
 /// Packets, while somebody watches.
 #[btf_map]
 pub(crate) static PACKET_EVENTS: RingBuf<PacketEvent, { PACKET_RING_BYTES as usize }> = RingBuf::new();

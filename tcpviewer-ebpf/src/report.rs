@@ -23,7 +23,7 @@ use tcpviewer_common::{
 
 use crate::{
     clock, lock,
-    maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER, SETTINGS},
+    maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER, SETTINGS, WOKEN},
     packet::vlan_tag,
 };
 
@@ -53,16 +53,18 @@ pub(crate) fn connection(
         }
         (*slot).record.emitted_ns = now_ns;
         (*slot).record.flags &= !ConnectionRecord::WITHHELD;
+        let ends_now = (*slot).record.closed_ns == now_ns;
         // By words in place. What might overlap would be copied by a call, byte for byte.
         ptr::copy_nonoverlapping(&raw const (*slot).record, &raw mut (*event).record, 1);
+        if ends_now {
+            // The next packet, should one come, is told of at once: user space need not look whether one came.
+            (*slot).record.emitted_ns = 0;
+        }
         lock::release(&raw mut (*slot).lock);
     }
-    let flags = wake_up(now_ns, if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS }, ledger);
-    entry.submit(flags);
+    entry.submit(wake_up(now_ns, if urgent { URGENT_WAKEUP_NS } else { WAKEUP_NS }));
     ledger.connection_events += 1;
-    if flags == u64::from(BPF_RB_FORCE_WAKEUP) {
-        clock::compare(ledger);
-    }
+    clock::compare(now_ns, ledger);
 }
 
 /// The same as the kernel's helpers count.
@@ -183,12 +185,18 @@ fn send_headers(context: &TcContext, segment: &Segment, seen: &Sighting, packet:
     }
 }
 
-/// Whether to wake the reader: when this CPU has not done so for `pause_ns`.
+/// Whether to wake the reader: when no CPU has done so for `pause_ns`.
 #[inline(always)]
-fn wake_up(now_ns: u64, pause_ns: u64, ledger: &mut LedgerCounters) -> u64 {
-    if now_ns.saturating_sub(ledger.woke_ns) < pause_ns {
+fn wake_up(now_ns: u64, pause_ns: u64) -> u64 {
+    let Some(woken_ns) = WOKEN.get_ptr_mut(0) else {
         return u64::from(BPF_RB_NO_WAKEUP);
+    };
+    // SAFETY: a word of a map entry. Of two CPUs that come at the same moment, both wake the reader.
+    unsafe {
+        if now_ns.saturating_sub(woken_ns.read_volatile()) < pause_ns {
+            return u64::from(BPF_RB_NO_WAKEUP);
+        }
+        woken_ns.write_volatile(now_ns);
     }
-    ledger.woke_ns = now_ns;
     u64::from(BPF_RB_FORCE_WAKEUP)
 }

@@ -44,6 +44,8 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// After so many empty drains nothing can be waiting that was reported without a wake-up: more than the
 /// kernel's pause between wake-ups.
 const EMPTY_DRAINS_TO_SLEEP: u32 = 4;
+/// Connections whose time has come are looked at together: no more often than this.
+const CHECK_PAUSE: Duration = Duration::from_millis(5);
 /// How often it is looked at whether events were lost.
 const LOSS_CHECK: Duration = Duration::from_secs(1);
 /// At most so many samples are handed on at once.
@@ -129,12 +131,13 @@ pub async fn run(
     let mut loss_check = interval(LOSS_CHECK);
     loss_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut empty_drains = 0;
+    let mut checked = Instant::now();
     let (mut lost, mut withheld) = (Losses::default(), Losses::default());
     loop {
         let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
         let next_check = followed
             .next_check_ns()
-            .map(|at_ns| Instant::now() + until(at_ns));
+            .map(|at_ns| (Instant::now() + until(at_ns)).max(checked + CHECK_PAUSE));
         tokio::select! {
             request = requests.recv() => match request {
                 Some(Request::WatchPackets(wish)) => {
@@ -170,6 +173,7 @@ pub async fn run(
             _ = drain.tick(), if awake || kernel.packets_watched() => {}
             () = sleep_until(next_check.unwrap_or_else(Instant::now)), if next_check.is_some() => {
                 check(&mut kernel, &mut followed, &outlets).await?;
+                checked = Instant::now();
                 continue;
             }
             _ = loss_check.tick() => {
@@ -256,7 +260,8 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
     let (mut batch, mut activities) = (Vec::new(), Vec::new());
     let now_ns = boot_ns();
     for key in followed.due(now_ns, BATCH) {
-        let Some(mut tracked) = kernel.look_up(&key)? else {
+        let looked = kernel.look_up(&key, |record| followed.is_known(&key, record))?;
+        let Some(mut tracked) = looked else {
             // It was given up, and the report of that was lost.
             followed.forget(&key);
             batch.push(Sample::Gone(key, CloseReason::GivenUp));
@@ -313,7 +318,7 @@ async fn take_news(
                     batch.push(tracked.into());
                 }
                 let expected = followed.expected(&open);
-                if let Some(tracked) = kernel.look_up(&key)?
+                if let Some(tracked) = kernel.look_up(&key, |_record| false)?
                     && convert::has_socket(&tracked.record, &open, expected)
                 {
                     followed.set_socket(&key, true);
@@ -321,7 +326,7 @@ async fn take_news(
                 }
             }
             SocketNews::Gone(gone) => {
-                let found = kernel.look_up(&gone.key)?;
+                let found = kernel.look_up(&gone.key, |_record| false)?;
                 let had_it = found
                     .as_ref()
                     .is_some_and(|tracked| convert::had_socket(&tracked.record, &gone));
@@ -359,7 +364,7 @@ async fn find_unreported(
     for keys in unknown.chunks(BATCH) {
         let (mut batch, mut activities) = (Vec::new(), Vec::new());
         for key in keys {
-            if let Some(tracked) = kernel.look_up(key)?
+            if let Some(tracked) = kernel.look_up(key, |_record| false)?
                 && !tracked.is_last
             {
                 followed.reported(&tracked, boot_ns());

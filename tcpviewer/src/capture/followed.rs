@@ -1,17 +1,17 @@
 //! Which connections are in the kernel's map and when each is to be looked at next. A connection that reports
-//! is active and is looked at once it has been quiet for an update interval; one that is quiet is looked at
-//! when it may be dead. So the work follows activity, not the size of the map.
+//! is active and is looked at once it has been quiet for an update interval; one that is quiet, or ended with the last
+//! packet that was reported, is looked at when it may be dead. So the work follows activity, not the size of the map.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+mod checks;
+
+use std::{collections::HashMap, time::Duration};
 
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, Place, Side},
     state::TcpState,
 };
 
+use self::checks::{Checks, Wait};
 use crate::model::{OpenSocket, Tracked};
 
 /// A record stays this long after its connection ended, so that late packets find it and count where they
@@ -41,7 +41,7 @@ pub enum Check {
 pub struct Followed {
     quiet_after_ns: u64,
     connections: HashMap<ConnectionKey, Entry>,
-    checks: BTreeSet<(u64, ConnectionKey)>,
+    checks: Checks,
     /// Where packets of an end in another network namespace are expected to come in, of the lower and the higher end.
     expected: HashMap<ConnectionKey, [Option<Place>; 2]>,
 }
@@ -54,6 +54,8 @@ struct Entry {
     /// Packets so far. The time alone does not tell of a change: it is rough.
     packets: u64,
     check_ns: u64,
+    /// How it waits for that.
+    wait: Wait,
     is_active: bool,
     /// Whether a look at all sockets showed one of it: then it lives, however long it is silent.
     has_socket: bool,
@@ -65,7 +67,7 @@ impl Followed {
         Self {
             quiet_after_ns: quiet_after_ns(update_interval),
             connections: HashMap::new(),
-            checks: BTreeSet::new(),
+            checks: Checks::default(),
             expected: HashMap::new(),
         }
     }
@@ -90,27 +92,43 @@ impl Followed {
         self.connections.contains_key(key)
     }
 
+    /// Whether this record is the one that is known.
+    pub fn is_known(&self, key: &ConnectionKey, record: &ConnectionRecord) -> bool {
+        self.connections.get(key).is_some_and(|entry| {
+            (entry.last_seen_ns, entry.packets) == (record.last_seen_ns(), record.packets())
+        })
+    }
+
     /// Takes note of a report.
     pub fn reported(&mut self, tracked: &Tracked, now_ns: u64) {
-        let check_ns = now_ns + self.quiet_after_ns;
         let last_seen_ns = tracked.record.last_seen_ns();
         let entry = self.connections.entry(tracked.key).or_insert(Entry {
             known_ns: 0,
             last_seen_ns: 0,
             packets: 0,
             check_ns: 0,
+            wait: Wait::AsLong,
             is_active: false,
             has_socket: false,
         });
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
         entry.packets = tracked.record.packets();
-        // While it is active its check stands; when that comes, it looks at the time of the last report.
-        if !entry.is_active {
+        let closed_ns = tracked.record.closed_ns;
+        if closed_ns != 0 && last_seen_ns <= closed_ns {
+            // Should more come, the kernel tells of it at once.
+            entry.is_active = false;
+            let dead_ns = last_seen_ns + LINGER.as_nanos() as u64;
+            self.checks.remove(entry.check_ns, tracked.key, entry.wait);
+            entry.check_ns = dead_ns;
+            entry.wait = self.checks.insert(dead_ns, tracked.key, Wait::Ended);
+        } else if !entry.is_active {
+            // While it is active its check stands; when that comes, it looks at the time of the last report.
             entry.is_active = true;
-            self.checks.remove(&(entry.check_ns, tracked.key));
-            entry.check_ns = check_ns;
-            self.checks.insert((check_ns, tracked.key));
+            let quiet_ns = now_ns + self.quiet_after_ns;
+            self.checks.remove(entry.check_ns, tracked.key, entry.wait);
+            entry.check_ns = quiet_ns;
+            entry.wait = self.checks.insert(quiet_ns, tracked.key, Wait::Quiet);
         }
     }
 
@@ -122,13 +140,14 @@ impl Followed {
             last_seen_ns: tracked.record.last_seen_ns(),
             packets: tracked.record.packets(),
             check_ns,
+            wait: Wait::AsLong,
             is_active: false,
             has_socket: true,
         };
         if let Some(before) = self.connections.insert(tracked.key, entry) {
-            self.checks.remove(&(before.check_ns, tracked.key));
+            self.checks.remove(before.check_ns, tracked.key, before.wait);
         }
-        self.checks.insert((check_ns, tracked.key));
+        self.checks.insert(check_ns, tracked.key, Wait::AsLong);
     }
 
     /// Takes note of whether a connection has a socket on this host.
@@ -153,24 +172,25 @@ impl Followed {
 
     /// When the next connection is to be looked at, boot time.
     pub fn next_check_ns(&self) -> Option<u64> {
-        self.checks.first().map(|(at_ns, _)| *at_ns)
+        self.checks.next_ns()
     }
 
     /// Up to `limit` connections that are to be looked at now.
     pub fn due(&mut self, now_ns: u64, limit: usize) -> Vec<ConnectionKey> {
         let mut due = Vec::new();
         while due.len() < limit
-            && let Some(&(at_ns, key)) = self.checks.first()
-            && at_ns <= now_ns
+            && let Some((at_ns, key)) = self.checks.pop(now_ns)
         {
-            self.checks.pop_first();
             let Some(entry) = self.connections.get_mut(&key) else {
                 continue;
             };
+            if entry.check_ns != at_ns {
+                continue;
+            }
             let quiet_ns = entry.known_ns + self.quiet_after_ns;
             if entry.is_active && quiet_ns > now_ns {
                 entry.check_ns = quiet_ns;
-                self.checks.insert((quiet_ns, key));
+                entry.wait = self.checks.insert(quiet_ns, key, Wait::AsLong);
             } else {
                 due.push(key);
             }
@@ -197,19 +217,22 @@ impl Followed {
         entry.last_seen_ns = last_seen_ns;
         entry.packets = packets;
         entry.is_active = changed;
-        entry.check_ns = if changed {
-            now_ns + self.quiet_after_ns
+        let (check_ns, wait) = if changed {
+            (now_ns + self.quiet_after_ns, Wait::Quiet)
+        } else if tracked.record.closed_ns != 0 {
+            (dead_ns, Wait::Ended)
         } else {
-            dead_ns
+            (dead_ns, Wait::AsLong)
         };
-        self.checks.insert((entry.check_ns, tracked.key));
+        entry.check_ns = check_ns;
+        entry.wait = self.checks.insert(check_ns, tracked.key, wait);
         if changed { Check::Changed } else { Check::Unchanged }
     }
 
     /// Forgets a connection that is no longer in the map.
     pub fn forget(&mut self, key: &ConnectionKey) {
         if let Some(entry) = self.connections.remove(key) {
-            self.checks.remove(&(entry.check_ns, *key));
+            self.checks.remove(entry.check_ns, *key, entry.wait);
         }
         self.expected.remove(key);
     }

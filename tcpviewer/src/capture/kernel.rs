@@ -11,7 +11,7 @@ use std::{
 use aya::maps::{IterableMap as _, MapData, MapError, RingBuf};
 use tcpviewer_common::{
     abi::Plain as _,
-    connection::{ConnectionKey, ConnectionSlot, Place},
+    connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Place},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
     failure::FailureEvent,
     ledger::LedgerCounters,
@@ -197,12 +197,17 @@ impl Kernel {
     }
 
     /// A connection as it is now; `None` when the map has it no more. A program may change it while it is copied, so it
-    /// is copied until two copies are the same: what did not change between the two is of one moment.
+    /// is copied until two copies are the same: what did not change between the two is of one moment. One copy is enough
+    /// where it shows what is known.
     ///
     /// # Errors
     ///
     /// When the map does not answer.
-    pub fn look_up(&self, key: &ConnectionKey) -> Result<Option<Tracked>, CaptureError> {
+    pub fn look_up(
+        &self,
+        key: &ConnectionKey,
+        is_known: impl Fn(&ConnectionRecord) -> bool,
+    ) -> Result<Option<Tracked>, CaptureError> {
         let mut before = None;
         for _ in 0..READS {
             let slot = match self.maps.connections.get(key, 0) {
@@ -210,7 +215,7 @@ impl Kernel {
                 Err(MapError::KeyNotFound) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let is_whole = slot.lock == 0 && before == Some(slot);
+            let is_whole = slot.lock == 0 && (before == Some(slot) || is_known(&slot.record));
             before = Some(slot);
             if is_whole {
                 break;

@@ -78,20 +78,57 @@ fn a_quiet_connection_that_reports_is_active_again() {
     followed.due(2 * SECOND, 10);
     followed.check(&sample(SECOND, 0), 2 * SECOND);
     followed.reported(&sample(9 * SECOND, 0), 9 * SECOND);
+    assert_eq!(followed.checks.others(), 0, "one check at a time");
     assert_eq!(followed.due(10 * SECOND, 10).len(), 1);
-    assert_eq!(followed.checks.len(), 0, "one check at a time");
+    assert!(followed.next_check_ns().is_none());
+}
+
+#[test]
+fn a_connection_that_ended_is_not_looked_at_before_its_record_may_go() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    followed.reported(&sample(SECOND, 0), SECOND);
+    let ended = sample(SECOND + 5, SECOND + 5);
+    followed.reported(&ended, SECOND + 10);
+    assert!(followed.due(16 * SECOND, 10).is_empty());
+    assert!(followed.is_known(&ended.key, &ended.record));
+    assert_eq!(followed.due(16 * SECOND + 5, 10), [ended.key]);
+    assert_eq!(followed.check(&ended, 16 * SECOND + 5), Check::Dead);
+}
+
+#[test]
+fn what_came_after_the_end_is_looked_for_again() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    followed.reported(&sample(SECOND, SECOND), SECOND);
+    let later = sample(2 * SECOND, SECOND);
+    assert!(!followed.is_known(&later.key, &later.record));
+    followed.reported(&later, 2 * SECOND);
+    assert_eq!(followed.due(3 * SECOND, 10), [later.key]);
+    assert_eq!(followed.check(&later, 3 * SECOND), Check::Unchanged);
+    assert!(followed.due(16 * SECOND, 10).is_empty());
+    assert_eq!(followed.due(17 * SECOND, 10), [later.key]);
+    assert_eq!(followed.check(&later, 17 * SECOND), Check::Dead);
+}
+
+#[test]
+fn another_connection_on_the_endpoints_of_one_that_ended_has_its_own_time() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    followed.reported(&sample(SECOND, SECOND), SECOND);
+    let next = sample(16 * SECOND - 5, 0);
+    followed.reported(&next, 16 * SECOND - 5);
+    assert!(followed.due(16 * SECOND, 10).is_empty());
+    assert_eq!(followed.due(17 * SECOND, 10), [next.key]);
 }
 
 #[test]
 fn an_ended_connection_is_dead_after_it_lingered() {
     let mut followed = Followed::new(Duration::from_millis(250));
-    let ended = sample(SECOND, SECOND);
-    followed.reported(&ended, SECOND);
+    let late = sample(SECOND, SECOND - 1);
+    followed.reported(&late, SECOND);
     followed.due(2 * SECOND, 10);
-    assert_eq!(followed.check(&ended, 2 * SECOND), Check::Unchanged);
+    assert_eq!(followed.check(&late, 2 * SECOND), Check::Unchanged);
     assert!(followed.due(15 * SECOND, 10).is_empty());
     assert_eq!(followed.due(16 * SECOND, 10).len(), 1);
-    assert_eq!(followed.check(&ended, 16 * SECOND), Check::Dead);
-    followed.forget(&ended.key);
+    assert_eq!(followed.check(&late, 16 * SECOND), Check::Dead);
+    followed.forget(&late.key);
     assert!(followed.is_empty() && followed.next_check_ns().is_none());
 }
