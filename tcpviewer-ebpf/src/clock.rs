@@ -3,30 +3,31 @@
 //! is frozen before the programs are loaded, so the verifier knows it and removes the way that was not taken.
 #![expect(
     unsafe_code,
-    reason = "the context is behind a raw pointer, and the loader finds the choice by its name"
+    reason = "helpers are foreign functions, and the loader finds the choice by its name"
 )]
 
 use aya_ebpf::{
     Global,
     helpers::{bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns},
-    programs::TcContext,
 };
 use tcpviewer_common::{ledger::LedgerCounters, limits::COMPARE_NS, tracker::Clock};
 
-/// 1 where the time of each packet is `__sk_buff.tstamp`.
+use crate::packet::Packet;
+
+/// 1 where the time of each packet is the one that it carries.
 #[unsafe(no_mangle)]
 static TIME_OF_PACKETS: Global<u32> = Global::new(0);
 
 /// The time of one packet.
-pub(crate) struct PacketClock<'a> {
-    pub(crate) context: &'a TcContext,
+pub(crate) struct PacketClock<'a, P> {
+    pub(crate) packet: &'a P,
     /// [`LedgerCounters::suspended_ns_plus_1`].
     pub(crate) suspended_ns_plus_1: u64,
     /// Whether somebody sees the time of each packet.
     pub(crate) is_watched: bool,
 }
 
-impl Clock for PacketClock<'_> {
+impl<P: Packet> Clock for PacketClock<'_, P> {
     #[inline(always)]
     fn rough_ns(&self) -> Option<u64> {
         if TIME_OF_PACKETS.load() == 1 || self.is_watched || self.suspended_ns_plus_1 == 0 {
@@ -38,9 +39,10 @@ impl Clock for PacketClock<'_> {
 
     #[inline(always)]
     fn exact_ns(&self) -> u64 {
-        if TIME_OF_PACKETS.load() == 1 {
-            // SAFETY: the context is valid while the program runs; the field is readable (Linux 5.0).
-            unsafe { (*self.context.skb.skb).tstamp }
+        if TIME_OF_PACKETS.load() == 1
+            && let Some(captured_ns) = self.packet.captured_ns()
+        {
+            captured_ns
         } else {
             // SAFETY: a helper without preconditions.
             unsafe { bpf_ktime_get_boot_ns() }

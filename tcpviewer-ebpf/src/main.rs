@@ -16,8 +16,9 @@ mod socket;
 mod socket_events;
 
 use aya_ebpf::{
-    macros::{btf_tracepoint, cgroup_sock, cgroup_sock_addr, classifier, sock_ops},
-    programs::{BtfTracePointContext, SockAddrContext, SockContext, SockOpsContext, TcContext},
+    bindings::xdp_action::XDP_PASS,
+    macros::{btf_tracepoint, cgroup_sock, cgroup_sock_addr, classifier, sock_ops, xdp},
+    programs::{BtfTracePointContext, SockAddrContext, SockContext, SockOpsContext, TcContext, XdpContext},
 };
 use tcpviewer_common::parse::Link;
 
@@ -41,6 +42,13 @@ fn ethernet_in(context: TcContext) -> i32 {
 fn ethernet_out(context: TcContext) -> i32 {
     observe(&context, Link::Ethernet, true);
     PASS
+}
+
+/// Packets that come in through a device with Ethernet headers, before the kernel's stack has them.
+#[xdp(frags)]
+fn ethernet_xdp(context: XdpContext) -> u32 {
+    observe(&context, Link::Ethernet, false);
+    XDP_PASS
 }
 
 /// Packets that come in through a device without a link layer (tun, WireGuard, PPP).

@@ -2,7 +2,7 @@
 //! followed is counted by its reason.
 #![expect(unsafe_code, reason = "map values are behind raw pointers and locks")]
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_smp_processor_id, programs::TcContext};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_smp_processor_id};
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot, Place},
     event::Settings,
@@ -17,9 +17,8 @@ use crate::{
     clock::PacketClock,
     half_open, lock,
     maps::{CONNECTIONS, IN_HAND, InHand, LEDGER, SETTINGS},
-    packet::{LinearBytes, has_vlan_tag, interface, offload},
+    packet::{LinearBytes, Packet},
     report::{self, WatchedPacket},
-    socket,
 };
 
 /// More than the longest chain of headers that is followed.
@@ -30,7 +29,7 @@ static VACANT: ConnectionSlot = ConnectionSlot::VACANT;
 
 /// Takes a packet into its connection.
 #[inline(always)]
-pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
+pub(crate) fn observe(packet: &impl Packet, link: Link, egress: bool) {
     let Some(ledger) = LEDGER.get_ptr_mut(0) else {
         return;
     };
@@ -39,12 +38,12 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
     let ledger = unsafe { &mut *ledger };
     ledger.packets_seen += 1;
     match read(
-        context,
+        packet,
         link,
-        Place::new(interface(context), egress),
+        Place::new(packet.interface(), egress),
         &raw mut ledger.scratch,
     ) {
-        Ok(()) => track(context, ledger),
+        Ok(()) => track(packet, ledger),
         Err(reason) => *ledger.skipped(reason) += 1,
     }
 }
@@ -52,25 +51,23 @@ pub(crate) fn observe(context: &TcContext, link: Link, egress: bool) {
 /// Reads the packet's segment. Where headers lie outside the linear part they are first moved there. A function
 /// of its own, so that what it keeps on the kernel's stack of 512 bytes is gone before the record is changed.
 #[inline(never)]
-fn read(context: &TcContext, link: Link, place: Place, scratch: *mut u64) -> Result<(), Skip> {
-    let bytes = LinearBytes::of(context, scratch);
+fn read<P: Packet>(packet: &P, link: Link, place: Place, scratch: *mut u64) -> Result<(), Skip> {
+    let bytes = LinearBytes::of(packet, scratch);
     let mut segment = match parse(&bytes, link) {
         Err(Skip::Truncated) if bytes.is_partial() => {
-            let wanted = if context.len() < HEADER_BYTES {
-                context.len()
+            let wanted = if packet.length() < HEADER_BYTES {
+                packet.length()
             } else {
                 HEADER_BYTES
             };
-            context.skb.pull_data(wanted).map_err(|_code| Skip::Truncated)?;
-            parse(&LinearBytes::of(context, scratch), link)
+            if !packet.gather(wanted) {
+                return Err(Skip::Truncated);
+            }
+            parse(&LinearBytes::of(packet, scratch), link)
         }
         other => other,
     }?;
-    if has_vlan_tag(context) {
-        segment.tag();
-    }
-    let (segments, segment_bytes) = offload(context);
-    segment.split(segments, segment_bytes);
+    packet.complete(&mut segment);
     let (key, side) = ConnectionKey::of(&segment);
     // Each CPU has one.
     let to = IN_HAND.get_ptr_mut(0).ok_or(Skip::Truncated)?;
@@ -88,7 +85,7 @@ fn read(context: &TcContext, link: Link, place: Place, scratch: *mut u64) -> Res
 /// Takes the segment into its connection's record, and reports what that changed. A function of its own for the
 /// same reason.
 #[inline(never)]
-fn track(context: &TcContext, ledger: &mut LedgerCounters) {
+fn track<P: Packet>(packet: &P, ledger: &mut LedgerCounters) {
     let (Some(in_hand), Some(settings)) = (IN_HAND.get_ptr_mut(0), SETTINGS.get(0)) else {
         return;
     };
@@ -98,7 +95,7 @@ fn track(context: &TcContext, ledger: &mut LedgerCounters) {
     seen.now_ns = 0;
     seen.new_id = next_id(ledger, settings);
     let clock = PacketClock {
-        context,
+        packet,
         suspended_ns_plus_1: ledger.suspended_ns_plus_1,
         is_watched: settings.watch_packets != 0,
     };
@@ -135,18 +132,18 @@ fn track(context: &TcContext, ledger: &mut LedgerCounters) {
         report::connection(key, slot, seen.now_ns, outcome.closed, ledger);
     }
     if settings.watch_packets != 0 {
-        let packet = WatchedPacket {
+        let watched = WatchedPacket {
             connection_id: id,
             retransmission: outcome.retransmission,
         };
-        report::packet(context, segment, seen, &packet, ledger);
+        report::packet(packet, segment, seen, &watched, ledger);
     }
 }
 
 /// The entry of a connection. `None` where there is no room for a new one, or none is to be made.
 #[inline(always)]
 fn find_or_create(
-    clock: &PacketClock<'_>,
+    clock: &PacketClock<'_, impl Packet>,
     key: &ConnectionKey,
     ledger: &mut LedgerCounters,
     settings: &Settings,
@@ -164,7 +161,7 @@ fn find_or_create(
         }
         half_open::make_room(clock.exact_ns(), ledger, settings);
         if !create(key, ledger) {
-            aya_log_ebpf::debug!(clock.context, "no new entry in the connection map");
+            aya_log_ebpf::debug!(clock.packet, "no new entry in the connection map");
         }
     }
     CONNECTIONS.get_ptr_mut(key)
@@ -193,7 +190,7 @@ fn next_id(ledger: &LedgerCounters, settings: &Settings) -> u64 {
 /// was reported.
 #[inline(always)]
 fn replace(
-    clock: &PacketClock<'_>,
+    clock: &PacketClock<'_, impl Packet>,
     key: &ConnectionKey,
     slot: *mut ConnectionSlot,
     segment: &Segment,
@@ -222,7 +219,7 @@ fn replace(
 /// where the record is on its way out of the map.
 #[inline(always)]
 fn change(
-    clock: &PacketClock<'_>,
+    clock: &PacketClock<'_, impl Packet>,
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: &mut Sighting,
@@ -239,12 +236,7 @@ fn change(
             return None;
         }
         let outcome = tracker::observe_when(record, segment, seen, clock);
-        if seen.place.is_egress()
-            && socket::is_due(record, segment, seen)
-            && socket::sends(clock.context, segment)
-        {
-            socket::look(clock.context, record, seen);
-        }
+        clock.packet.look_at_socket(record, segment, seen);
         let is_silent = record.has(ConnectionRecord::WITHHELD) && !is_confirmed(record);
         let due = !is_silent && (outcome.closed || record.is_due(seen.now_ns, settings.update_interval_ns));
         let id = record.id;

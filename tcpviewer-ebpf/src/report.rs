@@ -7,11 +7,7 @@
 
 use core::ptr;
 
-use aya_ebpf::{
-    bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    helpers::bpf_skb_load_bytes,
-    programs::TcContext,
-};
+use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, ConnectionSlot},
     event::{ConnectionEvent, PacketEvent, PacketHeaders, Settings},
@@ -24,7 +20,7 @@ use tcpviewer_common::{
 use crate::{
     clock, lock,
     maps::{CONNECTION_EVENTS, HEADERS, PACKET_EVENTS, PACKET_FILTER, SETTINGS, WOKEN},
-    packet::vlan_tag,
+    packet::Packet,
 };
 
 /// Sends the connection in its newest form. `urgent` news wakes the reader sooner.
@@ -81,11 +77,11 @@ pub(crate) struct WatchedPacket {
 
 /// Sends one packet, if somebody wants it. A function of its own for the sake of the kernel's stack.
 #[inline(never)]
-pub(crate) fn packet(
-    context: &TcContext,
+pub(crate) fn packet<P: Packet>(
+    packet: &P,
     segment: &Segment,
     seen: &Sighting,
-    packet: &WatchedPacket,
+    watched: &WatchedPacket,
     ledger: &mut LedgerCounters,
 ) {
     let Some(settings) = SETTINGS.get(0) else {
@@ -93,7 +89,7 @@ pub(crate) fn packet(
     };
     let wanted = PACKET_FILTER
         .get(settings.packet_filter)
-        .is_some_and(|filter| filter.admits(segment, packet.connection_id));
+        .is_some_and(|filter| filter.admits(segment, watched.connection_id));
     if !wanted {
         return;
     }
@@ -102,9 +98,9 @@ pub(crate) fn packet(
         return;
     }
     let sent = if settings.watch_packets == Settings::HEADERS {
-        send_headers(context, segment, seen, packet)
+        send_headers(packet, segment, seen, watched)
     } else {
-        send_event(segment, seen, packet)
+        send_event(segment, seen, watched)
     };
     if sent {
         ledger.packet_events += 1;
@@ -115,12 +111,12 @@ pub(crate) fn packet(
 
 /// Sends a packet. Returns whether there was room.
 #[inline(always)]
-fn send_event(segment: &Segment, seen: &Sighting, packet: &WatchedPacket) -> bool {
+fn send_event(segment: &Segment, seen: &Sighting, watched: &WatchedPacket) -> bool {
     let Some(mut entry) = PACKET_EVENTS.reserve(0) else {
         return false;
     };
     // SAFETY: the entry has the size of the event.
-    unsafe { write_event(entry.as_mut_ptr(), segment, seen, packet) };
+    unsafe { write_event(entry.as_mut_ptr(), segment, seen, watched) };
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     true
 }
@@ -131,11 +127,11 @@ fn send_event(segment: &Segment, seen: &Sighting, packet: &WatchedPacket) -> boo
 ///
 /// `event` must be valid for writes.
 #[inline(always)]
-unsafe fn write_event(event: *mut PacketEvent, segment: &Segment, seen: &Sighting, packet: &WatchedPacket) {
+unsafe fn write_event(event: *mut PacketEvent, segment: &Segment, seen: &Sighting, watched: &WatchedPacket) {
     // SAFETY: as the caller says.
     unsafe {
         (*event).time_ns = seen.now_ns;
-        (*event).connection_id = packet.connection_id;
+        (*event).connection_id = watched.connection_id;
         (*event).source = segment.source;
         (*event).destination = segment.destination;
         (*event).source_port = segment.source_port;
@@ -147,18 +143,18 @@ unsafe fn write_event(event: *mut PacketEvent, segment: &Segment, seen: &Sightin
         (*event).place = seen.place.0;
         (*event).window = segment.window;
         (*event).flags = segment.flags.0;
-        (*event).retransmission = u8::from(packet.retransmission);
+        (*event).retransmission = u8::from(watched.retransmission);
         (*event).padding = 0;
     }
 }
 
 /// Sends a packet with its headers. Returns whether there was room.
 #[inline(always)]
-fn send_headers(context: &TcContext, segment: &Segment, seen: &Sighting, packet: &WatchedPacket) -> bool {
+fn send_headers(packet: &impl Packet, segment: &Segment, seen: &Sighting, watched: &WatchedPacket) -> bool {
     let Some(scratch) = HEADERS.get_ptr_mut(0) else {
         return false;
     };
-    let tag = vlan_tag(context);
+    let tag = packet.vlan_tag();
     // The tag beside the bytes counts as part of the headers there.
     let header_bytes = segment.header_bytes - if tag == 0 { 0 } else { 4 };
     // No header of TCP over IP is empty; the verifier has to be told.
@@ -170,13 +166,13 @@ fn send_headers(context: &TcContext, segment: &Segment, seen: &Sighting, packet:
     // SAFETY: this CPU's own entry of a map, valid while the program runs; the helper writes `length` bytes,
     // of which there are `HEADER_BYTES`.
     unsafe {
-        write_event(&raw mut (*scratch).event, segment, seen, packet);
-        (*scratch).length = context.len();
+        write_event(&raw mut (*scratch).event, segment, seen, watched);
+        (*scratch).length = packet.length();
         (*scratch).captured = length;
         (*scratch).vlan_tag = tag;
         (*scratch).ethernet = u32::from(segment.link_bytes != 0);
         let to: *mut [u8; HEADER_BYTES] = &raw mut (*scratch).bytes;
-        if bpf_skb_load_bytes(context.skb.skb.cast(), 0, to.cast(), length) != 0 {
+        if !packet.copy(to.cast(), length) {
             return false;
         }
         PACKET_EVENTS

@@ -105,26 +105,35 @@ fn data(map: &Map) -> Result<&MapData> {
     }
 }
 
-/// How the kernel calls a program, and what it is attached to where that decides: a kind of place, and one of the
-/// kernel's types.
-type Kind = (bpf_prog_type, u32, u32);
+/// BPF_F_XDP_HAS_FRAGS (Linux 5.18).
+const WITH_FRAGMENTS: u32 = 1 << 5;
+
+/// How the kernel calls a program, what it is attached to where that decides, a kind of place and one of the kernel's
+/// types, and what it is ready for.
+type Kind = (bpf_prog_type, u32, u32, u32);
 
 /// That of the program of this name and section.
 fn kind(name: &str, section: &ProgramSection, kernel_types: &Btf) -> Result<Kind> {
     if let ProgramSection::SchedClassifier = section {
-        Ok((bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0, 0))
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0, 0, 0))
+    } else if let ProgramSection::Xdp { frags, .. } = section {
+        let flags = if *frags { WITH_FRAGMENTS } else { 0 };
+        let attach_type = bpf_attach_type::BPF_XDP as u32;
+        Ok((bpf_prog_type::BPF_PROG_TYPE_XDP, attach_type, 0, flags))
     } else if let ProgramSection::CgroupSockAddr { attach_type } = section {
         let attach_type = bpf_attach_type::from(*attach_type);
         Ok((
             bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
             attach_type as u32,
             0,
+            0,
         ))
     } else if let ProgramSection::CgroupSock { attach_type } = section {
         let attach_type = bpf_attach_type::from(*attach_type);
-        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK, attach_type as u32, 0))
+        let attach_type = attach_type as u32;
+        Ok((bpf_prog_type::BPF_PROG_TYPE_CGROUP_SOCK, attach_type, 0, 0))
     } else if let ProgramSection::SockOps = section {
-        Ok((bpf_prog_type::BPF_PROG_TYPE_SOCK_OPS, 0, 0))
+        Ok((bpf_prog_type::BPF_PROG_TYPE_SOCK_OPS, 0, 0, 0))
     } else if let ProgramSection::BtfTracePoint = section {
         let mut known = failures::PROGRAMS.iter();
         let (_name, trace_point, _effect) = known
@@ -135,6 +144,7 @@ fn kind(name: &str, section: &ProgramSection, kernel_types: &Btf) -> Result<Kind
             bpf_prog_type::BPF_PROG_TYPE_TRACING,
             bpf_attach_type::BPF_TRACE_RAW_TP as u32,
             kernel_types.id_by_type_name_kind(&trace_point, BtfKind::Typedef)?,
+            0,
         ))
     } else {
         bail!("the object has a program of a kind that is not expected")
@@ -179,7 +189,7 @@ const BPF_BTF_GET_FD_BY_ID: libc::c_int = 19;
 const STATISTICS_ONLY: u32 = 4;
 
 fn verify(
-    (kind, expected_attach_type, attach_type_id): Kind,
+    (kind, expected_attach_type, attach_type_id, flags): Kind,
     function: &Function,
     types: &OwnedFd,
     license: &CString,
@@ -200,6 +210,7 @@ fn verify(
         functions: functions.as_ptr() as u64,
         function_count: u32::try_from(function.func_info.func_info.len())?,
         attach_type_id,
+        flags,
         ..LoadAttributes::default()
     };
     let loaded = call(BPF_PROG_LOAD, &attributes);
