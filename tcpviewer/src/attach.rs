@@ -10,6 +10,8 @@ pub mod load;
 
 pub mod links;
 
+mod xdp;
+
 pub mod cgroups;
 
 pub mod failures;
@@ -29,13 +31,16 @@ use rtnetlink::{
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use self::links::{Attachment, Framing};
 pub use self::{
     layout::ResetReasons,
     load::{KernelMaps, LoadError, OwnerMaps, Programs},
 };
+use self::{
+    links::{Attachment, Framing, LinkError, Seen},
+    xdp::Incoming,
+};
 use crate::{
-    config::{AttachConfig, HookChoice, InterfaceSelector},
+    config::{AttachConfig, HookChoice, IngressHook, InterfaceSelector},
     model::{Degradation, Interface, InterfaceNames},
 };
 
@@ -86,6 +91,7 @@ pub struct Attach {
     ebpf: Ebpf,
     selectors: Vec<InterfaceSelector>,
     hook: HookChoice,
+    ingress_hook: IngressHook,
     names: Arc<InterfaceNames>,
     attached: BTreeMap<u32, Attached>,
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
@@ -97,7 +103,15 @@ pub struct Attach {
 
 struct Attached {
     name: Arc<str>,
-    state: Result<Attachment, String>,
+    state: Result<Listening, String>,
+}
+
+/// How packets of an interface are seen.
+struct Listening {
+    by_tc: Attachment,
+    by_xdp: Option<Incoming>,
+    /// What is lesser about XDP where that was wanted.
+    lesser: Option<Degradation>,
 }
 
 impl Attach {
@@ -126,6 +140,7 @@ impl Attach {
             ebpf,
             selectors: config.interfaces.clone(),
             hook: config.hook,
+            ingress_hook: config.ingress_hook,
             names,
             attached: BTreeMap::new(),
             messages: messages.map(|(message, _sender)| message).boxed(),
@@ -182,9 +197,10 @@ impl Attach {
         }
         let state = self.attach(&name, link.header.link_layer_type);
         match &state {
-            Ok(attachment) => {
+            Ok(Listening { by_tc, by_xdp, .. }) => {
                 self.names.set_attached(index);
-                tracing::info!(interface = %name, hook = ?attachment.hook, "attached");
+                let xdp = by_xdp.as_ref().map(|incoming| incoming.mode);
+                tracing::info!(interface = %name, hook = ?by_tc.hook, ?xdp, "attached");
             }
             Err(reason) => tracing::warn!(interface = %name, reason, "not attached"),
         }
@@ -197,18 +213,36 @@ impl Attach {
         }
     }
 
-    fn attach(&mut self, name: &str, kind: LinkLayerType) -> Result<Attachment, String> {
+    fn attach(&mut self, name: &str, kind: LinkLayerType) -> Result<Listening, String> {
         let framing = Framing::of(kind).ok_or_else(|| format!("link type {kind:?} is not supported"))?;
+        let (by_xdp, lesser) = match self.ingress_hook {
+            IngressHook::Tc => (None, None),
+            IngressHook::Xdp => xdp::attach(&mut self.ebpf, name, framing),
+        };
+        let seen = if by_xdp.is_some() {
+            Seen::Outgoing
+        } else {
+            Seen::Both
+        };
+        let by_tc = self.attach_tc(name, framing, seen);
+        Ok(Listening {
+            by_tc: by_tc.map_err(|reason| reason.to_string())?,
+            by_xdp,
+            lesser,
+        })
+    }
+
+    fn attach_tc(&mut self, name: &str, framing: Framing, seen: Seen) -> Result<Attachment, LinkError> {
         if self.hook != HookChoice::Clsact && self.fallback.is_none() {
-            match links::attach_tcx(&mut self.ebpf, name, framing) {
+            match links::attach_tcx(&mut self.ebpf, name, framing, seen) {
                 Ok(attachment) => return Ok(attachment),
                 Err(reason) if self.hook == HookChoice::Tcx || !reason.is_unsupported() => {
-                    return Err(reason.to_string());
+                    return Err(reason);
                 }
                 Err(reason) => self.fallback = Some(reason.to_string()),
             }
         }
-        links::attach_clsact(&mut self.ebpf, name, framing).map_err(|reason| reason.to_string())
+        links::attach_clsact(&mut self.ebpf, name, framing, seen)
     }
 
     fn refuse_if_none_took(&self) -> Result<(), AttachError> {
@@ -233,8 +267,13 @@ impl Attach {
             hook: attached
                 .state
                 .as_ref()
-                .map(|attachment| attachment.hook)
+                .map(|listening| listening.by_tc.hook)
                 .map_err(Clone::clone),
+            xdp: attached
+                .state
+                .as_ref()
+                .ok()
+                .and_then(|listening| Some(listening.by_xdp.as_ref()?.mode)),
         });
         let refused = self.attached.values().filter_map(|attached| {
             attached.state.as_ref().err().map(|reason| Degradation {
@@ -243,6 +282,10 @@ impl Attach {
                 effect: String::from("its packets are not seen"),
             })
         });
+        let lesser = self
+            .attached
+            .values()
+            .filter_map(|attached| attached.state.as_ref().ok()?.lesser.clone());
         let fallback = self.fallback.iter().map(|reason| Degradation {
             feature: String::from("hook"),
             reason: format!("clsact in place of TCX: {reason}"),
@@ -256,6 +299,7 @@ impl Attach {
         AttachStatus {
             interfaces: interfaces.collect(),
             degradations: refused
+                .chain(lesser)
                 .chain(fallback)
                 .chain(forced)
                 .chain(self.beside.iter().cloned())

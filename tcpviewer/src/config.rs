@@ -50,6 +50,8 @@ pub struct AttachConfig {
     pub interfaces: Vec<InterfaceSelector>,
     /// By which hook.
     pub hook: HookChoice,
+    /// By which hook packets are seen that come in.
+    pub ingress_hook: IngressHook,
     /// Records the connection map can hold.
     pub max_connections: u32,
 }
@@ -86,6 +88,16 @@ pub enum HookChoice {
     Tcx,
     /// Filters on a clsact queueing discipline.
     Clsact,
+}
+
+/// By which hook packets are seen that come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IngressHook {
+    /// The same as those that go out.
+    Tc,
+    /// XDP, before the kernel's stack has them: in the driver where it can, else by the kernel in its place.
+    Xdp,
 }
 
 /// Form of the log.
@@ -146,6 +158,10 @@ pub struct ConfigArgs {
     #[arg(long, value_enum, env = "TCPVIEWER_HOOK")]
     pub hook: Option<HookChoice>,
 
+    /// How packets that come in are seen; with `xdp` also those that this host drops at once [default: tc]
+    #[arg(long, value_enum, env = "TCPVIEWER_INGRESS_HOOK")]
+    pub ingress_hook: Option<IngressHook>,
+
     /// Form of the log on stderr [default: text]
     #[arg(long, value_enum, env = "TCPVIEWER_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -169,6 +185,7 @@ struct ConfigFile {
     max_memory: Option<String>,
     max_cpu: Option<f64>,
     hook: Option<HookChoice>,
+    ingress_hook: Option<IngressHook>,
     log_format: Option<LogFormat>,
 }
 
@@ -223,6 +240,7 @@ impl Config {
             attach: AttachConfig {
                 interfaces: selectors(&interfaces)?,
                 hook: args.hook.or(file.hook).unwrap_or(HookChoice::Auto),
+                ingress_hook: args.ingress_hook.or(file.ingress_hook).unwrap_or(IngressHook::Tc),
                 max_connections: max_connections(args.max_connections.or(file.max_connections))?,
             },
             update_interval: duration(
@@ -374,11 +392,13 @@ mod tests {
         assert_eq!(config.attach.interfaces, [InterfaceSelector::All]);
         assert_eq!(config.api.listen, ["127.0.0.1:50051".parse().unwrap()]);
         assert_eq!(config.keep_closed, Duration::from_secs(60));
+        assert_eq!(config.attach.ingress_hook, IngressHook::Tc);
     }
 
     #[test]
     fn a_flag_wins_over_the_file() {
-        let text = "interface = [\"eth*\", \"lo\"]\nkeep_closed = \"5m\"\nupdate_interval = \"1s\"\n";
+        let text = "interface = [\"eth*\", \"lo\"]\nkeep_closed = \"5m\"\nupdate_interval = \"1s\"\n\
+                    ingress_hook = \"xdp\"\n";
         let args = ConfigArgs {
             keep_closed: Some(String::from("10s")),
             ..ConfigArgs::default()
@@ -386,6 +406,7 @@ mod tests {
         let config = with_file(text, args).unwrap();
         assert_eq!(config.keep_closed, Duration::from_secs(10));
         assert_eq!(config.update_interval, Duration::from_secs(1));
+        assert_eq!(config.attach.ingress_hook, IngressHook::Xdp);
         assert!(
             config
                 .attach

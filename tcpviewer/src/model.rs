@@ -731,6 +731,15 @@ pub enum Hook {
     Clsact,
 }
 
+/// Who runs the program that sees packets before the kernel's stack has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XdpMode {
+    /// The driver of the device.
+    Native,
+    /// The kernel in its place.
+    Generic,
+}
+
 /// An interface that the configuration selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
@@ -740,6 +749,8 @@ pub struct Interface {
     pub index: u32,
     /// How the programs are attached, or why they are not.
     pub hook: Result<Hook, String>,
+    /// How packets that come in are seen where that is by XDP.
+    pub xdp: Option<XdpMode>,
 }
 
 /// A part that does not work here, or works in a lesser way.

@@ -29,10 +29,10 @@ use support::{
 use tcpviewer::{
     attach::{
         KernelMaps,
-        links::{Attachment, Framing, attach_tcx},
+        links::{Attachment, Framing, Seen, attach_tcx},
         load,
     },
-    config::{AttachConfig, HookChoice},
+    config::{AttachConfig, HookChoice, IngressHook},
     model::endpoint,
 };
 use tcpviewer_common::connection::{ConnectionRecord, Side};
@@ -49,11 +49,12 @@ impl Attached {
         let config = AttachConfig {
             interfaces: Vec::new(),
             hook: HookChoice::Tcx,
+            ingress_hook: IngressHook::Tc,
             max_connections: 1_024,
         };
         let (programs, maps, _owners) = load::load(&config, 250_000_000).unwrap();
         let mut ebpf = programs.ebpf;
-        let links = namespace.enter(|| attach_tcx(&mut ebpf, device, Framing::Ethernet).unwrap());
+        let links = namespace.enter(|| attach_tcx(&mut ebpf, device, Framing::Ethernet, Seen::Both).unwrap());
         Self {
             maps,
             _links: links,

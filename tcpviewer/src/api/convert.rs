@@ -563,6 +563,13 @@ fn interface(interface: &model::Interface) -> proto::InterfaceStatus {
         name: interface.name.to_string(),
         index: interface.index,
         hook: hook.into(),
+        ingress_hook: interface
+            .xdp
+            .map_or(proto::Hook::Unspecified, |mode| match mode {
+                model::XdpMode::Native => proto::Hook::XdpNative,
+                model::XdpMode::Generic => proto::Hook::XdpGeneric,
+            })
+            .into(),
         error,
     }
 }

@@ -64,14 +64,29 @@ impl Framing {
             ],
         }
     }
+
+    /// Those of them that see these packets.
+    fn programs_for(self, seen: Seen) -> impl Iterator<Item = (&'static str, TcAttachType)> {
+        let programs = self.programs().into_iter();
+        programs.filter(move |(_name, direction)| seen == Seen::Both || *direction == TcAttachType::Egress)
+    }
+}
+
+/// Which packets are to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Those that come in and those that go out.
+    Both,
+    /// Those that go out: the others are seen otherwise.
+    Outgoing,
 }
 
 /// Programs that listen on an interface; they end when it is dropped.
 pub struct Attachment {
     /// By which hook.
     pub hook: Hook,
-    /// One link for ingress, one for egress.
-    _links: [SchedClassifierLink; 2],
+    /// One link for each direction.
+    _links: Vec<SchedClassifierLink>,
 }
 
 /// Why programs were not attached.
@@ -115,46 +130,50 @@ pub(super) fn cause(error: &ProgramError) -> String {
     }
 }
 
-/// Attaches both programs by TCX links.
+/// Attaches the programs by TCX links.
 ///
 /// # Errors
 ///
 /// When a program does not load, or the kernel refuses the link.
-pub fn attach_tcx(ebpf: &mut Ebpf, interface: &str, framing: Framing) -> Result<Attachment, LinkError> {
-    let [incoming, outgoing] = framing.programs();
+pub fn attach_tcx(
+    ebpf: &mut Ebpf,
+    interface: &str,
+    framing: Framing,
+    seen: Seen,
+) -> Result<Attachment, LinkError> {
     let options = || TcAttachOptions::TcxOrder(LinkOrder::default());
-    let links = [
-        attach(ebpf, interface, incoming, "tcx", options())?,
-        attach(ebpf, interface, outgoing, "tcx", options())?,
-    ];
+    let programs = framing.programs_for(seen);
+    let links = programs.map(|program| attach(ebpf, interface, program, "tcx", options()));
     Ok(Attachment {
         hook: Hook::Tcx,
-        _links: links,
+        _links: links.collect::<Result<_, _>>()?,
     })
 }
 
-/// Attaches both programs as filters of a clsact queueing discipline, which is made where it is missing and
+/// Attaches the programs as filters of a clsact queueing discipline, which is made where it is missing and
 /// left there for others who may use it by then.
 ///
 /// # Errors
 ///
 /// When a program does not load, or the kernel refuses the discipline or the filter.
-pub fn attach_clsact(ebpf: &mut Ebpf, interface: &str, framing: Framing) -> Result<Attachment, LinkError> {
+pub fn attach_clsact(
+    ebpf: &mut Ebpf,
+    interface: &str,
+    framing: Framing,
+    seen: Seen,
+) -> Result<Attachment, LinkError> {
     if let Err(error) = qdisc_add_clsact(interface)
         && !is_present(&error)
     {
         return Err(LinkError::Qdisc(error));
     }
     remove_filters(interface);
-    let [incoming, outgoing] = framing.programs();
     let options = || TcAttachOptions::Netlink(NlOptions::default());
-    let links = [
-        attach(ebpf, interface, incoming, "clsact", options())?,
-        attach(ebpf, interface, outgoing, "clsact", options())?,
-    ];
+    let programs = framing.programs_for(seen);
+    let links = programs.map(|program| attach(ebpf, interface, program, "clsact", options()));
     Ok(Attachment {
         hook: Hook::Clsact,
-        _links: links,
+        _links: links.collect::<Result<_, _>>()?,
     })
 }
 

@@ -130,10 +130,10 @@ fn write_cost(output: &mut impl Write, status: &GetStatusResponse) -> io::Result
 
 fn write_interfaces(output: &mut impl Write, status: &GetStatusResponse) -> io::Result<()> {
     for interface in &status.interfaces {
-        let hook = match interface.hook() {
-            Hook::Tcx => "TCX".to_owned(),
-            Hook::Clsact => "clsact".to_owned(),
-            Hook::Unspecified => format!("not attached: {}", printable(&interface.error)),
+        let hook = match (hook_name(interface.hook()), hook_name(interface.ingress_hook())) {
+            (None, _) => format!("not attached: {}", printable(&interface.error)),
+            (Some(hook), None) => hook.to_owned(),
+            (Some(hook), Some(ingress)) => format!("{hook}, what comes in {ingress}"),
         };
         writeln!(
             output,
@@ -143,6 +143,16 @@ fn write_interfaces(output: &mut impl Write, status: &GetStatusResponse) -> io::
         )?;
     }
     Ok(())
+}
+
+fn hook_name(hook: Hook) -> Option<&'static str> {
+    match hook {
+        Hook::Tcx => Some("TCX"),
+        Hook::Clsact => Some("clsact"),
+        Hook::XdpNative => Some("XDP"),
+        Hook::XdpGeneric => Some("generic XDP"),
+        Hook::Unspecified => None,
+    }
 }
 
 /// What was lost stands out; reasons that never occurred are left out.

@@ -305,6 +305,7 @@ pub(crate) fn status() -> Status {
             name: "eth0".into(),
             index: 2,
             hook: Err("permission denied".into()),
+            xdp: None,
         }],
         ledger: Ledger {
             packets_seen: 10,

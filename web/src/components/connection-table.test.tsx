@@ -136,9 +136,9 @@ describe('ConnectionTable', () => {
       kind: 'status',
       status: status({
         interfaces: [
-          { name: 'lo', hook: 'tcx', error: '' },
-          { name: 'eth0', hook: 'tcx', error: '' },
-          { name: 'wg0', hook: 'none', error: 'permission denied' },
+          { name: 'lo', hook: 'tcx', ingressHook: 'none', error: '' },
+          { name: 'eth0', hook: 'tcx', ingressHook: 'none', error: '' },
+          { name: 'wg0', hook: 'none', ingressHook: 'none', error: 'permission denied' },
         ],
       }),
       atMs: 0,

@@ -2,6 +2,7 @@
 import type { ReactElement } from 'react';
 import { formatCount, formatRate, NOT_MEASURED } from '../domain/format';
 import { isTrouble, type HostCounter } from '../domain/stats';
+import { hookWords } from '../domain/status';
 import { useChanges } from '../store/notifier';
 import { useStores, type Stores } from '../store/stores';
 import styles from './list-view.module.css';
@@ -61,10 +62,10 @@ export function HostView(): ReactElement {
                 </tr>
               </thead>
               <tbody>
-                {status.interfaces.map(({ name, hook, error }) => (
-                  <tr key={name}>
-                    <th scope="row">{name}</th>
-                    <td className={styles.text}>{hook === 'none' ? `not at all: ${error}` : hook}</td>
+                {status.interfaces.map((each) => (
+                  <tr key={each.name}>
+                    <th scope="row">{each.name}</th>
+                    <td className={styles.text}>{hookWords(each)}</td>
                   </tr>
                 ))}
               </tbody>

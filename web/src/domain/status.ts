@@ -4,8 +4,18 @@ import { formatCount, formatPlural } from './format';
 export interface InterfaceStatus {
   readonly name: string;
   readonly hook: 'none' | 'tcx' | 'clsact';
+  /** How packets that come in are seen where that is by XDP. */
+  readonly ingressHook: 'none' | 'XDP' | 'generic XDP';
   /** Why nothing is attached; empty when it is. */
   readonly error: string;
+}
+
+/** How the daemon sees the packets of an interface. */
+export function hookWords({ hook, ingressHook, error }: InterfaceStatus): string {
+  if (hook === 'none') {
+    return `not at all: ${error}`;
+  }
+  return ingressHook === 'none' ? hook : `${hook}, what comes in ${ingressHook}`;
 }
 
 export interface Ledger {

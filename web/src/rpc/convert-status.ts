@@ -2,12 +2,16 @@
 import type { InterfaceStatus, Ledger, Status } from '../domain/status';
 import type { GetStatusResponse } from '../gen/tcpviewer/v1/service_pb';
 import { Hook, type Ledger as WireLedger } from '../gen/tcpviewer/v1/status_pb';
-import { known, toMilliseconds } from './convert-values';
+import { toMilliseconds } from './convert-values';
 
-const HOOKS: Record<Hook, InterfaceStatus['hook']> = {
-  [Hook.UNSPECIFIED]: 'none',
+const HOOKS: Partial<Record<Hook, InterfaceStatus['hook']>> = {
   [Hook.TCX]: 'tcx',
   [Hook.CLSACT]: 'clsact',
+};
+
+const INGRESS_HOOKS: Partial<Record<Hook, InterfaceStatus['ingressHook']>> = {
+  [Hook.XDP_NATIVE]: 'XDP',
+  [Hook.XDP_GENERIC]: 'generic XDP',
 };
 
 export function toStatus(message: GetStatusResponse): Status {
@@ -23,9 +27,10 @@ export function toStatus(message: GetStatusResponse): Status {
     nowMs: toMilliseconds(message.now) ?? 0,
     updateIntervalMs: toMilliseconds(message.updateInterval) ?? 0,
     keepClosedMs: toMilliseconds(message.keepClosed) ?? 0,
-    interfaces: message.interfaces.map(({ name, hook, error }) => ({
+    interfaces: message.interfaces.map(({ name, hook, ingressHook, error }) => ({
       name,
-      hook: known(HOOKS, hook, 'none'),
+      hook: HOOKS[hook] ?? 'none',
+      ingressHook: INGRESS_HOOKS[ingressHook] ?? 'none',
       error,
     })),
     ledger: toLedger(message.ledger),

@@ -120,7 +120,7 @@ export function status(values: Partial<Status> = {}): Status {
     nowMs: START_MS,
     updateIntervalMs: 250,
     keepClosedMs: 30_000,
-    interfaces: [{ name: 'lo', hook: 'tcx', error: '' }],
+    interfaces: [{ name: 'lo', hook: 'tcx', ingressHook: 'none', error: '' }],
     ledger: {
       packetsSeen: 0,
       packetsTracked: 0,
