@@ -239,7 +239,12 @@ async fn take_events(
                 activities.push(convert::activity(tracked, Pace::Moves));
             }
         }
-        hand_on(outlets, batch.into_iter().map(Sample::from).collect(), activities).await;
+        hand_on(
+            outlets,
+            batch.into_iter().map(Sample::Tracked).collect(),
+            activities,
+        )
+        .await;
     }
     let failures = failures.into_iter().map(|look| Sample::Failure(Box::new(look)));
     hand_on(outlets, failures.collect(), Vec::new()).await;

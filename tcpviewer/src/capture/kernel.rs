@@ -86,13 +86,13 @@ impl Kernel {
     }
 
     /// Up to `limit` reports.
-    pub fn take_samples(&mut self, limit: usize) -> Vec<Tracked> {
+    pub fn take_samples(&mut self, limit: usize) -> Vec<Box<Tracked>> {
         let mut samples = Vec::new();
         while samples.len() < limit
             && let Some(item) = self.maps.connection_events.next()
         {
             if let Some(ConnectionEvent { key, record, .. }) = ConnectionEvent::from_bytes(&item) {
-                samples.push(convert::tracked(key, record, &self.names));
+                samples.push(Box::new(convert::tracked(key, record, &self.names)));
             }
         }
         samples
