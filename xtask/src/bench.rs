@@ -32,22 +32,58 @@ struct Row {
 /// A part: its name, whether it is measured in the kernel, and how it is run.
 type Part = (&'static str, bool, &'static [&'static [&'static str]]);
 
-const PARTS: [Part; 5] = [
+/// The part that takes an hour, and is measured only where it is named.
+const LONG: &str = "endurance";
+
+const PARTS: [Part; 6] = [
     ("kernel", true, &[&[]]),
     ("host", true, &[&[]]),
     ("daemon", true, &[&[]]),
     ("freshness", true, &[&[]]),
-    (
-        "fanout",
-        false,
-        &[&[], &["--reading", "16", "--silent", "0", "--worst"]],
-    ),
+    ("fanout", false, FANOUT),
+    (LONG, true, &[&[]]),
 ];
+
+/// Streams of all kinds and the dearest at once; then one kind at a time over 10,000 changes per second, for more and more
+/// of those who read.
+const FANOUT: &[&[&str]] = &[
+    &[],
+    &["--reading", "16", "--silent", "0", "--kind", "worst"],
+    &one_kind("whole", "1"),
+    &one_kind("whole", "10"),
+    &one_kind("whole", "100"),
+    &one_kind("whole", "1000"),
+    &one_kind("window", "1"),
+    &one_kind("window", "10"),
+    &one_kind("window", "100"),
+    &one_kind("window", "1000"),
+    &one_kind("single", "1"),
+    &one_kind("single", "10"),
+    &one_kind("single", "100"),
+    &one_kind("single", "1000"),
+];
+
+const fn one_kind(kind: &'static str, reading: &'static str) -> [&'static str; 12] {
+    [
+        "--kind",
+        kind,
+        "--reading",
+        reading,
+        "--silent",
+        "0",
+        "--changing",
+        "2500",
+        "--replaced",
+        "0",
+        "--for",
+        "10s",
+    ]
+}
 
 pub(crate) fn bench(part: Option<&str>, json: bool, options: &[OsString]) -> Result<()> {
     let parts: Vec<_> = PARTS
         .iter()
-        .filter(|(name, ..)| part.is_none_or(|part| part == *name))
+        .filter(|(name, ..)| part.map_or(*name != LONG, |part| part == *name))
         .collect();
     if parts.is_empty() {
         let names = PARTS.map(|(name, ..)| name).join(", ");
@@ -132,7 +168,7 @@ fn measure(access: &Access, name: &str, arguments: &[&str], options: &[OsString]
         Access::SudoAsks => Run::new("sudo").args([program]),
         Access::Own | Access::Denied(_) => Run::new(program),
     };
-    let output = run.args(arguments).args(options).output()?;
+    let output = run.args(arguments).args(options).stdout()?;
     let rows = output.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>()
         .with_context(|| format!("read the figures in {output:?}"))

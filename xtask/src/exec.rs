@@ -83,6 +83,17 @@ impl Run {
         String::from_utf8(output.stdout).with_context(|| format!("read what `{self}` printed"))
     }
 
+    /// Says nothing itself, returns what the program printed; its complaints are seen as they come.
+    pub(crate) fn stdout(mut self) -> Result<String> {
+        let output = self
+            .command
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("start `{self}`"))?;
+        self.ended(output.status)?;
+        String::from_utf8(output.stdout).with_context(|| format!("read what `{self}` printed"))
+    }
+
     /// Becomes the program, so that signals and the terminal reach it; returns only when that fails.
     pub(crate) fn exec(mut self) -> Result<()> {
         self.announce();

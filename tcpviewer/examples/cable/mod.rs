@@ -110,7 +110,8 @@ fn own() -> Result<File> {
     File::open("/proc/thread-self/ns/net").context("open a network namespace")
 }
 
-fn ip(arguments: &str) -> Result<()> {
+/// Runs `ip` with these arguments.
+pub(crate) fn ip(arguments: &str) -> Result<()> {
     run("ip", arguments)
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tcpviewer::proto::{GetStatusRequest, tcp_viewer_service_client::TcpViewerServiceClient};
 use tonic::transport::Channel;
 
@@ -28,11 +29,12 @@ pub(crate) struct Cost {
 impl Daemon {
     /// Starts it; its connections change for so many rounds.
     pub(crate) fn start(args: &Args, rounds: u32) -> Result<Self> {
+        raise_limit()?;
         let program = env::current_exe()?.with_file_name("load");
         let mut child = Command::new(&program)
             .args(["--port", "0", "--for", "10m", "--keep-closed", "10m"])
             .args(["--connections", &args.connections.to_string()])
-            .args(["--changing", &args.connections.to_string()])
+            .args(["--changing", &args.changing().to_string()])
             .args(["--replaced", &args.replaced.to_string()])
             .args(["--rounds", &rounds.to_string()])
             .args(["--every", &humantime::format_duration(args.every).to_string()])
@@ -49,6 +51,17 @@ impl Daemon {
             url: url.trim().to_owned(),
         })
     }
+}
+
+/// As many open files as a process may have, here and in the daemon: each stream is one at both ends, and the daemon takes
+/// connections for half of its own.
+fn raise_limit() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).context("raise the limit of open files")
 }
 
 impl Drop for Daemon {

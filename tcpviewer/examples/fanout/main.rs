@@ -1,5 +1,5 @@
-//! Measures what subscribers get of connections that all change all the time, and when. Starts `load` beside it, opens
-//! streams with different filters, some of which nobody reads, and prints rows of JSON: how late the newest form of a
+//! Measures what subscribers get of connections that change all the time, and when. Starts `load` beside it, opens
+//! streams, some of which nobody reads, and prints rows of JSON: how late the newest form of a
 //! connection arrived after the round in which it was made was due, and what the daemon cost. Fails when a stream does
 //! not hold in the end what the daemon lists.
 #![expect(
@@ -43,7 +43,7 @@ use crate::{
     daemon::{Daemon, cost, samples_made},
     lateness::Lateness,
     reader::Reader,
-    requests::{request, worst},
+    requests::Kind,
     rows::Row,
 };
 
@@ -60,9 +60,12 @@ const MEBIBYTE: f64 = (1 << 20) as f64;
 /// Measures what subscribers get, and when
 #[derive(Clone, Parser)]
 pub(crate) struct Args {
-    /// Connections, all of which change in every round
+    /// Connections
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
+    /// Of those, how many change in every round, one after the other; all of them where it is not given
+    #[arg(long)]
+    changing: Option<u32>,
     /// Of those, how many end in every round, with new ones in their place
     #[arg(long, default_value_t = 10)]
     replaced: u32,
@@ -78,9 +81,21 @@ pub(crate) struct Args {
     /// How long to measure
     #[arg(long = "for", default_value = "20s", value_parser = humantime::parse_duration)]
     lasting: Duration,
-    /// Every stream gets the filter that costs most in place of one of its own
-    #[arg(long)]
-    worst: bool,
+    /// What each stream asks for
+    #[arg(long, value_enum, default_value_t = Kind::Different)]
+    kind: Kind,
+}
+
+impl Args {
+    /// Connections that change in every round.
+    fn changing(&self) -> u32 {
+        self.changing.unwrap_or(self.connections)
+    }
+
+    /// Time from one change of a connection to its next.
+    fn period(&self) -> Duration {
+        self.every * self.connections.div_ceil(self.changing().max(1))
+    }
 }
 
 #[tokio::main]
@@ -100,7 +115,7 @@ async fn main() -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut readers = JoinSet::new();
     for nth in 0..args.reading {
-        let reader = Reader::new(asked(&args, nth), args.every);
+        let reader = Reader::new(args.kind.request(nth), &args);
         let channel = channel(&daemon).await?;
         readers.spawn(reader.read(channel, Arc::clone(&recording), Arc::clone(&stop)));
     }
@@ -137,12 +152,7 @@ async fn main() -> Result<()> {
     }
     drop(unread);
     let (reading, silent) = (args.reading, args.silent);
-    let kind = if args.worst {
-        "worst filter"
-    } else {
-        "different filters"
-    };
-    let of = |what: &str| format!("{what}, {reading} streams, {kind}");
+    let of = |what: &str| format!("{what}, {reading} streams, {}", args.kind);
     let limit = (args.every + TOLERANCE).as_secs_f64() * 1_000.0;
     let milliseconds = |share| sum.at(share) as f64;
     let grown = largest.saturating_sub(before.resident_bytes) as f64 / MEBIBYTE;
@@ -154,19 +164,17 @@ async fn main() -> Result<()> {
         row(of("lateness, 99 of 100"), milliseconds(0.99), "ms"),
     ];
     let cores = (at_end.cpu_seconds - at_start.cpu_seconds) / elapsed;
-    rows.extend(if args.worst {
-        // What everybody asks for at once may be late; it must not take all there is.
-        vec![
-            row(of("lateness, greatest"), milliseconds(1.0), "ms"),
-            row(of("work of the daemon"), cores, "cores"),
-        ]
-    } else {
-        vec![
-            row(of("lateness, greatest"), milliseconds(1.0), "ms").at_most(limit),
+    let greatest = row(of("lateness, greatest"), milliseconds(1.0), "ms");
+    rows.extend(match args.kind {
+        Kind::Different => vec![
+            greatest.at_most(limit),
             row(format!("memory grown, {silent} of them unread"), grown, "MiB").at_most(64.0),
-            row(of("work of the daemon"), cores, "cores"),
-        ]
+        ],
+        // What everybody asks for at once may be late; it must not take all there is.
+        Kind::Worst => vec![greatest],
+        Kind::Whole | Kind::Window | Kind::Single => vec![greatest, row(of("memory grown"), grown, "MiB")],
     });
+    rows.push(row(of("work of the daemon"), cores, "cores"));
     for row in rows {
         println!("{}", serde_json::to_string(&row)?);
     }
@@ -184,10 +192,6 @@ async fn rounds_over(client: &mut TcpViewerServiceClient<Channel>) -> Result<()>
         }
         sleep(Duration::from_secs(1)).await;
     }
-}
-
-fn asked(args: &Args, nth: u32) -> WatchConnectionsRequest {
-    if args.worst { worst(nth) } else { request(nth) }
 }
 
 async fn channel(daemon: &Daemon) -> Result<Channel> {
@@ -208,7 +212,7 @@ async fn silent(args: &Args, daemon: &Daemon) -> Result<Silent> {
     let address = daemon.url.trim_start_matches("http://");
     for nth in 0..args.silent {
         if nth % 2 == 0 {
-            let reader = Reader::new(WatchConnectionsRequest::default(), args.every);
+            let reader = Reader::new(WatchConnectionsRequest::default(), args);
             silent._programs.push(reader.open(channel(daemon).await?).await?);
             continue;
         }

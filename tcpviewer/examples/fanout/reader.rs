@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tonic::{Request, Streaming, client::Grpc, transport::Channel};
 
 use crate::{
+    Args,
     lateness::Lateness,
     message::{self, AsTheyCome, Form, News},
 };
@@ -28,7 +29,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Reader {
     pub(crate) request: WatchConnectionsRequest,
     /// Every connection changes once per this time.
-    every: Duration,
+    period: Duration,
+    /// Whether there are rounds in which a connection does not change.
+    rests: bool,
     pub(crate) held: Forms,
     pub(crate) lateness: Lateness,
     pub(crate) messages: u64,
@@ -71,10 +74,11 @@ impl Forms {
 
 impl Reader {
     /// A reader that has seen nothing yet.
-    pub(crate) fn new(request: WatchConnectionsRequest, every: Duration) -> Self {
+    pub(crate) fn new(request: WatchConnectionsRequest, args: &Args) -> Self {
         Self {
             request,
-            every,
+            period: args.period(),
+            rests: args.changing() < args.connections,
             held: Forms::default(),
             lateness: Lateness::new(),
             messages: 0,
@@ -138,7 +142,7 @@ impl Reader {
         }
         // Of the rounds that this form makes up for, the first.
         let first_due = match before {
-            Some(before) if before.due < due => before.due + self.every,
+            Some(before) if before.due < due => before.due + self.period,
             Some(_) => return Ok(()),
             None if self.is_brought_in(form) => return Ok(()),
             None => due,
@@ -148,10 +152,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether a form that was not held may be of any age: time alone can bring it in, and what has closed comes into
-    /// the first of an order by the change of others.
+    /// Whether a form that was not held may be of any age: time alone can bring it in, and what has closed, or does not
+    /// change at the time, comes into the first of an order by the change of others.
     fn is_brought_in(&self, form: &Form) -> bool {
         let WatchConnectionsRequest { filter, limit, .. } = &self.request;
-        filter.contains("age") || filter.contains("idle") || (*limit > 0 && form.is_closed)
+        filter.contains("age") || filter.contains("idle") || (*limit > 0 && (form.is_closed || self.rests))
     }
 }

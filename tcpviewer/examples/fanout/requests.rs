@@ -1,8 +1,65 @@
-//! What the subscribers ask for: no two the same, and all that the language and the request have.
+//! What the subscribers ask for: no two the same, and all that the language and the request have; or all of them the same
+//! kind.
 
+use std::fmt;
+
+use clap::ValueEnum;
 use tcpviewer::proto::WatchConnectionsRequest;
 
-/// What the subscriber with this number asks for.
+/// Rows of a window, as a page shows them.
+const WINDOW: u32 = 50;
+/// Windows that lie beside each other; further subscribers look at the same.
+const WINDOWS: u32 = 100;
+
+/// What all subscribers of a run ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// All that there is to ask for, each another thing.
+    Different,
+    /// The filter that costs most.
+    Worst,
+    /// The whole table.
+    Whole,
+    /// A part of an order.
+    Window,
+    /// One connection, each another.
+    Single,
+}
+
+impl Kind {
+    /// What the subscriber with this number asks for.
+    pub(crate) fn request(self, nth: u32) -> WatchConnectionsRequest {
+        match self {
+            Self::Different => request(nth),
+            Self::Worst => worst(nth),
+            Self::Whole => WatchConnectionsRequest::default(),
+            Self::Window => WatchConnectionsRequest {
+                order_by: "rate desc".into(),
+                offset: nth % WINDOWS * WINDOW,
+                limit: WINDOW,
+                ..Default::default()
+            },
+            Self::Single => WatchConnectionsRequest {
+                filter: format!("id == {}", nth + 1),
+                ..Default::default()
+            },
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Different => "different filters",
+            Self::Worst => "worst filter",
+            Self::Whole => "whole table",
+            Self::Window => "windows of 50",
+            Self::Single => "one connection each",
+        })
+    }
+}
+
+/// What the subscriber with this number asks for, each another thing.
 pub(crate) fn request(nth: u32) -> WatchConnectionsRequest {
     let kind = nth / 19;
     let filter = match nth % 19 {
@@ -57,7 +114,7 @@ pub(crate) fn request(nth: u32) -> WatchConnectionsRequest {
 
 /// The longest filter that the language takes, of conditions none of which holds, so that all of them are asked: regular
 /// expressions first, then as many of the dearest kind as there is room for.
-pub(crate) fn worst(nth: u32) -> WatchConnectionsRequest {
+fn worst(nth: u32) -> WatchConnectionsRequest {
     let mut filter = format!("id == {nth}");
     for number in 0..8 {
         filter += &format!(

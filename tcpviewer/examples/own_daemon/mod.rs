@@ -86,7 +86,7 @@ impl Daemon {
 
     /// What it took so far of the processors, on all its threads, and how much memory it has.
     pub(crate) fn cost(&self) -> Result<Cost> {
-        let folder = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let folder = self.folder();
         let mut nanoseconds = 0;
         for thread in fs::read_dir(folder.join("task"))? {
             // A thread may have ended meanwhile.
@@ -112,6 +112,11 @@ impl Daemon {
             cpu: Duration::from_nanos(nanoseconds),
             resident_bytes: kibibytes << 10,
         })
+    }
+
+    /// What procfs says of it.
+    pub(crate) fn folder(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.child.id()))
     }
 
     /// What it says of itself.
