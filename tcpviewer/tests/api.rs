@@ -533,6 +533,7 @@ async fn heartbeats_tell_the_ledger_and_how_far_back_a_resume_reaches() {
     }
 
     let beat = heartbeat(&mut whole).await;
+    assert_eq!(beat.degradations[0].feature, "budget: intervals");
     assert_eq!(
         (beat.instance, beat.revision, beat.oldest_revision),
         (INSTANCE, 3, Some(0))
@@ -981,6 +982,11 @@ async fn the_status_tells_what_the_daemon_reports_and_what_it_costs() {
     let cost = status.resources.unwrap();
     assert!(cost.resident_bytes > 1024 * 1024 && cost.cpu_time.is_some());
     assert_eq!((cost.kernel_map_bytes, cost.cpu_percent), (None, None));
+    assert_eq!(
+        (cost.max_memory_bytes, cost.max_cpu_percent),
+        (Some(512 << 20), Some(25.0))
+    );
+    assert_eq!(status.degradations[0].feature, "budget: intervals");
 }
 
 #[tokio::test]

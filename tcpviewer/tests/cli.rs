@@ -70,11 +70,14 @@ async fn status_is_one_object_or_readable_text() {
         (&status["instance"], &status["ledger"]["packets_not_ip"]),
         (&INSTANCE.into(), &0.into())
     );
-    assert!(
-        text(&table.stdout).contains("packets       10 seen, 9 tracked"),
-        "{}",
-        text(&table.stdout)
-    );
+    for line in [
+        "packets       10 seen, 9 tracked",
+        " of 512.0 MiB of memory",
+        "budget        25 % of one core",
+        "degraded      budget: intervals: CPU time is kept within --max-cpu 25 (counters stay exact)",
+    ] {
+        assert!(text(&table.stdout).contains(line), "{}", text(&table.stdout));
+    }
 }
 
 #[tokio::test]

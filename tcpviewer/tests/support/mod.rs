@@ -11,9 +11,9 @@ use tcpviewer::{
     config::ApiConfig,
     history::History,
     model::{
-        Budgets, CloseReason, Closed, Command, Connection, Delta, Direction, Economies, Half, Handshake,
-        Identity, Interface, Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt, RttSource,
-        Socket, SocketSegments, SocketSource, Status, Verdict,
+        Budgets, CloseReason, Closed, Command, Connection, Degradation, Delta, Direction, Economies, Half,
+        Handshake, Identity, Interface, Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt,
+        RttSource, Socket, SocketSegments, SocketSource, Status, Verdict,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -317,8 +317,15 @@ pub(crate) fn status() -> Status {
         capacity: 100,
         kernel_map_bytes: None,
         capture_time: None,
-        degradations: vec![],
-        budgets: Budgets::default(),
+        degradations: vec![Degradation {
+            feature: "budget: intervals".into(),
+            reason: "CPU time is kept within --max-cpu 25".into(),
+            effect: "counters stay exact".into(),
+        }],
+        budgets: Budgets {
+            memory_bytes: Some(512 << 20),
+            cpu_percent: Some(25.0),
+        },
     }
 }
 

@@ -22,7 +22,7 @@ describe('PacketStore', () => {
     const packets = Array.from({ length: count }, () => packet(1));
     feeds.tell('packets', {
       kind: 'packets',
-      batch: { packets, lostInKernel, lostInStream, leftOut: 0, sampling },
+      batch: { packets, lostInKernel, lostInStream, leftOut: lostInKernel * sampling, sampling },
     });
   };
 
@@ -40,10 +40,12 @@ describe('PacketStore', () => {
   });
 
   it('reports what was lost, and forgets it with the stream', () => {
-    batch(0, 3, 4);
+    batch(0, 3, 4, 16);
     expect([store.lostInKernel, store.lostInStream]).toEqual([3, 4]);
+    expect([store.leftOut, store.sampling]).toEqual([48, 16]);
     store.watch({ ...ALL, filter: 'syn' });
     expect([store.lostInKernel, store.lostInStream]).toEqual([0, 0]);
+    expect([store.leftOut, store.sampling]).toEqual([0, 1]);
     expect(feeds.topics('packets')).toEqual([{ ...ALL, filter: 'syn' }]);
   });
 });
