@@ -230,13 +230,14 @@ async fn take_events(
             break;
         }
         any = true;
-        let mut activities = Vec::with_capacity(batch.len());
+        let mut activities = Vec::new();
         for tracked in &batch {
             if tracked.is_last {
                 followed.forget(&tracked.key);
             } else {
-                followed.reported(tracked, boot_ns());
-                activities.push(convert::activity(tracked, Pace::Moves));
+                if followed.reported(tracked, boot_ns()) {
+                    activities.push(convert::activity(tracked, Pace::Moves));
+                }
             }
         }
         hand_on(
@@ -372,8 +373,9 @@ async fn find_unreported(
             if let Some(tracked) = kernel.look_up(key, |_record| false)?
                 && !tracked.is_last
             {
-                followed.reported(&tracked, boot_ns());
-                activities.push(convert::activity(&tracked, Pace::Moves));
+                if followed.reported(&tracked, boot_ns()) {
+                    activities.push(convert::activity(&tracked, Pace::Moves));
+                }
                 batch.push(tracked.into());
             }
         }

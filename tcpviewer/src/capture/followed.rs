@@ -59,6 +59,8 @@ struct Entry {
     is_active: bool,
     /// Whether a look at all sockets showed one of it: then it lives, however long it is silent.
     has_socket: bool,
+    /// Whether those who look at sockets have heard of it.
+    is_told: bool,
 }
 
 impl Followed {
@@ -99,8 +101,9 @@ impl Followed {
         })
     }
 
-    /// Takes note of a report.
-    pub fn reported(&mut self, tracked: &Tracked, now_ns: u64) {
+    /// Takes note of a report. Returns whether it is worth a word to those who look at sockets: not the first one, for most
+    /// connections end before anybody would look, and then their end is not either.
+    pub fn reported(&mut self, tracked: &Tracked, now_ns: u64) -> bool {
         let last_seen_ns = tracked.record.last_seen_ns();
         let entry = self.connections.entry(tracked.key).or_insert(Entry {
             known_ns: 0,
@@ -110,7 +113,9 @@ impl Followed {
             wait: Wait::AsLong,
             is_active: false,
             has_socket: false,
+            is_told: false,
         });
+        entry.is_told |= entry.known_ns != 0 && tracked.record.closed_ns == 0;
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
         entry.packets = tracked.record.packets();
@@ -130,6 +135,7 @@ impl Followed {
             entry.check_ns = quiet_ns;
             entry.wait = self.checks.insert(quiet_ns, tracked.key, Wait::Quiet);
         }
+        entry.is_told
     }
 
     /// Takes note of a connection that is in the map and quiet.
@@ -143,6 +149,7 @@ impl Followed {
             wait: Wait::AsLong,
             is_active: false,
             has_socket: true,
+            is_told: false,
         };
         if let Some(before) = self.connections.insert(tracked.key, entry) {
             self.checks.remove(before.check_ns, tracked.key, before.wait);
@@ -217,6 +224,7 @@ impl Followed {
         entry.last_seen_ns = last_seen_ns;
         entry.packets = packets;
         entry.is_active = changed;
+        entry.is_told = true;
         let (check_ns, wait) = if changed {
             (now_ns + self.quiet_after_ns, Wait::Quiet)
         } else if tracked.record.closed_ns != 0 {

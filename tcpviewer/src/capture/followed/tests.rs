@@ -96,6 +96,21 @@ fn a_connection_that_ended_is_not_looked_at_before_its_record_may_go() {
 }
 
 #[test]
+fn of_a_connection_that_ends_at_once_those_who_look_at_sockets_hear_nothing() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    assert!(!followed.reported(&sample(SECOND, 0), SECOND));
+    assert!(!followed.reported(&sample(SECOND + 5, SECOND + 5), SECOND + 10));
+
+    let mut followed = Followed::new(Duration::from_millis(250));
+    assert!(!followed.reported(&sample(SECOND, 0), SECOND));
+    assert!(followed.reported(&sample(2 * SECOND, 0), 2 * SECOND), "it stays");
+    assert!(
+        followed.reported(&sample(3 * SECOND, 3 * SECOND), 3 * SECOND),
+        "it ends"
+    );
+}
+
+#[test]
 fn what_came_after_the_end_is_looked_for_again() {
     let mut followed = Followed::new(Duration::from_millis(250));
     followed.reported(&sample(SECOND, SECOND), SECOND);
