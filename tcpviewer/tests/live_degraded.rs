@@ -15,8 +15,7 @@ mod support;
 use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    os::{fd::AsFd as _, unix::process::CommandExt as _},
-    process::Command,
+    os::fd::AsFd as _,
     time::{Duration, Instant},
 };
 
@@ -25,6 +24,7 @@ use rustix::net::sockopt::set_socket_linger;
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
+    deny::deny_sock_diag,
     namespaces::{Bridged, Namespace, Pair},
     processes::{self, ForkingServer, client},
     require_root, share_machine,
@@ -402,53 +402,4 @@ fn assert_counts(pair: &Pair, daemon: &Daemon<'_>) {
         let found = listed.find(|each| each.source.as_ref().unwrap().port == port)?;
         (found.received.unwrap().payload_bytes == 7_000).then_some(())
     });
-}
-
-/// The command, and whatever it becomes, gets no sockets for sock_diag, as where the kernel was built without.
-#[expect(unsafe_code, reason = "a filter of system calls is set between fork and exec")]
-fn deny_sock_diag(command: &mut Command) {
-    // Where they are in `struct seccomp_data`, of the arguments the lower halves (Linux, include/uapi/linux/seccomp.h).
-    const NUMBER: u32 = 0;
-    const FAMILY: u32 = 16;
-    const PROTOCOL: u32 = 32;
-    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    // Where it is not equal, over so many to the last one, which allows.
-    let unless =
-        |value: i64, over| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, over, value as u32);
-    let end = |verdict| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, verdict);
-    let mut program = [
-        load(NUMBER),
-        unless(libc::SYS_socket, 5),
-        load(FAMILY),
-        unless(libc::AF_NETLINK.into(), 3),
-        load(PROTOCOL),
-        unless(libc::NETLINK_SOCK_DIAG.into(), 1),
-        end(libc::SECCOMP_RET_ERRNO | libc::EPROTONOSUPPORT as u32),
-        end(libc::SECCOMP_RET_ALLOW),
-    ];
-    let set = move || {
-        let filter = libc::sock_fprog {
-            len: program.len() as u16,
-            filter: program.as_mut_ptr(),
-        };
-        // SAFETY: PR_SET_SECCOMP takes a `sock_fprog` (man 2 prctl), which the kernel copies; it and its instructions
-        // live longer than the call.
-        let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-        if set == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
-    };
-    // SAFETY: the closure makes one system call and allocates nothing.
-    unsafe { command.pre_exec(set) };
-}
-
-fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
-    libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    }
 }

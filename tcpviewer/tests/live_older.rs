@@ -27,6 +27,7 @@ use rustix::{
 use support::{
     PATIENCE,
     daemon::{Daemon, assert_no_loss},
+    deny::deny_sock_diag,
     namespaces::{Namespace, Pair},
     own_machine, require_root, share_machine,
     traffic::Open,
@@ -164,13 +165,30 @@ fn a_hundred_thousand_idle_sockets_are_listed_soon_and_cost_little() {
     if !require_root() {
         return;
     }
+    list_many(false);
+}
+
+#[test]
+fn without_sock_diag_a_hundred_thousand_idle_sockets_cost_little_too() {
+    if !require_root() {
+        return;
+    }
+    list_many(true);
+}
+
+fn list_many(by_procfs: bool) {
     let _machine = own_machine();
     let namespace = Namespace::new();
     let holders: Vec<_> = (1..=HOLDERS)
         .map(|number| namespace.enter(|| hold(number)))
         .collect();
     let started = Instant::now();
-    let daemon = Daemon::start(&namespace, &["--interface", "lo"]);
+    let mut command = namespace.command(env!("CARGO_BIN_EXE_tcpviewer"));
+    command.args(["run", "--interface", "lo"]);
+    if by_procfs {
+        deny_sock_diag(&mut command);
+    }
+    let daemon = Daemon::serving(&namespace, command);
     let serves = started.elapsed();
     wait_for(PATIENCE, "all older connections", || {
         (daemon.status().connections?.open as usize >= SOCKETS / 2).then_some(())
@@ -189,7 +207,7 @@ fn a_hundred_thousand_idle_sockets_are_listed_soon_and_cost_little() {
     let share = (daemon.cpu_seconds() - before) / since.elapsed().as_secs_f64();
     let status = daemon.status();
     println!(
-        "{SOCKETS} sockets: serves after {serves:.1?}, all listed after {all_listed:.1?}, known to be idle after \
+        "{SOCKETS} sockets, by procfs: {by_procfs}; serves after {serves:.1?}, all listed after {all_listed:.1?}, known to be idle after \
          {all_idle:.1?}, then {:.2} % of one core, \
          {} MiB of memory",
         share * 100.0,

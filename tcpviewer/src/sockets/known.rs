@@ -123,6 +123,16 @@ impl Known {
         })
     }
 
+    /// Whether a socket is known and this was said of it before; then it is there.
+    pub(super) fn is_said(&mut self, id: u64, hash: u64) -> bool {
+        let known = self.sockets.get_mut(&id).filter(|entry| entry.hash == hash);
+        if let Some(entry) = known {
+            entry.round = self.round;
+            return true;
+        }
+        false
+    }
+
     /// Takes note of a socket and a hash of what was said of it. Whether it is new; `None` where that was said before.
     pub(super) fn note(
         &mut self,

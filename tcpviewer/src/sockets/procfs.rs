@@ -53,7 +53,7 @@ pub(super) struct Line {
 }
 
 /// Columns that `procfs` leaves out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 struct More {
     unanswered_timeouts: u32,
     rto_us: u32,
@@ -108,11 +108,8 @@ impl Tables {
             for line in self.open(file)? {
                 let line = line?;
                 // Of very many others, nothing is read.
-                if !line
-                    .split_ascii_whitespace()
-                    .nth(STATE)
-                    .is_some_and(is_before_accept)
-                {
+                let state = Columns::of(&line).0[STATE];
+                if !matches!(state, LISTEN | SYN_RECEIVED | NEW_SYN_RECEIVED) {
                     continue;
                 }
                 let Some(line) = Line::parse(&line) else { continue };
@@ -149,7 +146,7 @@ impl Tables {
                 self.lines = None;
                 break;
             };
-            news.extend(Line::parse(&line?).and_then(|line| line.noted(known)));
+            news.extend(noted(&line?, known));
         }
         Ok(Some(news))
     }
@@ -179,7 +176,7 @@ impl Line {
         let entries = TcpNetEntries::from_buf_read(table.as_bytes(), current_system_info()).ok()?;
         Some(Self {
             entry: entries.0.into_iter().next()?,
-            more: More::parse(text),
+            more: More::of(&Columns::of(text)),
         })
     }
 
@@ -201,55 +198,6 @@ impl Line {
             inode: entry.inode,
             network_namespace: None,
             owner: None,
-        })
-    }
-
-    /// Takes note of a connection; `None` where that says nothing new. What lingers after the end is there, and says
-    /// nothing; of what only waits for late packets, packets told the end.
-    fn noted(self, known: &mut Known) -> Option<News> {
-        let (local, remote) = (
-            canonical(self.entry.local_address),
-            canonical(self.entry.remote_address),
-        );
-        let (key, side) = key_between(local, remote);
-        let id = known.hash_of(&(key, side == Side::High));
-        match self.state() {
-            TcpState::Established
-            | TcpState::FinWait1
-            | TcpState::FinWait2
-            | TcpState::CloseWait
-            | TcpState::Closing
-            | TcpState::LastAck => {}
-            TcpState::TimeWait => {
-                known.forget(id);
-                return None;
-            }
-            TcpState::Unknown
-            | TcpState::Closed
-            | TcpState::Listen
-            | TcpState::SynSent
-            | TcpState::SynReceived => return None,
-        }
-        if self.more.is_none() {
-            known.is_there(id);
-            return None;
-        }
-        let entry = &self.entry;
-        let said = (
-            entry.state.to_u8(),
-            entry.rx_queue,
-            entry.tx_queue,
-            entry.inode,
-            self.more,
-        );
-        let hash = known.hash_of(&said);
-        let is_new = known.note(id, hash, || (key, side))?;
-        Some(News {
-            id,
-            key,
-            side,
-            said: Said::Line(Box::new(self)),
-            is_new,
         })
     }
 
@@ -288,33 +236,108 @@ impl Line {
     }
 }
 
+/// Takes note of a connection; `None` where its line says nothing new. What lingers after the end is there, and says
+/// nothing; of what only waits for late packets, packets told the end.
+fn noted(text: &str, known: &mut Known) -> Option<News> {
+    let columns = Columns::of(text);
+    let id = known.hash_of(&columns.ends());
+    match columns.0[STATE] {
+        TIME_WAIT => {
+            known.forget(id);
+            return None;
+        }
+        CLOSED | LISTEN | SYN_SENT | SYN_RECEIVED | NEW_SYN_RECEIVED => return None,
+        _ if columns.0[SLOW_START_THRESHOLD].is_empty() => {
+            known.is_there(id);
+            return None;
+        }
+        _ => {}
+    }
+    let hash = known.hash_of(&columns.said());
+    if known.is_said(id, hash) {
+        return None;
+    }
+    let line = Line::parse(text)?;
+    let (local, remote) = (
+        canonical(line.entry.local_address),
+        canonical(line.entry.remote_address),
+    );
+    let (key, side) = key_between(local, remote);
+    let is_new = known.note(id, hash, || (key, side))?;
+    Some(News {
+        id,
+        key,
+        side,
+        said: Said::Line(Box::new(line)),
+        is_new,
+    })
+}
+
+/// A line cut into columns; those that it has not are empty.
+struct Columns<'a>([&'a str; SLOW_START_THRESHOLD + 1]);
+
+/// Columns by their number: those with a name in the head, and those behind them that are read.
+const LOCAL: usize = 1;
+const REMOTE: usize = 2;
+const STATE: usize = 3;
+const QUEUES: usize = 4;
+const TIMEOUTS: usize = 6;
+const INODE: usize = 9;
+const RTO: usize = 12;
+const CONGESTION_WINDOW: usize = 15;
+const SLOW_START_THRESHOLD: usize = 16;
+
+/// States that are no connections (Linux, include/net/tcp_states.h).
+const SYN_SENT: &str = "02";
+const SYN_RECEIVED: &str = "03";
+const TIME_WAIT: &str = "06";
+const CLOSED: &str = "07";
+const LISTEN: &str = "0A";
+const NEW_SYN_RECEIVED: &str = "0C";
+
+impl<'a> Columns<'a> {
+    fn of(line: &'a str) -> Self {
+        let mut columns = [""; SLOW_START_THRESHOLD + 1];
+        for (to, from) in columns.iter_mut().zip(line.split_ascii_whitespace()) {
+            *to = from;
+        }
+        Self(columns)
+    }
+
+    fn ends(&self) -> [&'a str; 2] {
+        [self.0[LOCAL], self.0[REMOTE]]
+    }
+
+    /// What is read of it, and is the same while nothing happens.
+    fn said(&self) -> [&'a str; 7] {
+        [
+            STATE,
+            QUEUES,
+            TIMEOUTS,
+            INODE,
+            RTO,
+            CONGESTION_WINDOW,
+            SLOW_START_THRESHOLD,
+        ]
+        .map(|column| self.0[column])
+    }
+}
+
 impl More {
     /// `None` where the line ends before them.
-    fn parse(line: &str) -> Option<Self> {
-        let columns: Vec<_> = line.split_ascii_whitespace().collect();
-        let ticks: u64 = columns.get(RTO)?.parse().ok()?;
-        let threshold: i64 = columns.get(SLOW_START_THRESHOLD)?.parse().ok()?;
+    fn of(columns: &Columns<'_>) -> Option<Self> {
+        let Columns(columns) = columns;
+        let ticks: u64 = columns[RTO].parse().ok()?;
+        let threshold: i64 = columns[SLOW_START_THRESHOLD].parse().ok()?;
         Some(Self {
-            unanswered_timeouts: u32::from_str_radix(columns.get(TIMEOUTS)?, 16).ok()?,
+            unanswered_timeouts: u32::from_str_radix(columns[TIMEOUTS], 16).ok()?,
             rto_us: u32::try_from(ticks.saturating_mul(1_000_000) / procfs::ticks_per_second()).ok()?,
-            congestion_window: columns.get(CONGESTION_WINDOW)?.parse().ok()?,
+            congestion_window: columns[CONGESTION_WINDOW].parse().ok()?,
             // Less than nothing before the first loss.
             slow_start_threshold: u32::try_from(threshold).ok(),
         })
     }
 }
-
-/// Whether a socket in this state listens or is one of a handshake (`TCP_LISTEN`, `TCP_SYN_RECV`, `TCP_NEW_SYN_RECV`).
-fn is_before_accept(state: &str) -> bool {
-    matches!(state, "0A" | "03" | "0C")
-}
-
-/// Columns by their number: `st`, `retrnsmt`, and those that have no name in the head.
-const STATE: usize = 3;
-const TIMEOUTS: usize = 6;
-const RTO: usize = 12;
-const CONGESTION_WINDOW: usize = 15;
-const SLOW_START_THRESHOLD: usize = 16;
 
 fn canonical(end: SocketAddr) -> SocketAddr {
     SocketAddr::new(end.ip().to_canonical(), end.port())

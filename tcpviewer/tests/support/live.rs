@@ -12,6 +12,8 @@ pub(crate) mod lossy;
 
 pub(crate) mod truth;
 
+pub(crate) mod deny;
+
 pub(crate) mod daemon;
 
 pub(crate) mod watch;
