@@ -126,21 +126,25 @@ impl Look {
             said,
             is_new,
         } = news;
-        let Some(mut look) = said.look(key, side, clock.at(looked_at_ns)) else {
-            return;
-        };
-        let is_own = self.places.is_own();
-        look.is_elsewhere = !is_own;
-        if is_own && !is_new {
-            found.samples.push(Sample::Socket(Box::new(look)));
-            return;
-        }
         let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
         let (local, remote) = match side {
             Side::Low => (low, high),
             Side::High => (high, low),
         };
+        let is_own = self.places.is_own();
         let place = self.places.place(local, remote);
+        // Of what does not come here, nothing is said.
+        if !is_own && place.is_none() {
+            return;
+        }
+        let Some(mut look) = said.look(key, side, clock.at(looked_at_ns)) else {
+            return;
+        };
+        look.is_elsewhere = !is_own;
+        if is_own && !is_new {
+            found.samples.push(Sample::Socket(Box::new(look)));
+            return;
+        }
         if !is_own && is_new {
             known.comes_in(id, place);
         }
@@ -179,7 +183,8 @@ impl Look {
     }
 }
 
-/// Whether the end of a socket can be told of a connection: one in another namespace may have the endpoints of another.
+/// Whether the end of a socket can be that of a connection which passes here: one in another namespace may have the
+/// endpoints of another.
 fn is_told_apart(gone: &GoneSocket) -> bool {
-    !gone.is_elsewhere || gone.cookie != 0 || gone.place.is_some()
+    !gone.is_elsewhere || gone.place.is_some()
 }
