@@ -343,7 +343,14 @@ fn a_socket_that_was_sent_to_another_process_is_of_nobody_else() {
     }
     let _machine = share_machine();
     let pair = Pair::new();
-    let open = || Open::new(&pair.left, &pair.right, RIGHT);
+    // Of a port that no client has, so that the older one has its source on the left.
+    let listener = pair.right.enter(|| TcpListener::bind((RIGHT, 7000)).unwrap());
+    let open = || {
+        let to = listener.local_addr().unwrap();
+        let source = pair.left.enter(|| TcpStream::connect(to).unwrap());
+        let (destination, _address) = listener.accept().unwrap();
+        Open { source, destination }
+    };
     // One is sent before the daemon starts, one while it runs.
     let (mut before, (heir_before, way_before)) = (open(), heir(&pair));
     let port_before = before.ends().0.port();
