@@ -35,12 +35,15 @@ impl Economy {
 
     /// How long an interval is that is configured to be so long.
     pub fn interval(self, configured: Duration) -> Duration {
-        (configured * self.stretch).min(LONGEST.max(configured))
+        configured
+            .saturating_mul(self.stretch)
+            .min(LONGEST.max(configured))
     }
 
     /// How long ended connections stay listed that are to stay so long.
     pub fn keep_closed(self, configured: Duration) -> Duration {
-        configured * self.keep_closed_percent / 100
+        // Divided first: what stays for ever is the longest time there is.
+        configured / 100 * self.keep_closed_percent
     }
 }
 
@@ -102,6 +105,22 @@ mod tests {
                 "{configured} × {stretch}"
             );
         }
+    }
+
+    #[test]
+    fn what_ended_stays_for_its_part_of_the_time_and_what_stays_for_ever_does() {
+        let kept = |keep_closed_percent, configured| {
+            let economy = Economy {
+                keep_closed_percent,
+                ..Economy::NONE
+            };
+            economy.keep_closed(configured)
+        };
+        let minute = Duration::from_secs(60);
+        assert_eq!(kept(100, minute), minute);
+        assert_eq!(kept(25, minute), Duration::from_secs(15));
+        assert!(kept(100, Duration::MAX) > minute * 1_000_000_000);
+        assert_eq!(Economy::NONE.interval(Duration::MAX), Duration::MAX);
     }
 
     #[tokio::test]
