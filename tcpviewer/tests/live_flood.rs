@@ -14,14 +14,14 @@ mod support;
 
 use std::{
     collections::HashMap,
-    net::{SocketAddr, SocketAddrV4, TcpListener},
+    net::SocketAddr,
     thread,
     time::{Duration, Instant},
 };
 
 use support::{
     daemon::{Daemon, assert_every_packet_has_a_fate},
-    flood::Flood,
+    flood::{self, Flood},
     kernel::{Socket, sockets},
     namespaces::{Namespace, Pair},
     own_machine, require_root,
@@ -46,11 +46,8 @@ fn a_flood_of_syns_costs_established_connections_nothing_and_leaves_nothing_behi
     }
     let _machine = own_machine();
     let pair = Pair::new();
-    // The kernel's own patience with half-open connections would outlast the test's.
-    pair.right.set("ipv4/tcp_synack_retries", "0");
     let mut flood = Flood::new(&pair.right);
-    let target = pair.right.enter(|| TcpListener::bind((Pair::RIGHT, 0)).unwrap());
-    let target = SocketAddrV4::new(Pair::RIGHT, target.local_addr().unwrap().port());
+    let (_listener, target) = flood::target(&pair.right, Pair::RIGHT);
     // Not the loopback: the test's own questions to the daemon are connections, too.
     let arguments = [
         "--max-connections",

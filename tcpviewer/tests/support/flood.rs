@@ -4,7 +4,7 @@
 use std::{
     fs::File,
     io::Write as _,
-    net::SocketAddrV4,
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
     thread,
     time::{Duration, Instant},
 };
@@ -43,6 +43,15 @@ impl Flood {
             self.device.write_all(&syn(next(&mut random), to)).unwrap();
         }
     }
+}
+
+/// What a flood goes to: a listener that does not accept, and where it is. The kernel's own patience with half-open
+/// connections would outlast a test's, so it answers each SYN once.
+pub(crate) fn target(namespace: &Namespace, address: Ipv4Addr) -> (TcpListener, SocketAddrV4) {
+    namespace.set("ipv4/tcp_synack_retries", "0");
+    let listener = namespace.enter(|| TcpListener::bind((address, 0)).unwrap());
+    let port = listener.local_addr().unwrap().port();
+    (listener, SocketAddrV4::new(address, port))
 }
 
 /// The next of Marsaglia's xorshift numbers: none comes twice.
