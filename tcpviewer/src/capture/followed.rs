@@ -124,9 +124,12 @@ impl Followed {
             // Should more come, the kernel tells of it at once.
             entry.is_active = false;
             let dead_ns = last_seen_ns + LINGER.as_nanos() as u64;
-            self.checks.remove(entry.check_ns, tracked.key, entry.wait);
-            entry.check_ns = dead_ns;
-            entry.wait = self.checks.insert(dead_ns, tracked.key, Wait::Ended);
+            // Two packets at the same rough time are two reports; it stands in line once.
+            if (entry.wait, entry.check_ns) != (Wait::Ended, dead_ns) {
+                self.checks.remove(entry.check_ns, tracked.key, entry.wait);
+                entry.check_ns = dead_ns;
+                entry.wait = self.checks.insert(dead_ns, tracked.key, Wait::Ended);
+            }
         } else if !entry.is_active {
             // While it is active its check stands; when that comes, it looks at the time of the last report.
             entry.is_active = true;

@@ -96,6 +96,15 @@ fn a_connection_that_ended_is_not_looked_at_before_its_record_may_go() {
 }
 
 #[test]
+fn a_connection_whose_end_is_reported_twice_is_looked_at_once() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    let ended = sample(SECOND, SECOND);
+    followed.reported(&ended, SECOND + 5);
+    followed.reported(&ended, SECOND + 10);
+    assert_eq!(followed.due(16 * SECOND, 10), [ended.key]);
+}
+
+#[test]
 fn of_a_connection_that_ends_at_once_those_who_look_at_sockets_hear_nothing() {
     let mut followed = Followed::new(Duration::from_millis(250));
     assert!(!followed.reported(&sample(SECOND, 0), SECOND));
