@@ -37,13 +37,17 @@ pub(super) struct Others {
     queue: Vec<Namespace>,
     /// The one that is looked into.
     inside: Option<u64>,
+    /// How often they were found out here. Others let them be searched for as well.
+    searches: u64,
+    /// The number of the newest search.
+    newest: u64,
 }
 
 /// Another namespace.
 #[derive(Default)]
 struct Other {
     sweep: Sweep,
-    /// The number of the search that found it last.
+    /// The one of `searches` that found it last.
     found_in: u64,
 }
 
@@ -90,13 +94,16 @@ impl Others {
     fn find(&mut self, ways: &mut Ways) -> Vec<SocketNews> {
         let (found, number) = ways.others_within_reach(NAMESPACES_EVERY);
         self.queue = found;
+        if std::mem::replace(&mut self.newest, number) != number {
+            self.searches += 1;
+        }
         let there: HashSet<_> = self.queue.iter().map(|namespace| namespace.inode).collect();
         for &inode in &there {
-            self.known.entry(inode).or_default().found_in = number;
+            self.known.entry(inode).or_default().found_in = self.searches;
         }
         let mut news = Vec::new();
         self.known.retain(|_inode, other| {
-            let is_there = number - other.found_in < MISSED;
+            let is_there = self.searches - other.found_in < MISSED;
             if !is_there {
                 news.extend(other.sweep.all_gone());
             }

@@ -164,10 +164,16 @@ impl Known {
         }
     }
 
-    /// Takes note of where what a socket in another namespace sends comes in.
-    pub(super) fn comes_in(&mut self, id: u64, place: Option<Place>) {
-        if let Some(entry) = self.sockets.get_mut(&id) {
-            entry.place = place;
+    /// Takes note of where what a socket in another namespace sends comes in. Returns whether that was not known before.
+    pub(super) fn comes_in(&mut self, id: u64, place: Place) -> bool {
+        let entry = self.sockets.get_mut(&id);
+        entry.is_some_and(|entry| entry.place.replace(place).is_none())
+    }
+
+    /// Where what they send comes in may be another place from now on: what those say of which that was not known is news.
+    pub(super) fn places_change(&mut self) {
+        for entry in self.sockets.values_mut().filter(|entry| entry.place.is_none()) {
+            entry.hash = !entry.hash;
         }
     }
 
@@ -228,4 +234,30 @@ fn hash(answer: &[u8]) -> Option<u64> {
         }
     }
     Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_whose_place_becomes_known_later_is_news_then_and_not_before() {
+        let mut known = Known::default();
+        let ends = || key_between(([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 2).into());
+        known.begin(true, true);
+        assert_eq!(known.note(7, 1, ends), Some(true));
+        known.begin(true, true);
+        assert_eq!(known.note(7, 1, ends), None);
+
+        known.places_change();
+        known.begin(true, true);
+        assert_eq!(known.note(7, 1, ends), Some(false));
+        assert!(known.comes_in(7, Place::new(3, false)));
+        assert!(!known.comes_in(7, Place::new(3, false)));
+
+        known.places_change();
+        known.begin(true, true);
+        assert_eq!(known.note(7, 1, ends), None);
+        assert_eq!(known.all().next().unwrap().place, Some(Place::new(3, false)));
+    }
 }

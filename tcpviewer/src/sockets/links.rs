@@ -105,13 +105,13 @@ fn answers(
             let size = NetlinkBuffer::new_checked(bytes)
                 .map_err(io::Error::other)?
                 .length() as usize;
-            let answer =
-                NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).map_err(io::Error::other)?;
-            match answer.payload {
-                NetlinkPayload::InnerMessage(answer) => answers.push(answer),
-                NetlinkPayload::Error(refusal) => return Err(refusal.to_io()),
-                NetlinkPayload::Done(_) => return Ok(answers),
-                NetlinkPayload::Noop | NetlinkPayload::Overrun(_) | _ => {}
+            match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).map(|answer| answer.payload) {
+                Ok(NetlinkPayload::InnerMessage(answer)) => answers.push(answer),
+                Ok(NetlinkPayload::Error(refusal)) => return Err(refusal.to_io()),
+                Ok(NetlinkPayload::Done(_)) => return Ok(answers),
+                Ok(NetlinkPayload::Noop | NetlinkPayload::Overrun(_) | _) => {}
+                // A device with something new about it does not hide the others.
+                Err(error) => tracing::debug!(%error, "read what is told of a link"),
             }
             at += size.next_multiple_of(ALIGNMENT);
         }

@@ -1,6 +1,7 @@
 //! The other network namespaces of this host, containers above all: found through the processes in them, entered by
 //! threads that are for nothing else. In: wishes to look into them. Out: which there are, as of a while ago, and what was
-//! found inside. None of them is held: a namespace ends with its last process as if nobody had looked.
+//! found inside. None of them is held but while it is looked into: then a namespace ends with its last process as if nobody
+//! had looked.
 
 use std::{
     collections::HashSet,
@@ -33,7 +34,7 @@ pub struct Namespaces {
     known: Vec<Namespace>,
     walked: Option<Instant>,
     rest_until: Option<Instant>,
-    /// How often the processes were walked through.
+    /// How often all processes were walked through.
     walks: u64,
 }
 
@@ -43,16 +44,17 @@ impl Namespaces {
         let now = Instant::now();
         let is_old = self.walked.is_none_or(|walked| now - walked > age);
         if is_old && self.rest_until.is_none_or(|until| until <= now) {
-            self.known = walk();
+            let (known, is_whole) = walk();
+            self.known = known;
             let ended = Instant::now();
             self.walked = Some(now);
             self.rest_until = Some(ended + (ended - now) * PAUSE);
-            self.walks += 1;
+            self.walks += u64::from(is_whole);
         }
         &self.known
     }
 
-    /// How often they were looked for.
+    /// How often all of them were looked for: what such a walk does not show may be gone.
     pub(super) const fn walks(&self) -> u64 {
         self.walks
     }
@@ -93,18 +95,24 @@ impl Namespace {
     }
 }
 
-/// The namespaces of all processes but that of this one.
-fn walk() -> Vec<Namespace> {
+/// The namespaces of all processes but that of this one, and whether that are all there are.
+fn walk() -> (Vec<Namespace>, bool) {
     let mut seen: HashSet<_> = own().into_iter().collect();
     let mut found = Vec::new();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let entries = match fs::read_dir("/proc") {
+        Ok(entries) => entries.flatten(),
+        Err(error) => {
+            tracing::debug!(%error, "walk through the processes for their network namespaces");
+            return (found, false);
+        }
+    };
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
         if found.len() >= MOST {
             tracing::debug!(
                 most = MOST,
                 "there are more network namespaces than are looked into"
             );
-            break;
+            return (found, false);
         }
         if let Some(inode) = inode_of(pid)
             && seen.insert(inode)
@@ -112,7 +120,7 @@ fn walk() -> Vec<Namespace> {
             found.push(Namespace { inode, pid });
         }
     }
-    found
+    (found, true)
 }
 
 /// Inode of the network namespace of this thread.

@@ -56,12 +56,9 @@ impl Surroundings {
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell its addresses.
+    /// When the kernel does not tell its links or addresses.
     pub(super) fn inside(home: BorrowedFd<'_>, names: &InterfaceNames) -> io::Result<Self> {
-        let leading = links::leading_to(home).unwrap_or_else(|error| {
-            tracing::debug!(%error, "read the links of a network namespace");
-            HashMap::new()
-        });
+        let leading = links::leading_to(home)?;
         let attached = |name: &str| {
             let index = leading.get(name).copied()?;
             names.is_attached(index).then_some(index)
@@ -112,6 +109,11 @@ impl Places {
     /// Whether it is the namespace of this process.
     pub(super) const fn is_own(&self) -> bool {
         self.surroundings.is_own
+    }
+
+    /// The interface of each address; 0 where no programs are attached.
+    pub(super) const fn interfaces(&self) -> &HashMap<IpAddr, u32> {
+        &self.surroundings.interfaces
     }
 
     /// Where what a socket sends is seen first, of a connection between these ends, the first of them its own; `None`

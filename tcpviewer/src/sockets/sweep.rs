@@ -1,6 +1,8 @@
 //! The look at all sockets of one network namespace, part by part, so that other work gets its turn in between: what is
 //! new, what changed and what is gone since the last one.
 
+use std::{collections::HashMap, net::IpAddr};
+
 use tcpviewer_common::connection::Side;
 use tokio::time::Instant;
 
@@ -20,6 +22,8 @@ const BATCH: usize = 256;
 pub(super) struct Sweep {
     known: Known,
     backlogs: Backlogs,
+    /// By address, as of the last look.
+    interfaces: HashMap<IpAddr, u32>,
     /// What is under way.
     look: Option<Look>,
 }
@@ -56,6 +60,10 @@ impl Sweep {
             self.backlogs.take(listeners, &addresses, Instant::now())
         });
         self.known.begin(source.has_cookies(), !places.is_own());
+        if !places.is_own() && self.interfaces != *places.interfaces() {
+            self.known.places_change();
+            self.interfaces.clone_from(places.interfaces());
+        }
         self.look = Some(Look {
             source,
             places,
@@ -141,12 +149,13 @@ impl Look {
             return;
         };
         look.is_elsewhere = !is_own;
+        let is_new = match place {
+            Some(place) if !is_own => known.comes_in(id, place),
+            Some(_) | None => is_new,
+        };
         if is_own && !is_new {
             found.samples.push(Sample::Socket(Box::new(look)));
             return;
-        }
-        if !is_own && is_new {
-            known.comes_in(id, place);
         }
         let ages = said.ages_ns().unwrap_or_default();
         let open = OpenSocket {

@@ -57,7 +57,8 @@ impl Ways {
         }
     }
 
-    /// The other namespaces that can be entered, as of so long ago at most, and the number of the search that found them.
+    /// The other namespaces that can be entered, as of so long ago at most, and the number of the last search
+    /// that showed all of them.
     pub(super) fn others_within_reach(&mut self, age: Duration) -> (Vec<Namespace>, u64) {
         if !self.may_enter {
             return (Vec::new(), 0);
