@@ -279,12 +279,21 @@ fn at_home(own: &mut Half, segment: &Segment, seen: Sighting) -> bool {
     let silence = HOME_SILENCE_NS << (later * LATER_PLACE_SHIFT);
     let is_news = brings_news(own, segment) || seen.now_ns.saturating_sub(own.last_seen_ns) >= silence;
     if is_news {
+        forget_assumed_socket(own);
         own.place = seen.place.0;
         own.later_places = 0;
     } else {
         own.later_places |= 1 << seen.place.bit();
     }
     is_news
+}
+
+/// Of a half without packets, the socket of another network namespace was assumed by where its packets would come in: it is
+/// another one if they come in elsewhere. Without a branch, as for [`begin_sequence`].
+#[inline(always)]
+fn forget_assumed_socket(own: &mut Half) {
+    let is_certain = ((own.flags & Half::SEEN) / Half::SEEN) | (own.place & 1);
+    own.socket_cookie *= is_certain as u64;
 }
 
 /// Whether the segment shows what the home has not: sequence numbers or an acknowledgement above the highest.

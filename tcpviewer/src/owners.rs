@@ -219,22 +219,33 @@ impl Owners {
                 Sample::Tracked(tracked) => self.take_tracked(tracked, now, &mut looks),
                 Sample::Gone(key, _reason) => self.followed.forget(key),
                 // Whoever looked at a socket knows which one it is.
-                Sample::Socket(look) if look.is_elsewhere => {
-                    if let Some(id) = self.followed.set_cookie(&look.key, look.side, look.cookie) {
+                Sample::Socket(look) => {
+                    let known = look
+                        .comes_in
+                        .and_then(|place| self.followed.set_cookie(&look.key, look.side, look.cookie, place));
+                    if let Some(id) = known {
+                        self.take_back(&mut looks);
                         self.want(&look.key, id, now);
                     }
                 }
-                Sample::Socket(_) | Sample::Owner(_) | Sample::Failure(_) | Sample::Backlogs(_) => {}
+                Sample::Owner(_) | Sample::Failure(_) | Sample::Backlogs(_) => {}
             }
         }
         samples.append(&mut looks);
     }
 
     fn take_tracked(&mut self, tracked: &Tracked, now: Instant, looks: &mut Vec<Sample>) {
-        if let Some(ends) = self.followed.take(tracked) {
-            let ends = *ends;
+        let ends = self.followed.take(tracked).map(|ends| *ends);
+        self.take_back(looks);
+        if let Some(ends) = ends {
             self.look(&tracked.key, ends, now, looks);
         }
+    }
+
+    /// Takes back what was told of other sockets.
+    fn take_back(&mut self, looks: &mut Vec<Sample>) {
+        let mistaken = self.followed.mistaken().into_iter();
+        looks.extend(mistaken.map(|(key, id, side)| unknown(key, id, side)));
     }
 
     /// Looks for the owners of both ends.
@@ -258,8 +269,7 @@ impl Owners {
                 source,
             };
             if let Some(process) = self.processes.get(&owner, waiting) {
-                ends.ends[index].named = Some(source);
-                ends.ends[index].named_cookie = cookie;
+                ends.ends[index].name(source, cookie);
                 looks.push(named(waiting, process));
             }
         }
@@ -368,8 +378,14 @@ impl Owners {
     fn hear(&mut self, answer: Answer, looks: &mut Vec<Sample>) {
         match answer {
             Answer::Process(key, process) => {
-                let waiting = self.processes.complete(&key, &process);
-                looks.extend(waiting.into_iter().map(|end| named(end, Arc::clone(&process))));
+                for end in self.processes.complete(&key, &process) {
+                    // Another one may have been found meanwhile, or this one have been taken back.
+                    let known = self.followed.get(&end.key, end.id);
+                    let index = usize::from(end.side == Side::High);
+                    if known.is_none_or(|ends| ends.ends[index].named == Some(end.source)) {
+                        looks.push(named(end, Arc::clone(&process)));
+                    }
+                }
             }
             Answer::Scanned {
                 asked,
@@ -387,6 +403,10 @@ impl Owners {
                         // It has become known meanwhile which socket it is.
                         if end.cookie != wanted.cookie {
                             self.want(&wanted.key, wanted.id, Instant::now());
+                        } else if end.cookie != 0 && end.named.is_none() && end.is_told {
+                            // The name that was found by the endpoints is not that of this socket.
+                            end.is_told = false;
+                            looks.push(unknown(wanted.key, wanted.id, wanted.side));
                         }
                     }
                 }
@@ -398,12 +418,12 @@ impl Owners {
         if let Some(end) = self.end(wanted)
             && end.named.is_none_or(|named| named < owner.source)
         {
-            end.named = Some(owner.source);
+            end.name(owner.source, wanted.cookie);
             looks.push(Sample::Owner(Box::new(OwnerLook {
                 key: wanted.key,
                 id: wanted.id,
                 side: wanted.side,
-                owner,
+                owner: Some(owner),
             })));
         }
     }
@@ -463,10 +483,20 @@ fn named(end: Waiting, process: Arc<Process>) -> Sample {
         key: end.key,
         id: end.id,
         side: end.side,
-        owner: Owner {
+        owner: Some(Owner {
             process,
             source: end.source,
-        },
+        }),
+    }))
+}
+
+/// Nothing is known of the owner of this end, and what was said is taken back.
+fn unknown(key: ConnectionKey, id: u64, side: Side) -> Sample {
+    Sample::Owner(Box::new(OwnerLook {
+        key,
+        id,
+        side,
+        owner: None,
     }))
 }
 

@@ -328,15 +328,19 @@ impl Table {
         }
     }
 
-    /// Takes who owns a socket, if its connection is listed; ended ones have owners as well.
+    /// Takes who owns a socket, if its connection is listed; ended ones have owners as well. Where it was another socket
+    /// that was taken for it, nothing of that one stays.
     fn take_owner(&mut self, look: OwnerLook) {
         if let Some(row) = self.rows.get_mut(&look.id) {
-            let [low, high] = &mut row.owners;
-            let place = match look.side {
-                Side::Low => low,
-                Side::High => high,
+            let ([low, high], [low_socket, high_socket]) = (&mut row.owners, &mut row.sockets);
+            let (owner, socket) = match look.side {
+                Side::Low => (low, low_socket),
+                Side::High => (high, high_socket),
             };
-            *place = Some(look.owner);
+            if look.owner.is_none() {
+                *socket = None;
+            }
+            *owner = look.owner;
             self.changed.insert(look.id);
         }
     }

@@ -791,3 +791,28 @@ fn the_newest_segments_worth_remembering_take_the_place_of_the_oldest() {
         expected
     );
 }
+
+#[test]
+fn a_socket_that_was_assumed_by_where_its_packets_would_come_in_is_forgotten_where_they_come_in_elsewhere() {
+    let cookie = |assumed: Place, place: Place| {
+        let mut talk = Conversation::new();
+        talk.record.id = 1;
+        talk.record.halves[0].place = assumed.0;
+        talk.record.halves[0].socket_cookie = 7;
+        talk.place = place;
+        talk.client(101, 501, 10, DATA);
+        assert_eq!(talk.record.halves[0].place, place.0);
+        talk.record.halves[0].socket_cookie
+    };
+    let (here, elsewhere) = (Place::new(3, false), Place::new(4, false));
+    assert_eq!(cookie(here, here), 7);
+    assert_eq!(cookie(here, elsewhere), 0);
+    let own = Place::new(2, true);
+    assert_eq!(cookie(own, Place::new(5, true)), 7, "known by itself");
+
+    let mut talk = Conversation::established();
+    talk.record.halves[0].socket_cookie = 7;
+    talk.place = elsewhere;
+    talk.client(101, 501, 10, DATA);
+    assert_eq!(talk.record.halves[0].socket_cookie, 7, "its path has moved");
+}

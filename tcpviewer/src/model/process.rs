@@ -80,6 +80,6 @@ pub struct OwnerLook {
     pub id: u64,
     /// Which end.
     pub side: Side,
-    /// Whose it is.
-    pub owner: Owner,
+    /// Whose it is; `None` where what was said of it was about another socket.
+    pub owner: Option<Owner>,
 }

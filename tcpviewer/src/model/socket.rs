@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use tcpviewer_common::{
-    connection::{ConnectionKey, Side},
+    connection::{ConnectionKey, Place, Side},
     state::TcpState,
 };
 
@@ -222,8 +222,8 @@ pub struct SocketLook {
     pub side: Side,
     /// The kernel's number of the socket; 0 where that is not known.
     pub cookie: u64,
-    /// Whether it is in another network namespace than this process.
-    pub is_elsewhere: bool,
+    /// Where what it sends comes in, of one in another network namespace; `None` of one in that of this process.
+    pub comes_in: Option<Place>,
     /// What was said.
     pub socket: Socket,
     /// Whether somebody watches the connection and waits for it.

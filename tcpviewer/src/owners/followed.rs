@@ -28,6 +28,8 @@ pub(super) const SIDES: [Side; 2] = [Side::Low, Side::High];
 pub(super) struct Followed {
     connections: HashMap<ConnectionKey, Ends>,
     due: BTreeSet<(Instant, ConnectionKey)>,
+    /// Ends of which it was said whose they are, and it was another socket.
+    mistaken: Vec<(ConnectionKey, u64, Side)>,
 }
 
 /// The ends of one connection.
@@ -50,14 +52,18 @@ pub(super) struct Ends {
 pub(super) struct End {
     /// Its socket; 0 where it is not known.
     pub(super) cookie: u64,
+    /// Where its packets come in if that is its socket, as long as none has.
+    expected: Option<Place>,
     /// Whether it is a socket that is known, or one of this network namespace.
     pub(super) is_local: bool,
     /// Whether its packets leave this host, or come in; `None` before one was seen.
     pub(super) is_here: Option<bool>,
     /// How its owner is known, if it is.
     pub(super) named: Option<OwnerSource>,
-    /// The socket whose owner that is; 0 where it was found otherwise.
+    /// The socket whose owner that is; 0 where it was found by its endpoints alone.
     pub(super) named_cookie: u64,
+    /// Whether a name was told, right or wrong.
+    pub(super) is_told: bool,
     /// How often processes were searched for it.
     pub(super) scans: u8,
     /// Whether they are being searched.
@@ -68,6 +74,36 @@ impl End {
     /// Whether another look may bring more.
     pub(super) fn is_open(&self) -> bool {
         self.named.is_none_or(|source| !source.is_certain())
+    }
+
+    /// Takes note of whose it is, by this socket.
+    pub(super) fn name(&mut self, source: OwnerSource, cookie: u64) {
+        self.named = Some(source);
+        self.named_cookie = cookie;
+        self.is_told = true;
+    }
+
+    /// Takes note of its socket. Returns whether it was another one that was taken for it. A name that was found by the
+    /// endpoints is looked for again, and stays meanwhile.
+    fn is_socket(&mut self, cookie: u64) -> bool {
+        if std::mem::replace(&mut self.cookie, cookie) == cookie || self.named_cookie == cookie {
+            return false;
+        }
+        self.named = None;
+        self.scans = 0;
+        std::mem::take(&mut self.named_cookie) != 0
+    }
+
+    /// Takes note of where its packets come in. Returns whether it is another socket for that.
+    fn comes_in(&mut self, place: Place) -> bool {
+        let is_another = self.expected.take().is_some_and(|expected| expected != place);
+        if is_another {
+            self.cookie = 0;
+            self.named = None;
+            self.named_cookie = 0;
+            self.scans = 0;
+        }
+        is_another
     }
 }
 
@@ -99,16 +135,20 @@ impl Followed {
         });
         let is_complete = record.established_ns != 0 || !ends.by_handshake;
         ends.is_established = is_complete && record.closed_ns == 0;
-        for (end, half) in ends.ends.iter_mut().zip(&record.halves) {
-            if half.socket_cookie != 0 {
-                end.cookie = half.socket_cookie;
+        for (side, (end, half)) in SIDES.into_iter().zip(ends.ends.iter_mut().zip(&record.halves)) {
+            let place = Place(half.place);
+            let is_seen = half.has(Half::SEEN);
+            let comes_elsewhere = is_seen && end.comes_in(place);
+            if !is_seen && half.place != 0 && half.socket_cookie != 0 && !place.is_egress() {
+                end.expected = Some(place);
             }
-            // It was another socket that was found by its endpoints.
-            if end.cookie != 0 && end.named_cookie != 0 && end.named_cookie != end.cookie {
-                end.named = None;
+            let is_another = half.socket_cookie != 0 && end.is_socket(half.socket_cookie);
+            if comes_elsewhere || is_another {
+                end.is_told = false;
+                self.mistaken.push((tracked.key, ends.id, side));
             }
-            end.is_here = (half.place != 0).then(|| Place(half.place).is_egress());
-            end.is_local = half.socket_cookie != 0 || half.has(Half::SEEN) && Place(half.place).is_egress();
+            end.is_here = (half.place != 0).then(|| place.is_egress());
+            end.is_local = half.socket_cookie != 0 || is_seen && place.is_egress();
         }
         let local = ends.ends.iter().any(|end| end.is_local && end.is_open());
         let elsewhere = ends.looks < LOOKS_ELSEWHERE && ends.ends.iter().any(End::is_open);
@@ -121,7 +161,14 @@ impl Followed {
     }
 
     /// Takes note of the socket at an end; 0 says nothing, and what is known stays. The connection's id where that is news.
-    pub(super) fn set_cookie(&mut self, key: &ConnectionKey, side: Side, cookie: u64) -> Option<u64> {
+    /// Before packets of this end were seen, that they come in at this place is only expected.
+    pub(super) fn set_cookie(
+        &mut self,
+        key: &ConnectionKey,
+        side: Side,
+        cookie: u64,
+        place: Place,
+    ) -> Option<u64> {
         let ends = self.connections.get_mut(key)?;
         let [low, high] = &mut ends.ends;
         let end = match side {
@@ -131,8 +178,17 @@ impl Followed {
         if end.cookie != 0 || cookie == 0 {
             return None;
         }
-        end.cookie = cookie;
+        end.expected = end.is_here.is_none().then_some(place);
+        if end.is_socket(cookie) {
+            end.is_told = false;
+            self.mistaken.push((*key, ends.id, side));
+        }
         Some(ends.id)
+    }
+
+    /// Ends of which it has become known that it was another socket whose owner was told.
+    pub(super) fn mistaken(&mut self) -> Vec<(ConnectionKey, u64, Side)> {
+        std::mem::take(&mut self.mistaken)
     }
 
     /// Forgets a connection.
@@ -184,5 +240,94 @@ impl Followed {
             }
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpviewer_common::connection::ConnectionRecord;
+
+    use super::*;
+
+    const HERE: Place = Place::new(3, false);
+    const ELSEWHERE: Place = Place::new(4, false);
+
+    fn key() -> ConnectionKey {
+        ConnectionKey {
+            low: [1; 16],
+            high: [2; 16],
+            low_port: [0, 1],
+            high_port: [0, 2],
+            alignment: [],
+        }
+    }
+
+    /// What is told of a connection; its lower end has sent something at this place, or nothing.
+    fn tracked(place: Option<Place>, socket_cookie: u64) -> Tracked {
+        let mut record = ConnectionRecord {
+            id: 1,
+            ..ConnectionRecord::VACANT
+        };
+        record.halves[0].socket_cookie = socket_cookie;
+        if let Some(place) = place {
+            record.halves[0].place = place.0;
+            record.halves[0].flags = Half::SEEN;
+        }
+        Tracked {
+            key: key(),
+            record,
+            interface: "eth0".into(),
+            is_last: false,
+        }
+    }
+
+    fn name(followed: &mut Followed, source: OwnerSource, cookie: u64) {
+        let ends = followed.get(&key(), 1).unwrap();
+        ends.ends[0].name(source, cookie);
+    }
+
+    fn low(followed: &mut Followed) -> End {
+        followed.get(&key(), 1).unwrap().ends[0]
+    }
+
+    #[test]
+    fn a_socket_whose_packets_come_in_elsewhere_than_expected_is_another_one() {
+        for (place, is_mistaken) in [(HERE, false), (ELSEWHERE, true)] {
+            let mut followed = Followed::default();
+            followed.take(&tracked(None, 0));
+            assert_eq!(followed.set_cookie(&key(), Side::Low, 7, HERE), Some(1));
+            name(&mut followed, OwnerSource::Descriptor, 7);
+
+            followed.take(&tracked(Some(place), 0));
+
+            let mistaken = followed.mistaken();
+            assert_eq!(mistaken, vec![(key(), 1, Side::Low); usize::from(is_mistaken)]);
+            let end = low(&mut followed);
+            assert_eq!((end.cookie == 0, end.named.is_none()), (is_mistaken, is_mistaken));
+            // Its path may move later on.
+            followed.take(&tracked(Some(ELSEWHERE), 0));
+            assert!(followed.mistaken().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_name_of_another_socket_is_taken_back_and_one_found_by_endpoints_looked_for_again() {
+        let mut followed = Followed::default();
+        followed.take(&tracked(Some(HERE), 0));
+        name(&mut followed, OwnerSource::Descriptor, 0);
+        followed.take(&tracked(Some(HERE), 7));
+        assert!(followed.mistaken().is_empty());
+        let end = low(&mut followed);
+        assert!(
+            end.is_open() && end.is_told,
+            "the name stays until it is known better"
+        );
+
+        name(&mut followed, OwnerSource::Descriptor, 7);
+        followed.take(&tracked(Some(HERE), 7));
+        assert!(followed.mistaken().is_empty() && !low(&mut followed).is_open());
+        followed.take(&tracked(Some(HERE), 8));
+        assert_eq!(followed.mistaken(), [(key(), 1, Side::Low)]);
+        assert!(low(&mut followed).is_open());
     }
 }

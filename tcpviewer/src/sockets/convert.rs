@@ -47,7 +47,7 @@ pub(super) fn look(
         key,
         side,
         cookie,
-        is_elsewhere: false,
+        comes_in: None,
         socket,
         is_awaited: false,
     })

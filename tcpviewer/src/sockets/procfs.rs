@@ -229,7 +229,7 @@ impl Line {
             key,
             side,
             cookie: 0,
-            is_elsewhere: false,
+            comes_in: None,
             socket,
             is_awaited: false,
         })

@@ -148,7 +148,7 @@ impl Look {
         let Some(mut look) = said.look(key, side, clock.at(looked_at_ns)) else {
             return;
         };
-        look.is_elsewhere = !is_own;
+        look.comes_in = place.filter(|_place| !is_own);
         let is_new = match place {
             Some(place) if !is_own => known.comes_in(id, place),
             Some(_) | None => is_new,

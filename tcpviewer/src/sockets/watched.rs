@@ -103,7 +103,7 @@ mod tests {
             key: key(port),
             side: Side::Low,
             cookie: 0,
-            is_elsewhere: false,
+            comes_in: None,
             socket: Socket {
                 sampled_at,
                 source: SocketSource::SockDiag,

@@ -101,7 +101,7 @@ pub(super) fn can_be_of(record: &ConnectionRecord, look: &SocketLook) -> bool {
         connection::Side::Low => low,
         connection::Side::High => high,
     };
-    look.is_elsewhere || !own.has(connection::Half::SEEN) || Place(own.place).is_egress()
+    look.comes_in.is_some() || !own.has(connection::Half::SEEN) || Place(own.place).is_egress()
 }
 
 /// How the connection ended, if it did. `is_last` says that the source gave it up.

@@ -3,7 +3,9 @@
 use tcpviewer_common::{connection::Half, state::TcpState};
 
 use super::*;
-use crate::model::{End, FailureKind, FailureLook, RttSource, SocketDetails, SocketSource};
+use crate::model::{
+    End, FailureKind, FailureLook, OwnerSource, Process, RttSource, SocketDetails, SocketSource,
+};
 
 const SECOND: u64 = 1_000_000_000;
 const MAX_LISTED: usize = 4;
@@ -350,7 +352,7 @@ fn look(port: u8, at_ns: u64, srtt_us: u32) -> Sample {
         key: key(port),
         side: Side::Low,
         cookie: 0,
-        is_elsewhere: false,
+        comes_in: None,
         socket,
         is_awaited: false,
     }))
@@ -497,4 +499,52 @@ fn a_failure_of_an_earlier_connection_on_the_same_endpoints_is_not_of_this_one()
     table.take(vec![too_early, of_none], Instant::now());
 
     assert!(table.delta().is_none());
+}
+
+#[test]
+fn what_was_said_of_another_socket_is_taken_back() {
+    let mut table = table();
+    let now = Instant::now();
+    let owner = |owner| {
+        Sample::Owner(Box::new(OwnerLook {
+            key: key(1),
+            id: 1,
+            side: Side::Low,
+            owner,
+        }))
+    };
+    let process = Process {
+        pid: 7,
+        started_at: None,
+        command: "other".into(),
+        command_line: None,
+        user_id: 0,
+        user: None,
+        group: None,
+        network_namespace: None,
+    };
+    let named = Owner {
+        process: process.into(),
+        source: OwnerSource::Descriptor,
+    };
+    table.take(
+        vec![
+            sample(1, 1, SECOND, |record| record.halves[0].place = 3),
+            look(1, 3 * SECOND, 300),
+            owner(Some(named)),
+        ],
+        now,
+    );
+    let told = &table.delta().unwrap().changed[0];
+    let ends = |told: &Connection| {
+        let owners = [&told.source_owner, &told.destination_owner].map(Option::is_some);
+        let sockets = [&told.sent.socket, &told.received.socket].map(Option::is_some);
+        (owners.contains(&true), sockets.contains(&true))
+    };
+    assert_eq!(ends(told), (true, true));
+
+    table.take(vec![owner(None)], now);
+
+    let told = &table.delta().unwrap().changed[0];
+    assert_eq!(ends(told), (false, false));
 }
