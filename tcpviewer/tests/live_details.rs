@@ -59,7 +59,7 @@ fn what_the_handshake_agreed_on_is_what_the_socket_says() {
         let open = Open::new(&pair.left, &pair.right, Pair::RIGHT);
         open.exchange_in_turn(1_000, 1_000);
 
-        let connection = listed(&daemon, open.ends(), |connection| connection.rtt.is_some());
+        let connection = listed(&daemon, open.ends(), |connection| connection.handshake.is_some());
 
         let agreed = |option: fn(&Half) -> Option<bool>| {
             [&connection.sent, &connection.received].map(|half| option(half.as_ref().unwrap()).unwrap())
