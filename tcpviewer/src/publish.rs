@@ -7,6 +7,7 @@ mod ranking;
 mod selection;
 mod packets;
 mod stats;
+mod work;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
 pub use packets::{KeptPackets, PacketBatch, PacketBoard, PacketCursor, PacketSelection};

@@ -9,7 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::connections::{Board, Cursor, Event, SnapshotReason};
+use super::{
+    connections::{Board, Cursor, Event, SnapshotReason},
+    work::Work,
+};
 use crate::{
     filter::{Order, OrderKey},
     model::{ById, Connection, Ids},
@@ -19,7 +22,7 @@ use crate::{
 pub(super) const MAX_ORDERS: usize = 24;
 /// Who asks within so long after another gets the same list, if it is newer than what he has.
 const SHARED: Duration = Duration::from_millis(50);
-/// The same, as many times as long as it took to make the list at least.
+/// The same, as many times as long as the work of making the list at least.
 const SHARED_PER_WORK: u32 = 8;
 /// Changes that are taken from the table in one go, so that it can be written between.
 const CHUNK: usize = 4_096;
@@ -64,6 +67,8 @@ struct Newest {
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) revision: u64,
+    /// What happened since is not in it.
+    pub(super) made_at: Instant,
     /// Who has this list leaves it at that until then.
     pub(super) rest_until: Instant,
     pub(super) places: Vec<Place>,
@@ -107,7 +112,7 @@ impl Ranking {
 
 impl Newest {
     fn update(&mut self, order: &Order<Connection>, now: SystemTime) {
-        let started = Instant::now();
+        let (made_at, work) = (Instant::now(), Work::begun());
         let (changed, removed) = self.changes();
         let place = |connection: Arc<Connection>| Place {
             key: order.key(&connection, now),
@@ -129,10 +134,10 @@ impl Newest {
         places.extend(changed.into_values().map(place));
         // What is in order already is found as one run and merged, not sorted again.
         places.sort();
-        let now = Instant::now();
         self.list = Arc::new(List {
             revision: self.cursor.revision(),
-            rest_until: now + SHARED.max((now - started) * SHARED_PER_WORK),
+            made_at,
+            rest_until: Instant::now() + SHARED.max(work.done() * SHARED_PER_WORK),
             places,
         });
     }
@@ -177,9 +182,11 @@ impl Newest {
 impl List {
     /// A list of nothing, which is not new enough for anybody.
     fn empty() -> Arc<Self> {
+        let now = Instant::now();
         Arc::new(Self {
             revision: 0,
-            rest_until: Instant::now(),
+            made_at: now,
+            rest_until: now,
             places: Vec::new(),
         })
     }

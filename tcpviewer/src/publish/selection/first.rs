@@ -19,6 +19,7 @@ use super::{
     super::{
         connections::{Board, Event, REMOVALS_PER_CONNECTION, SnapshotReason},
         ranking::{List, Ranking},
+        work::Work,
     },
     SelectionError, Step, Top,
 };
@@ -29,11 +30,12 @@ use crate::{
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
 const CHUNK: usize = 512;
-/// Time between two looks.
+/// Time between two looks; it begins with the making of the list that was looked at, so that what is shown is no older
+/// unless the look or the list takes much work.
 const PAUSE: Duration = Duration::from_millis(125);
-/// The same where the passing of time is the only reason to look.
+/// Time after a look where the passing of time is the only reason to look again.
 const TIMED_PAUSE: Duration = Duration::from_secs(1);
-/// After a look, the pause is this many times as long as the look at least.
+/// After a look, the pause is this many times as long as its work at least.
 const PAUSE_PER_WORK: u32 = 20;
 
 /// A reader of the first of an order.
@@ -114,10 +116,14 @@ impl First {
                 if look.step(&self.board, &mut self.passing, now) {
                     let reason = *reason;
                     let (found, total) = (std::mem::take(&mut look.found), look.total);
-                    let (now, rest) = (Instant::now(), look.worked * PAUSE_PER_WORK);
-                    let list_rests_until = look.list.as_ref().map_or(now, |list| list.rest_until);
-                    self.rest_until = list_rests_until.max(now + rest.max(PAUSE));
-                    self.timed_rest_until = list_rests_until.max(now + rest.max(TIMED_PAUSE));
+                    let now = Instant::now();
+                    let rested = now + look.worked * PAUSE_PER_WORK;
+                    let list = look.list.as_ref();
+                    let (made_at, list_rests_until) =
+                        list.map_or((now, now), |list| (list.made_at, list.rest_until));
+                    let rest_until = list_rests_until.max(rested);
+                    self.rest_until = rest_until.max(made_at + PAUSE);
+                    self.timed_rest_until = rest_until.max(now + TIMED_PAUSE);
                     self.total = total;
                     self.compare(found);
                     self.stage = Stage::Send(reason, true);
@@ -292,7 +298,7 @@ struct Look {
     /// How many do.
     total: u64,
     found: Vec<Arc<Connection>>,
-    /// Time that it took so far.
+    /// Work that it took so far.
     worked: Duration,
 }
 
@@ -322,7 +328,7 @@ impl Look {
             passing.revision = list.revision;
             return true;
         };
-        let started = Instant::now();
+        let work = Work::begun();
         let always_ask = filter.depends_on_time();
         for place in list.places.iter().skip(self.reached).take(CHUNK) {
             let connection = &place.connection;
@@ -343,7 +349,7 @@ impl Look {
             self.total += 1;
         }
         self.reached += CHUNK;
-        self.worked += started.elapsed();
+        self.worked += work.done();
         let is_over = self.reached >= list.places.len();
         if is_over {
             passing.ids = std::mem::take(&mut self.ids);

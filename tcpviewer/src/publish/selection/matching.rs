@@ -12,7 +12,10 @@ use tokio::{
 };
 
 use super::{
-    super::connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
+    super::{
+        connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
+        work::Work,
+    },
     Step,
 };
 use crate::{
@@ -24,7 +27,7 @@ use crate::{
 const CHUNK: usize = 512;
 /// Time between two looks at what did not change.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After a look, the pause is this many times as long as the look at least.
+/// After a look, the pause is this many times as long as its work at least.
 const PAUSE_PER_WORK: u32 = 20;
 
 /// A reader of what passes a filter.
@@ -46,7 +49,7 @@ struct Look {
     reached: u64,
     /// The last one to look at; what is newer comes by the cursor.
     end: u64,
-    /// Time that it took so far.
+    /// Work that it took so far.
     worked: Duration,
     /// No look before.
     rest_until: Instant,
@@ -139,13 +142,13 @@ impl Matching {
     fn look(&mut self, limit: usize, now: SystemTime) -> Option<Step> {
         let look = self.look.as_mut()?;
         let revision = self.cursor.live()?;
-        let started = Instant::now();
         if look.reached == look.end {
-            if started < look.rest_until {
+            if Instant::now() < look.rest_until {
                 return None;
             }
             (look.reached, look.end, look.worked) = (0, revision, Duration::ZERO);
         }
+        let work = Work::begun();
         let limit = limit.min(CHUNK);
         let mut connections = self.board.unchanged(look.reached, look.end, limit);
         look.reached = match connections.last() {
@@ -156,7 +159,7 @@ impl Matching {
         // Who stays is not told again, only who comes or goes.
         connections
             .retain(|connection| self.held.contains(connection.id) != self.filter.matches(connection, now));
-        look.worked += started.elapsed();
+        look.worked += work.done();
         if is_over {
             look.rest_until = Instant::now() + PAUSE.max(look.worked * PAUSE_PER_WORK);
         }

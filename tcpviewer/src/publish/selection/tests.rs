@@ -8,7 +8,7 @@ use std::{
 
 use proptest::prelude::*;
 use tcpviewer_common::state::TcpState;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::{super::connections::SnapshotReason, *};
 use crate::model::{Delta, Half, Handshake, Orientation, Removal};
@@ -285,6 +285,25 @@ async fn the_table_is_looked_at_no_more_often_than_the_pause_allows() {
     reader.reader.changed().await;
     reader.read(10, at(0));
     assert_eq!(reader.ids(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_another_made_is_shown_no_longer_than_ones_own() {
+    let mut table = Written::new();
+    table.change(1, 443, 1);
+    let begun = Instant::now();
+    let mut maker = table.reader("", Some(("rate desc", 0, 2)));
+    maker.read(10, at(0));
+
+    advance(Duration::from_millis(100)).await;
+    let mut sharer = table.reader("", Some(("rate desc", 0, 1)));
+    sharer.read(10, at(0));
+    table.change(2, 443, 2);
+    sharer.reader.changed().await;
+    sharer.read(10, at(0));
+    assert_eq!(sharer.ids(), [2]);
+    let elapsed = begun.elapsed();
+    assert!(elapsed < Duration::from_millis(150), "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]
