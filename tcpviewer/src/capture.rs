@@ -142,6 +142,7 @@ pub async fn run(
             request = requests.recv() => match request {
                 Some(Request::WatchPackets(wish)) => {
                     kernel.watch_packets(wish.as_deref())?;
+                    tell_unsent(&kernel, &outlets).await?;
                     empty_drains = 0;
                 }
                 Some(Request::Status(reply)) => {
@@ -185,6 +186,9 @@ pub async fn run(
                 if withheld.are_over(ledger.connections_withheld) {
                     let newest = kernel.newest_half_open()?;
                     find_unreported(newest, &kernel, &mut followed, &outlets).await?;
+                }
+                if kernel.packets_watched() {
+                    tell_unsent(&kernel, &outlets).await?;
                 }
                 // What fails without a packet wakes nobody.
             }
@@ -258,6 +262,17 @@ async fn take_events(
     }
     kernel.take_log();
     Ok(any)
+}
+
+/// Tells which packets did not come where none come that would tell it.
+async fn tell_unsent(kernel: &Kernel, outlets: &Outlets) -> Result<(), CaptureError> {
+    let batch = PacketBatch {
+        packets: Vec::new(),
+        unsent: kernel.unsent()?,
+    };
+    // The receiver is gone only when the daemon stops.
+    outlets.packets.send(batch).await.ok();
+    Ok(())
 }
 
 /// Looks after connections whose time has come: fetches what changed since the last report, and takes records

@@ -147,12 +147,14 @@ impl Source for Parts {
                 self.over |= self.end.is_some_and(|end| Instant::now() >= end);
                 let data = self.file.take();
                 self.bytes += data.len() as u64;
+                // What was lost or left out is told though no packet came since.
+                let now = self.cursor.next(0);
                 return Some(CapturePcapResponse {
                     data,
                     packets: self.packets,
-                    lost_in_kernel: batch.lost_in_kernel,
-                    lost_in_stream: batch.lost_in_stream,
-                    left_out: batch.left_out,
+                    lost_in_kernel: now.lost_in_kernel,
+                    lost_in_stream: now.lost_in_stream,
+                    left_out: now.left_out,
                 });
             }
         }

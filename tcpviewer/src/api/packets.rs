@@ -79,8 +79,40 @@ impl Source for Packets {
                 return Some(convert::packets(batch));
             }
             if timeout_at(sign_of_life, self.cursor.changed()).await.is_err() {
-                return Some(convert::packets(batch));
+                // What was lost or left out meanwhile is told though no packet came.
+                return Some(convert::packets(self.cursor.next(BATCH)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Unsent;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_out_is_told_though_no_packet_comes() {
+        let board = Arc::new(PacketBoard::new());
+        let mut packets = Packets {
+            cursor: board.cursor(0, PacketSelection::default()),
+            not_before: Instant::now(),
+            first: true,
+        };
+        assert_eq!(packets.next().await.unwrap().left_out, 0);
+
+        let unsent = Unsent {
+            left_out: 7,
+            sampling: 16,
+            ..Unsent::default()
+        };
+        let telling = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            board.push(Vec::new(), unsent);
+        };
+        let (told, ()) = tokio::join!(packets.next(), telling);
+
+        let told = told.unwrap();
+        assert_eq!((told.packets.len(), told.left_out, told.sampling), (0, 7, 16));
     }
 }
