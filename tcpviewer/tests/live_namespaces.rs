@@ -217,7 +217,10 @@ fn without_the_right_to_enter_them_procfs_tells_who_listens_in_other_namespaces(
         .iter()
         .find(|each| each.feature == "sockets: other network namespaces");
     let named = named.unwrap_or_else(|| panic!("{degradations:?}"));
-    assert_eq!(named.reason, "procfs only: this process lacks CAP_SYS_ADMIN");
+    assert_eq!(
+        named.reason,
+        "procfs only: they cannot be entered, which takes CAP_SYS_ADMIN: Operation not permitted (os error 1)"
+    );
     assert!(named.effect.contains("neither limits nor drops"), "{named:?}");
     daemon.stop();
 }

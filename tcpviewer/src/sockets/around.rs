@@ -20,6 +20,8 @@ use crate::model::{Clock, InterfaceNames, SocketNews};
 const NAMESPACES_EVERY: Duration = Duration::from_secs(10);
 /// A namespace that is not found so many times in a row is gone: a walk through processes can miss one.
 const MISSED: u64 = 2;
+/// Namespaces that are tried in one go; those that are gone or not to be entered are passed over.
+const TRIES: usize = 16;
 
 /// Looks at the sockets of the own namespace.
 #[derive(Default)]
@@ -78,14 +80,18 @@ impl Others {
         let mut found = match self.inside.and_then(|inode| self.known.get_mut(&inode)) {
             Some(other) => or_nothing(other.sweep.step(clock)),
             None => Found {
-                news: self.find(ways),
+                news: if self.queue.is_empty() {
+                    self.find(ways)
+                } else {
+                    Vec::new()
+                },
                 is_over: true,
                 ..Found::default()
             },
         };
         if found.is_over {
             self.inside = self.begin_next(ways, names);
-            found.is_over = self.inside.is_none();
+            found.is_over = self.inside.is_none() && self.queue.is_empty();
         }
         found
     }
@@ -112,9 +118,10 @@ impl Others {
         news
     }
 
-    /// Begins the look into the next one that lets itself be looked into.
+    /// Begins the look into the next one that lets itself be looked into, if one of the next few does.
     fn begin_next(&mut self, ways: &Ways, names: &InterfaceNames) -> Option<u64> {
-        while let Some(namespace) = self.queue.pop() {
+        for _try in 0..TRIES {
+            let namespace = self.queue.pop()?;
             let other = self.known.entry(namespace.inode).or_default();
             match begin(&mut other.sweep, &namespace, ways, names) {
                 Ok(()) => return Some(namespace.inode),

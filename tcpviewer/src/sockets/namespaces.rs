@@ -72,15 +72,7 @@ impl Namespace {
         if namespace.metadata()?.ino() != self.inode {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let inside = move || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            Ok(action())
-        };
-        thread::scope(|scope| {
-            let thread = thread::Builder::new().name("tcpviewer-inside".into());
-            let entered = thread.spawn_scoped(scope, inside)?.join();
-            entered.unwrap_or_else(|_panic| Err(io::Error::other("the thread inside panicked")))
-        })
+        inside(&namespace, action)
     }
 
     /// Where its tables of sockets are.
@@ -121,6 +113,40 @@ fn walk() -> (Vec<Namespace>, bool) {
         }
     }
     (found, true)
+}
+
+/// Tries whether namespaces can be entered, with the own one.
+///
+/// # Errors
+///
+/// When this process may not do that, or the kernel or a filter of system calls has no such call. Any other error says
+/// nothing of other namespaces.
+pub(super) fn try_entry() -> io::Result<()> {
+    let own = File::open("/proc/thread-self/ns/net");
+    match own.and_then(|own| inside(&own, || ())) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Err(error)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Runs this inside a namespace, on a thread that ends with it.
+fn inside<T: Send>(namespace: &File, action: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let inside = move || {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+        Ok(action())
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("tcpviewer-inside".into());
+        let entered = thread.spawn_scoped(scope, inside)?.join();
+        entered.unwrap_or_else(|_panic| Err(io::Error::other("the thread inside panicked")))
+    })
 }
 
 /// Inode of the network namespace of this thread.

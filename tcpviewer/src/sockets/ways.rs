@@ -1,7 +1,7 @@
 //! The ways to the sockets of this host, and what is missing where the kernel answers no questions about them, or about
 //! those of other network namespaces: then its tables in procfs have to do.
 
-use std::{fs::File, os::fd::AsFd as _, path::PathBuf, time::Duration};
+use std::{fs::File, io, os::fd::AsFd as _, path::PathBuf, time::Duration};
 
 use super::{
     diag::{Diag, DiagError},
@@ -15,15 +15,13 @@ use crate::model::{Degradation, InterfaceNames, Listener};
 
 /// Other namespaces are looked for again when somebody asks for listeners after this time.
 const NAMESPACES_FOR: Duration = Duration::from_secs(1);
-/// `CAP_SYS_ADMIN` in `CapEff` (include/uapi/linux/capability.h).
-const SYS_ADMIN: u64 = 1 << 21;
 
 /// How sockets are looked at on this host.
 pub(super) struct Ways {
     /// To ask for single sockets; or why that cannot be.
     diag: Result<Diag, DiagError>,
-    /// Whether other namespaces can be entered.
-    may_enter: bool,
+    /// Whether other namespaces can be entered; or why not.
+    entry: io::Result<()>,
     namespaces: Namespaces,
     own: Option<u64>,
 }
@@ -31,10 +29,9 @@ pub(super) struct Ways {
 impl Ways {
     /// Tries whether the kernel answers.
     pub(super) fn open() -> Self {
-        let status = ::procfs::process::Process::myself().and_then(|process| process.status());
         Self {
             diag: Diag::open(),
-            may_enter: status.is_ok_and(|status| status.capeff & SYS_ADMIN != 0),
+            entry: namespaces::try_entry(),
             namespaces: Namespaces::default(),
             own: namespaces::own(),
         }
@@ -60,7 +57,7 @@ impl Ways {
     /// The other namespaces that can be entered, as of so long ago at most, and the number of the last search
     /// that showed all of them.
     pub(super) fn others_within_reach(&mut self, age: Duration) -> (Vec<Namespace>, u64) {
-        if !self.may_enter {
+        if self.entry.is_err() {
             return (Vec::new(), 0);
         }
         let found = self.namespaces.of_late(age).to_vec();
@@ -119,7 +116,7 @@ impl Ways {
 
     fn listeners_inside(&self, namespace: &Namespace) -> Result<Vec<Listener>, LookError> {
         let mut found = match &self.diag {
-            Ok(_) if self.may_enter => listeners::listeners(&mut Diag::inside(namespace)?)?,
+            Ok(_) if self.entry.is_ok() => listeners::listeners(&mut Diag::inside(namespace)?)?,
             Ok(_) | Err(_) => Tables::of(*namespace)
                 .listeners_with_handshakes()
                 .map_err(LookError::Tables)?,
@@ -141,9 +138,9 @@ impl Ways {
                      they say as they do; listeners have neither limits nor drops"
                 .into(),
         });
-        let without_entry = (!self.may_enter).then(|| Degradation {
+        let without_entry = self.entry.as_ref().err().map(|error| Degradation {
             feature: "sockets: other network namespaces".into(),
-            reason: "procfs only: this process lacks CAP_SYS_ADMIN".into(),
+            reason: format!("procfs only: they cannot be entered, which takes CAP_SYS_ADMIN: {error}"),
             effect: "in containers, listeners have neither limits nor drops, and connections that are older than the \
                      daemon are listed with their first packet"
                 .into(),
