@@ -99,6 +99,13 @@ impl History {
                 past.bytes += series.bytes();
             }
         }
+        for id in &delta.quiet {
+            if let Some(series) = past.series.get_mut(id) {
+                past.bytes -= series.bytes();
+                series.goes_quiet(self.update_interval, room);
+                past.bytes += series.bytes();
+            }
+        }
         for removal in &delta.removed {
             if let Some(series) = past.series.remove(&removal.id) {
                 past.bytes -= series.bytes();

@@ -170,9 +170,9 @@ pub struct Half {
     pub ecn_marked: u32,
     /// Packets that tell the other end of such marks.
     pub ecn_echoed: u32,
-    /// TCP payload per second over the last update interval.
+    /// TCP payload per second over the last update interval; 0 once it has ended.
     pub payload_bytes_per_second: u64,
-    /// Packets per second over the last update interval.
+    /// Packets per second over the last update interval; 0 once it has ended.
     pub packets_per_second: u64,
     /// Sequence number of the newest packet; `None` until one was seen.
     pub last_seq: Option<u32>,
@@ -589,6 +589,8 @@ pub struct Delta {
     pub removed: Vec<Removal>,
     /// Packets worth remembering of changed connections since the last delta.
     pub notable: Vec<NotablePackets>,
+    /// Ids of ended connections over which nothing passes any more, where nothing else changed of them.
+    pub quiet: Vec<u64>,
     /// Totals after this delta.
     pub totals: Totals,
 }

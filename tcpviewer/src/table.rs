@@ -65,7 +65,11 @@ pub struct Table {
     /// Packets worth remembering since the last delta.
     notable: Vec<NotablePackets>,
     removed: Vec<u64>,
+    /// Ended connections that have gone quiet since the last delta, and of which nothing else changed.
+    quiet: Vec<u64>,
     totals: Totals,
+    /// As they were in the last delta.
+    totals_told: Totals,
     /// When, and at how many, the connections opened were last counted.
     opened_mark: (Instant, u64),
 }
@@ -90,6 +94,8 @@ struct Row {
     is_to_judge: bool,
     rates: Rates,
     closed: Option<Closed>,
+    /// Whether it was published before it ended.
+    was_told_open: bool,
     sampled: Instant,
 }
 
@@ -142,7 +148,9 @@ impl Table {
             changed: BTreeSet::new(),
             notable: Vec::new(),
             removed: Vec::new(),
+            quiet: Vec::new(),
             totals: Totals::default(),
+            totals_told: Totals::default(),
             opened_mark: (Instant::now(), 0),
         }
     }
@@ -185,26 +193,31 @@ impl Table {
 
     /// What changed since the last call; `None` where nothing did.
     pub fn delta(&mut self) -> Option<Delta> {
-        if self.changed.is_empty() && self.removed.is_empty() {
+        let is_same = self.changed.is_empty() && self.removed.is_empty() && self.quiet.is_empty();
+        if is_same && self.totals == self.totals_told {
             return None;
         }
+        self.totals_told = self.totals;
         let mut delta = Delta {
             totals: self.totals,
             notable: std::mem::take(&mut self.notable),
+            quiet: std::mem::take(&mut self.quiet),
             ..Delta::default()
         };
         for id in std::mem::take(&mut self.changed) {
             if let Some(connection) = self.judged(id) {
+                let is_open = connection.closed.is_none();
+                if let Some(row) = self.rows.get_mut(&id) {
+                    row.was_told_open |= is_open;
+                    if !is_open || !self.moving.contains(&id) {
+                        row.record.pack();
+                    }
+                }
                 self.revision += 1;
                 delta.changed.push(Arc::new(Connection {
                     revision: self.revision,
                     ..connection
                 }));
-            }
-            if !self.moving.contains(&id)
-                && let Some(row) = self.rows.get_mut(&id)
-            {
-                row.record.pack();
             }
         }
         for id in std::mem::take(&mut self.removed) {
@@ -246,6 +259,13 @@ impl Table {
             Entry::Occupied(listed) => {
                 let row = listed.into_mut();
                 let before = row.record.record();
+                // Most connections have ended and said all long before their record goes.
+                if row.closed.is_some() && says_the_same(&before, &tracked.record) {
+                    if tracked.is_last {
+                        self.ids.remove(&tracked.key);
+                    }
+                    return;
+                }
                 row.record.replace(&tracked.record);
                 (row, before)
             }
@@ -264,6 +284,7 @@ impl Table {
                     is_to_judge: false,
                     rates: Rates::default(),
                     closed: None,
+                    was_told_open: false,
                     sampled: now,
                 };
                 (place.insert(Box::new(row)), ConnectionRecord::VACANT)
@@ -387,7 +408,12 @@ impl Table {
             if let Some(row) = self.rows.get_mut(&id) {
                 self.totals.subtract(&row.rates);
                 row.rates = Rates::default();
-                self.changed.insert(id);
+                // Of most of those that are over in no time, nothing is new by that.
+                if row.closed.is_none() || row.was_told_open {
+                    self.changed.insert(id);
+                } else {
+                    self.quiet.push(id);
+                }
             }
         }
     }
@@ -431,6 +457,12 @@ impl Table {
             self.opened_mark = (now, self.totals.opened);
         }
     }
+}
+
+/// Whether nothing passed between two records of one connection; when they were reported does not matter.
+fn says_the_same(before: &ConnectionRecord, now: &ConnectionRecord) -> bool {
+    let emitted_ns = before.emitted_ns;
+    *before == ConnectionRecord { emitted_ns, ..*now }
 }
 
 impl Totals {

@@ -199,8 +199,8 @@ const PROCESSES: &[Field<Connection>] = processes! {
 };
 
 const COUNTERS: &[Field<Connection>] = counters! {
-    "rate", BytesPerSecond, payload_bytes_per_second, "TCP payload per second over the last update interval";
-    "packet_rate", Count, packets_per_second, "packets per second over the last update interval";
+    "rate", BytesPerSecond, payload_bytes_per_second, "TCP payload per second over the last update interval; 0 once it has ended";
+    "packet_rate", Count, packets_per_second, "packets per second over the last update interval; 0 once it has ended";
     "bytes", Bytes, payload_bytes, "TCP payload on the wire, retransmitted included";
     "wire_bytes", Bytes, wire_bytes, "bytes of all packets, link-layer headers included";
     "packets", Count, packets, "packets on the wire";

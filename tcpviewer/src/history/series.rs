@@ -109,14 +109,28 @@ impl Series {
     /// Takes the newest form of the connection.
     pub(super) fn take(&mut self, connection: &Connection, update_interval: Duration, room: Room) {
         let mut stored = Stored::of(connection);
-        if let Some(newest) = self.newest {
-            if stored.at_us <= newest.at_us && stored.has_packets_of(&newest) {
-                // It has gone quiet: nothing passed in the time over which rates are measured.
-                stored.at_us = newest.at_us + update_interval.as_micros() as u64;
-            }
+        if let Some(newest) = self.newest
+            && stored.at_us <= newest.at_us
+            && stored.has_packets_of(&newest)
+        {
+            // It has gone quiet: nothing passed in the time over which rates are measured.
+            stored.at_us = newest.at_us + update_interval.as_micros() as u64;
+        }
+        self.goes_on(stored, room);
+    }
+
+    /// Takes note that nothing passed in the time over which rates are measured.
+    pub(super) fn goes_quiet(&mut self, update_interval: Duration, room: Room) {
+        if let Some(mut stored) = self.newest {
+            stored.at_us += update_interval.as_micros() as u64;
+            self.goes_on(stored, room);
+        }
+    }
+
+    fn goes_on(&mut self, stored: Stored, room: Room) {
+        if let Some(newest) = self.newest.replace(stored) {
             self.keep(newest, room);
         }
-        self.newest = Some(stored);
         if let Some(full) = &mut self.full {
             if full.points.len() == FULL_POINTS {
                 full.points.pop_front();

@@ -116,6 +116,13 @@ fn a_watcher_gets_what_is_at_hand_and_then_every_change() {
     history.apply(&changed([connection(1, 2_510, 1_300, 4)]));
     assert_eq!(rates(&watcher.news().unwrap()), [(2_760, 0)]);
 
+    // The same of one that ended, which is told by itself.
+    history.apply(&Delta {
+        quiet: vec![1, 2],
+        ..Delta::default()
+    });
+    assert_eq!(rates(&watcher.news().unwrap()), [(3_010, 0)]);
+
     let removal = Removal { id: 1, revision: 9 };
     history.apply(&Delta {
         removed: vec![removal],

@@ -8,7 +8,10 @@ use tcpviewer_common::{
     state::TcpState,
 };
 
-use super::{Row, rates::HalfRates};
+use super::{
+    Row,
+    rates::{HalfRates, Rates},
+};
 use crate::{
     model::{
         Clock, CloseReason, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
@@ -32,6 +35,12 @@ pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> 
             connection::Side::High => (high, low),
         };
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
+    // What has ended moves no more, though what it moved last still counts in the sums.
+    let rates = if row.closed.is_some() {
+        Rates::default()
+    } else {
+        row.rates
+    };
     Connection {
         id: record.id,
         revision: 0,
@@ -50,11 +59,11 @@ pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> 
         interface: row.interface.clone(),
         sent: Half {
             socket: newest(&sent.socket, source_socket, clock),
-            ..half(sent, received, row.rates.sent)
+            ..half(sent, received, rates.sent)
         },
         received: Half {
             socket: newest(&received.socket, destination_socket, clock),
-            ..half(received, sent, row.rates.received)
+            ..half(received, sent, rates.received)
         },
         handshake: handshake(record),
         first_seen: clock.at(record.first_seen_ns),

@@ -97,6 +97,69 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
 }
 
 #[test]
+fn what_has_ended_moves_no_more_and_counts_in_the_sums_for_as_long_as_an_open_one_would() {
+    let mut table = table();
+    let now = Instant::now();
+    let ended = |record: &mut ConnectionRecord| {
+        record.halves[0].payload_bytes = 5_000;
+        record.closed_ns = 2 * SECOND;
+    };
+    table.take(
+        vec![sample(1, 1, SECOND, |_| {}), sample(1, 1, 2 * SECOND, ended)],
+        now,
+    );
+    let delta = table.delta().unwrap();
+    assert_eq!(delta.changed[0].sent.payload_bytes_per_second, 0);
+    assert_eq!(delta.totals.payload_bytes_per_second, 5_000);
+
+    table.tick(now + Duration::from_millis(600));
+
+    let delta = table.delta().unwrap();
+    assert!(delta.changed.is_empty());
+    assert_eq!(delta.quiet, [1]);
+    assert_eq!(delta.totals.payload_bytes_per_second, 0);
+    assert!(table.delta().is_none());
+}
+
+#[test]
+fn that_an_ended_connection_has_gone_quiet_is_told_where_it_was_listed_before_it_ended() {
+    let mut table = table();
+    let now = Instant::now();
+    table.take(vec![sample(1, 1, SECOND, |_| {})], now);
+    table.delta();
+    let ended = |record: &mut ConnectionRecord| {
+        record.halves[0].payload_bytes = 5_000;
+        record.closed_ns = 2 * SECOND;
+    };
+    table.take(vec![sample(1, 1, 2 * SECOND, ended)], now);
+    table.delta();
+
+    table.tick(now + Duration::from_millis(600));
+
+    let delta = table.delta().unwrap();
+    assert_eq!((delta.changed.len(), delta.quiet.len()), (1, 0));
+}
+
+#[test]
+fn the_record_of_what_has_ended_is_packed_though_it_moved_just_now() {
+    let mut table = table();
+    let ended = |record: &mut ConnectionRecord| {
+        record.halves[0].payload_bytes = 5_000;
+        record.closed_ns = SECOND;
+    };
+    let open = |record: &mut ConnectionRecord| record.halves[0].payload_bytes = 5_000;
+    table.take(
+        vec![sample(1, 1, SECOND, ended), sample(2, 2, SECOND, open)],
+        Instant::now(),
+    );
+
+    table.delta();
+
+    let is_packed = |id| matches!(table.rows[&id].record, Kept::Packed(_));
+    assert_eq!([1, 2].map(is_packed), [true, false]);
+}
+
+#[test]
 fn a_record_soon_after_another_does_not_make_a_busy_connection_stand_still() {
     let mut table = table();
     let now = Instant::now();
@@ -166,7 +229,11 @@ fn an_ended_connection_stays_listed_for_the_time_configured() {
         (0, 1, 1)
     );
     table.tick(now + Duration::from_secs(59));
-    assert!(table.delta().is_none());
+    assert!(
+        table
+            .delta()
+            .is_none_or(|delta| delta.changed.is_empty() && delta.removed.is_empty())
+    );
     table.tick(now + Duration::from_secs(60));
     let delta = table.delta().unwrap();
     assert_eq!(delta.removed, [Removal { id: 1, revision: 2 }]);
@@ -294,6 +361,28 @@ fn open_connections_stay_listed_however_many_there_are() {
 
     let totals = table.delta().unwrap().totals;
     assert_eq!((totals.listed, totals.open, totals.dropped), (9, 9, 0));
+}
+
+#[test]
+fn an_ended_connection_is_told_of_no_more_when_its_record_goes() {
+    let mut table = table();
+    let ended = tracked(1, 1, 2 * SECOND, |record| {
+        record.closed_ns = 2 * SECOND;
+        record.emitted_ns = 2 * SECOND;
+    });
+    let mut last = ended.clone();
+    last.is_last = true;
+    last.record.emitted_ns = 0;
+    table.take(vec![sample(1, 1, SECOND, |_| {}), ended.into()], Instant::now());
+    assert_eq!(table.delta().unwrap().totals.closed, 1);
+
+    table.take(vec![last.into()], Instant::now());
+
+    assert!(table.delta().is_none());
+    // What comes on the same endpoints is another connection.
+    table.take(vec![sample(2, 1, 3 * SECOND, |_| {})], Instant::now());
+    let delta = table.delta().unwrap();
+    assert_eq!(delta.changed.iter().map(|row| row.id).collect::<Vec<_>>(), [2]);
 }
 
 #[test]

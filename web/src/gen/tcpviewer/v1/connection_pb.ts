@@ -594,14 +594,14 @@ export type Half = Message<"tcpviewer.v1.Half"> & {
   retransmissions: bigint;
 
   /**
-   * TCP payload per second over the last update interval.
+   * TCP payload per second over the last update interval. 0 once the connection has ended.
    *
    * @generated from field: uint64 payload_bytes_per_second = 6;
    */
   payloadBytesPerSecond: bigint;
 
   /**
-   * Packets per second over the last update interval.
+   * Packets per second over the last update interval. 0 once the connection has ended.
    *
    * @generated from field: uint64 packets_per_second = 7;
    */

@@ -447,7 +447,7 @@ export const TrafficTotalsSchema: GenMessage<TrafficTotals> = /*@__PURE__*/
   messageDesc(file_tcpviewer_v1_status, 5);
 
 /**
- * Traffic of all connections together over the last update interval.
+ * Traffic of all connections together over the last update interval, of those that ended in it as well.
  *
  * @generated from message tcpviewer.v1.TrafficRates
  */
