@@ -2,6 +2,7 @@
 // asking the daemon again.
 import type { Connection, ResumePoint } from '../domain/connection';
 import type { PacketBatch } from '../domain/packet';
+import { inShort } from '../domain/stats';
 import type { FeedBody, FeedMessage } from '../domain/topic';
 
 /** Ten minutes of sums and statuses, one per second. */
@@ -31,12 +32,16 @@ export class FeedMemory {
         this.#link = message;
         return;
       case 'status':
-      case 'stats':
-        this.#sums.push(message);
-        if (this.#sums.length > SUMS_KEPT) {
-          this.#sums.shift();
-        }
+        this.#keep(message);
         return;
+      case 'stats': {
+        const newest = this.#sums.at(-1);
+        if (newest?.kind === 'stats') {
+          this.#sums[this.#sums.length - 1] = { ...newest, stats: inShort(newest.stats) };
+        }
+        this.#keep(message);
+        return;
+      }
       case 'listeners':
         this.#listeners = message;
         return;
@@ -80,6 +85,13 @@ export class FeedMemory {
           ...message.batch,
           packets: [...(this.#batch?.packets ?? []), ...message.batch.packets].slice(-PACKETS_KEPT),
         };
+    }
+  }
+
+  #keep(message: FeedMessage): void {
+    this.#sums.push(message);
+    if (this.#sums.length > SUMS_KEPT) {
+      this.#sums.shift();
     }
   }
 

@@ -1,6 +1,6 @@
 // What the host did lately, second by second: sums over its open connections, and rates between its
 // statuses. Kept for ten minutes; groups are those of the newest sums only.
-import { ratesBetween, type HostRates, type Stats } from '../domain/stats';
+import { inShort, ratesBetween, type HostRates, type Stats } from '../domain/stats';
 import type { Status } from '../domain/status';
 import type { FeedMessage } from '../domain/topic';
 import { Notifier } from './notifier';
@@ -38,11 +38,6 @@ export class OverviewStore {
       }
     }
   }
-}
-
-/** What charts need of sums that are not the newest. */
-function inShort(sums: Stats): Stats {
-  return { ...sums, groups: [] };
 }
 
 function add<Point extends { readonly atMs: number }>(points: readonly Point[], point: Point): Point[] {
