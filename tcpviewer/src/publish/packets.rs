@@ -309,7 +309,8 @@ pub struct PacketCursor {
 }
 
 impl PacketCursor {
-    /// The next packets, at most `limit`, and what was missed by now; no packets when the reader has everything, or when none of many pass its filter.
+    /// The next packets, at most `limit`, and what was missed by now. There are none when the reader has everything, or
+    /// when none of many pass its filter.
     pub fn next(&mut self, limit: usize) -> PacketBatch {
         let mut ring = self.board.lock();
         let oldest = ring.oldest();
