@@ -3,6 +3,8 @@
 //! The modules stand in the order data passes them; a stage names `model` and its own children only, and
 //! `daemon` alone knows the order.
 
+pub mod memory;
+
 pub mod model;
 
 pub mod config;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::{
     budget::{self, Meter, Steps},
     capture::Request,
+    memory,
     model::{Budgets, Degradation, Economy},
 };
 
@@ -68,7 +69,7 @@ pub(super) async fn keep(
         told.degradations
             .send_replace(budget::degradations(steps, &usage, &budgets, update_interval));
         if steps.memory.place > 0 && steps.memory.held % TRIM == TRIM - 1 {
-            tokio::task::spawn_blocking(give_back).await?;
+            tokio::task::spawn_blocking(memory::give_back).await?;
         }
     }
 }
@@ -82,15 +83,3 @@ async fn kernel_map_bytes(capture: &mpsc::Sender<Request>) -> Option<u64> {
     };
     timeout(TICK, asking).await.ok()?
 }
-
-/// Gives memory that was set free back to the kernel: the allocator keeps it for later.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "a function of the C library")]
-fn give_back() {
-    // SAFETY: malloc_trim(3) may be called at any time from any thread.
-    unsafe { libc::malloc_trim(0) };
-}
-
-/// Other allocators give it back by themselves.
-#[cfg(not(target_env = "gnu"))]
-const fn give_back() {}

@@ -1,5 +1,5 @@
-//! The system's programs that tests start. Looks for the program and not for the package, so any distribution
-//! will do; installs with apt where there is apt and the right to use it, otherwise says what to run.
+//! The system's programs that the build and the tests start. Looks for the program and not for the package, so any
+//! distribution will do; installs with apt where there is apt and the right to use it, otherwise says what to run.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -9,12 +9,20 @@ use crate::{
 };
 
 /// Programs of which one must be there, and Debian's package that brings the first.
-struct Tool {
+pub(super) struct Tool {
     programs: &'static [&'static str],
     package: &'static str,
 }
 
-const TOOLS: &[Tool] = &[
+/// What the build starts besides Rust's own tools.
+pub(super) const OF_BUILD: &[Tool] = &[Tool {
+    // Of the memory allocator, which is in C.
+    programs: &["make"],
+    package: "make",
+}];
+
+/// What the tests start.
+pub(super) const OF_TESTS: &[Tool] = &[
     Tool {
         programs: &["ip"],
         package: "iproute2",
@@ -69,10 +77,10 @@ const TOOLS: &[Tool] = &[
 
 const APT: &[&str] = &["-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"];
 
-pub(super) fn install() -> Result<()> {
-    let packages = missing(TOOLS, |program| find(program).is_some());
+/// Installs those that are missing.
+pub(super) fn install(tools: &[Tool]) -> Result<()> {
+    let packages = missing(tools, |program| find(program).is_some());
     if packages.is_empty() {
-        println!("setup: every program the tests start is there");
         return Ok(());
     }
     let names = packages.join(" ");
@@ -93,7 +101,7 @@ pub(super) fn install() -> Result<()> {
     }
     let install = ["install", "-y", "--no-install-recommends"];
     apt(situation, &[&install[..], &packages].concat()).with_context(|| format!("install {names}"))?;
-    match missing(TOOLS, |program| find(program).is_some()).as_slice() {
+    match missing(tools, |program| find(program).is_some()).as_slice() {
         [] => Ok(()),
         still => bail!("install {names}: {} brought no program", still.join(" ")),
     }
@@ -128,12 +136,12 @@ mod tests {
 
     #[test]
     fn nothing_is_installed_when_every_program_is_there() {
-        assert!(missing(TOOLS, |_| true).is_empty());
+        assert!(missing(OF_TESTS, |_| true).is_empty());
     }
 
     #[test]
     fn a_package_of_several_programs_is_named_once() {
-        let packages = missing(TOOLS, |program| program == "nsenter");
+        let packages = missing(OF_TESTS, |program| program == "nsenter");
 
         assert_eq!(
             packages,
