@@ -1,13 +1,16 @@
 //! What connections were like before: a line of points for each, and the packets worth remembering. In: the table's
-//! deltas. Out: for whoever watches a connection, all that is at hand and then what is new. Written by one task, read by
-//! any number of watchers. Memory is bounded: where connections are many, each has fewer points and packets.
+//! deltas. Out: for whoever watches a connection, all that is at hand and then what is new. Told by one task, read by
+//! any number of watchers. Memory is bounded: where connections are many, each has fewer points and packets; where
+//! they are too many for that, those that rest have none until something passes.
 //!
 //! Times are those of packets and of looks at sockets, so a capture that is played has the history of its own time.
 
+mod packet;
 mod series;
 mod stored;
 
 use std::{
+    collections::hash_map::Entry,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,10 +20,12 @@ use tokio::sync::{mpsc, watch};
 
 use self::series::Series;
 pub use self::stored::{HalfPoint, Point};
-use crate::model::{ById, Command, Delta, NotablePacket};
+use crate::model::{ById, Command, Connection, Delta, Ids, NotablePacket, key_between};
 
-/// Memory of all points and packets, bytes.
+/// Memory of all that is kept, but for points at full resolution, bytes.
 const BUDGET_BYTES: usize = 32 << 20;
+/// Changes that are taken in before readers get their turn.
+const CHUNK: usize = 256;
 /// Connections that can be watched at a time: each has points at full resolution, 130 KiB.
 const MAX_WATCHED: usize = 128;
 
@@ -37,12 +42,16 @@ pub struct History {
 struct Past {
     /// Boxed, so that the map's own memory stays small when it doubles.
     series: ById<Box<Series>>,
-    /// What the points and packets of all of them take.
+    /// What they take.
     bytes: usize,
-    /// What they may take.
+    /// What they may take, with the map they stand in.
     budget: usize,
     /// How often the room of each was halved.
     level: u32,
+    /// Whether some were given up, so that one that comes may be known from before.
+    has_forgotten: bool,
+    /// Those that are there only because they are watched.
+    guests: Ids,
     /// The connections that are watched, with their endpoints.
     watched: ById<ConnectionKey>,
 }
@@ -82,33 +91,32 @@ impl History {
 
     /// Takes in what changed.
     pub fn apply(&self, delta: &Delta) {
+        for changed in delta.changed.chunks(CHUNK) {
+            let connections: Vec<_> = changed.iter().map(|listed| listed.connection()).collect();
+            let mut past = self.past();
+            let room = series::Room::at(past.level);
+            for connection in &connections {
+                past.begin(connection, self.update_interval);
+                past.change(connection.id, |series| {
+                    series.take(connection, self.update_interval, room);
+                });
+                // Whoever moves is kept like all others.
+                past.guests.remove(connection.id);
+            }
+        }
         let mut past = self.past();
         let past = &mut *past;
         let room = series::Room::at(past.level);
-        for connection in &delta.changed {
-            let series = past.series.entry(connection.id);
-            let series = series.or_insert_with(|| Box::new(Series::new(connection)));
-            past.bytes -= series.bytes();
-            series.take(connection, self.update_interval, room);
-            past.bytes += series.bytes();
-        }
         for notable in &delta.notable {
-            if let Some(series) = past.series.get_mut(&notable.connection_id) {
-                past.bytes -= series.bytes();
-                series.remember(notable, room);
-                past.bytes += series.bytes();
-            }
+            past.change(notable.connection_id, |series| series.remember(notable, room));
         }
-        for id in &delta.quiet {
-            if let Some(series) = past.series.get_mut(id) {
-                past.bytes -= series.bytes();
-                series.goes_quiet(self.update_interval, room);
-                past.bytes += series.bytes();
-            }
+        for &id in &delta.quiet {
+            past.change(id, |series| series.goes_quiet(self.update_interval, room));
         }
         for removal in &delta.removed {
             if let Some(series) = past.series.remove(&removal.id) {
                 past.bytes -= series.bytes();
+                past.guests.remove(removal.id);
                 if past.watched.remove(&removal.id).is_some() {
                     self.tell_watched(past);
                 }
@@ -124,18 +132,30 @@ impl History {
         past.keep_within();
     }
 
-    /// Begins to watch the connection between these endpoints: from now on it has points at full resolution.
+    /// Begins to watch a connection in its newest form: from now on it has points at full resolution.
     ///
     /// # Errors
     ///
     /// When it is not listed, or too many are watched.
-    pub fn watch(self: &Arc<Self>, id: u64, ends: ConnectionKey) -> Result<Watcher, WatchError> {
+    pub fn watch(self: &Arc<Self>, connection: &Connection) -> Result<Watcher, WatchError> {
+        let id = connection.id;
+        let (ends, _side) = key_between(connection.source, connection.destination);
         let mut past = self.past();
         let past = &mut *past;
-        let series = past.series.get_mut(&id).ok_or(WatchError::NotListed(id))?;
-        if !series.is_watched() && past.watched.len() >= MAX_WATCHED {
+        if !past.watched.contains_key(&id) && past.watched.len() >= MAX_WATCHED {
             return Err(WatchError::TooMany);
         }
+        let series = match past.series.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) if past.has_forgotten => {
+                let mut series = Series::late(connection);
+                series.take(connection, self.update_interval, series::Room::at(past.level));
+                past.bytes += series.bytes();
+                past.guests.insert(id);
+                place.insert(Box::new(series))
+            }
+            Entry::Vacant(_) => return Err(WatchError::NotListed(id)),
+        };
         series.begin_watch();
         past.watched.insert(id, ends);
         self.tell_watched(past);
@@ -176,25 +196,84 @@ impl Default for Past {
             bytes: 0,
             budget: BUDGET_BYTES,
             level: 0,
+            has_forgotten: false,
+            guests: Ids::default(),
             watched: ById::default(),
         }
     }
 }
 
 impl Past {
-    /// Halves the room of all where they need more than there is, and gives it back when they need much less.
-    fn keep_within(&mut self) {
-        while self.bytes > self.budget && series::Room::at(self.level) != series::Room::at(self.level + 1) {
-            self.level += 1;
-            let room = series::Room::at(self.level);
-            for series in self.series.values_mut() {
-                series.shrink(room);
-            }
-            self.bytes = self.series.values().map(|series| series.bytes()).sum();
+    /// Begins to keep the past of a connection, unless it is kept.
+    fn begin(&mut self, connection: &Connection, update_interval: Duration) {
+        if let Entry::Vacant(place) = self.series.entry(connection.id) {
+            let lived = connection.last_seen.duration_since(connection.first_seen);
+            let was_there = lived.is_ok_and(|lived| lived > 2 * update_interval);
+            let series = if self.has_forgotten && was_there {
+                Series::late(connection)
+            } else {
+                Series::new(connection)
+            };
+            self.bytes += series.bytes();
+            place.insert(Box::new(series));
         }
-        if self.bytes < self.budget / 4 {
+    }
+
+    /// Changes the past of a connection, if it is kept.
+    fn change(&mut self, id: u64, change: impl FnOnce(&mut Series)) {
+        if let Some(series) = self.series.get_mut(&id) {
+            self.bytes -= series.bytes();
+            change(series);
+            self.bytes += series.bytes();
+        }
+    }
+
+    /// Halves the room of all where they need more than there is. Where each has few points left, those that have rested
+    /// since the last time go first, and at last every second one. Room is given back when they need much less.
+    fn keep_within(&mut self) {
+        let mut may_forget = true;
+        while self.taken() > self.budget {
+            let room = series::Room::at(self.level);
+            if may_forget && room.is_small() {
+                may_forget = false;
+                self.forget(|_nth, series| series.is_stale());
+            } else if room != series::Room::at(self.level + 1) {
+                self.level += 1;
+                let room = series::Room::at(self.level);
+                for series in self.series.values_mut() {
+                    series.shrink(room);
+                }
+                self.count_bytes();
+            } else {
+                self.forget(|nth, series| nth % 2 == 0 && !series.is_watched());
+                break;
+            }
+        }
+        if self.taken() < self.budget / 2 {
             self.level = self.level.saturating_sub(1);
         }
+    }
+
+    /// Gives up those that are to go.
+    fn forget(&mut self, goes: impl Fn(usize, &mut Series) -> bool) {
+        let before = self.series.len();
+        let mut nth = 0;
+        self.series.retain(|_id, series| {
+            nth += 1;
+            !goes(nth, series)
+        });
+        self.has_forgotten |= self.series.len() < before;
+        self.series.shrink_to_fit();
+        self.count_bytes();
+    }
+
+    /// All memory that counts, bytes.
+    fn taken(&self) -> usize {
+        self.bytes + self.series.capacity() * size_of::<(u64, Box<Series>)>()
+    }
+
+    fn count_bytes(&mut self) {
+        self.bytes = self.series.values().map(|series| series.bytes()).sum();
     }
 }
 
@@ -222,11 +301,16 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         let mut past = self.history.past();
+        let past = &mut *past;
         if let Some(series) = past.series.get_mut(&self.id)
             && series.end_watch()
         {
+            if past.guests.remove(self.id) {
+                past.bytes -= series.bytes();
+                past.series.remove(&self.id);
+            }
             past.watched.remove(&self.id);
-            self.history.tell_watched(&past);
+            self.history.tell_watched(past);
         }
     }
 }

@@ -6,6 +6,8 @@ mod process;
 
 mod socket;
 
+mod listed;
+
 mod listener;
 
 mod verdict;
@@ -34,13 +36,14 @@ use tokio::{sync::oneshot, time::Instant};
 pub use self::{
     economy::{Economies, Economy},
     failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
-    ids::{ById, FewIds, Ids},
+    ids::{ByEnds, ById, Ids, SecretHash},
+    listed::Listed,
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{
         CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSegments, SocketSource,
     },
-    verdict::{Backlog, Cause, EVIDENCE, End, Evidence, Measure, Verdict, VerdictKind},
+    verdict::{Backlog, Cause, End, Evidence, EvidenceList, Measure, Verdict, VerdictKind},
 };
 
 /// A connection as it is published. Counters are absolute since it was first seen.
@@ -86,6 +89,8 @@ pub struct Connection {
     pub verdict: Option<Verdict>,
     /// Why it failed, where the kernel said so; `None` for one that did not.
     pub failure: Option<Arc<Failure>>,
+    /// Packets that were worth remembering; begins anew after 2³².
+    pub notable_packets: u32,
 }
 
 impl Connection {
@@ -584,10 +589,11 @@ pub fn boot_ns() -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct Delta {
     /// New and changed connections; each carries its own revision, all of them above the last delta's.
-    pub changed: Vec<Arc<Connection>>,
+    pub changed: Vec<Arc<dyn Listed>>,
     /// Connections no longer listed, with the revision at which they went.
     pub removed: Vec<Removal>,
-    /// Packets worth remembering of changed connections since the last delta.
+    /// Packets worth remembering of changed connections since the last delta, but for those of which too many came between
+    /// two reports: [`Connection::notable_packets`] counts all.
     pub notable: Vec<NotablePackets>,
     /// Ids of ended connections over which nothing passes any more, where nothing else changed of them.
     pub quiet: Vec<u64>,
@@ -602,8 +608,6 @@ pub struct NotablePackets {
     pub connection_id: u64,
     /// The packets, oldest first.
     pub packets: Vec<NotablePacket>,
-    /// How many there were besides, of which nothing more is known: too many came between two reports.
-    pub missed: u32,
 }
 
 /// A packet that is worth remembering: of a handshake, of an end, sent again, or without a window.

@@ -12,4 +12,5 @@ mod work;
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
 pub use packets::{KeptPackets, PacketBatch, PacketBoard, PacketCursor, PacketSelection};
 pub use selection::{Reader, Selection, SelectionError, Step, Top, first_of};
-pub use stats::{Group, GroupBy, RttDistribution, Stats};
+pub use stats::{Gathering, Group, GroupBy, RttDistribution, Stats};
+pub use work::Work;

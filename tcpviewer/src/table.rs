@@ -6,18 +6,22 @@ mod convert;
 
 mod failures;
 
-mod kept;
+mod newest;
 
 mod notable;
 
+mod packed;
+
 mod rates;
+
+mod row;
 
 mod time;
 
 mod verdicts;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -29,13 +33,16 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::{failures::Failures, kept::Kept, rates::Rates, time::TimeOfSamples};
-use crate::{
-    model::{
-        Backlog, ById, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, FewIds,
-        NotablePackets, Owner, OwnerLook, Removal, Sample, SampleBatch, Socket, SocketLook, Totals, Tracked,
-    },
-    verdict::Judgement,
+use self::{
+    newest::Newest,
+    packed::without_trackers_own,
+    rates::Rates,
+    row::{Moving, Row, Said},
+    time::TimeOfSamples,
+};
+use crate::model::{
+    Backlog, ById, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, Listed, NotablePackets,
+    OwnerLook, Removal, Sample, SampleBatch, SocketLook, Totals, Tracked,
 };
 
 /// The table.
@@ -47,12 +54,12 @@ pub struct Table {
     /// Connections that are listed at most; ended ones make room for new ones.
     max_listed: usize,
     revision: u64,
-    /// Boxed, so that the map's own memory stays small when it doubles.
-    rows: ById<Box<Row>>,
-    /// The newest connection on these endpoints, until its source gives it up; it may be listed no more.
-    ids: HashMap<ConnectionKey, u64>,
-    /// Connections with a rate above 0: the ones whose rate falls to 0 when they go quiet.
-    moving: FewIds,
+    rows: ById<Row>,
+    newest: Newest,
+    /// Connections over which something passed, and when: their rates fall to 0 a while after that.
+    settling: VecDeque<(Instant, u64)>,
+    /// Connections that ended, when they were published, and the rates that count in the sums for a while after that.
+    leaving: VecDeque<(Instant, u64, Rates)>,
     /// Ended connections, oldest end first.
     ended: VecDeque<(Instant, u64)>,
     /// Connections whose verdict may change as time passes, and when to look.
@@ -61,7 +68,7 @@ pub struct Table {
     backlogs: HashMap<SocketAddr, Backlog>,
     time: TimeOfSamples,
     /// Connections that changed since the last delta.
-    changed: BTreeSet<u64>,
+    changed: Changed,
     /// Packets worth remembering since the last delta.
     notable: Vec<NotablePackets>,
     removed: Vec<u64>,
@@ -74,30 +81,9 @@ pub struct Table {
     opened_mark: (Instant, u64),
 }
 
-/// Of the lower and the higher end, as they are published.
-type Sockets = [Option<Arc<Socket>>; 2];
-
-/// Of the lower and the higher end.
-type Owners = [Option<Owner>; 2];
-
-struct Row {
-    key: ConnectionKey,
-    record: Kept,
-    interface: Arc<str>,
-    /// What was said of the sockets at the lower and the higher end when the kernel was asked.
-    sockets: Sockets,
-    owners: Owners,
-    /// Nothing where it did not fail.
-    failures: Option<Box<Failures>>,
-    judgement: Judgement,
-    /// Whether it is among those to judge.
-    is_to_judge: bool,
-    rates: Rates,
-    closed: Option<Closed>,
-    /// Whether it was published before it ended.
-    was_told_open: bool,
-    sampled: Instant,
-}
+/// Ids of connections that changed since the last delta, each once.
+#[derive(Default)]
+struct Changed(Vec<u64>);
 
 /// Keeps the table until the samples end. Sends a delta whenever something changed, at most one per batch and
 /// tick. Between ticks the given time passes, whatever it is by the clock that `now` reads.
@@ -139,13 +125,14 @@ impl Table {
             max_listed,
             revision: 0,
             rows: ById::default(),
-            ids: HashMap::new(),
-            moving: FewIds::default(),
+            newest: Newest::default(),
+            settling: VecDeque::new(),
+            leaving: VecDeque::new(),
             ended: VecDeque::new(),
             to_judge: VecDeque::new(),
             backlogs: HashMap::new(),
             time: TimeOfSamples::default(),
-            changed: BTreeSet::new(),
+            changed: Changed::default(),
             notable: Vec::new(),
             removed: Vec::new(),
             quiet: Vec::new(),
@@ -193,33 +180,23 @@ impl Table {
 
     /// What changed since the last call; `None` where nothing did.
     pub fn delta(&mut self) -> Option<Delta> {
-        let is_same = self.changed.is_empty() && self.removed.is_empty() && self.quiet.is_empty();
+        let is_same = self.changed.0.is_empty() && self.removed.is_empty() && self.quiet.is_empty();
         if is_same && self.totals == self.totals_told {
             return None;
         }
         self.totals_told = self.totals;
+        let mut changed = std::mem::take(&mut self.changed.0);
+        changed.sort_unstable();
         let mut delta = Delta {
-            totals: self.totals,
+            changed: Vec::with_capacity(changed.len()),
             notable: std::mem::take(&mut self.notable),
             quiet: std::mem::take(&mut self.quiet),
+            totals: self.totals,
             ..Delta::default()
         };
-        for id in std::mem::take(&mut self.changed) {
-            if let Some(connection) = self.judged(id) {
-                let is_open = connection.closed.is_none();
-                if let Some(row) = self.rows.get_mut(&id) {
-                    row.was_told_open |= is_open;
-                    if !is_open || !self.moving.contains(&id) {
-                        row.record.pack();
-                    }
-                }
-                self.revision += 1;
-                delta.changed.push(Arc::new(Connection {
-                    revision: self.revision,
-                    ..connection
-                }));
-            }
-        }
+        delta
+            .changed
+            .extend(changed.into_iter().filter_map(|id| self.published(id)));
         for id in std::mem::take(&mut self.removed) {
             self.revision += 1;
             delta.removed.push(Removal {
@@ -230,9 +207,31 @@ impl Table {
         Some(delta)
     }
 
+    /// The connection as it is now, at rest from here on unless more is to be expected of it soon; `None` where it is
+    /// listed no more.
+    fn published(&mut self, id: u64) -> Option<Arc<dyn Listed>> {
+        let connection = self.judged(id)?;
+        self.revision += 1;
+        let (revision, has_ended) = (self.revision, connection.closed.is_some());
+        let row = self.rows.get_mut(&id)?;
+        let moving = row.moving();
+        moving.is_changed = false;
+        if let Some(moved) = moving.moved {
+            if !has_ended {
+                return Some(Arc::new(Connection {
+                    revision,
+                    ..connection
+                }));
+            }
+            let now = self.time.instant().unwrap_or(moved);
+            self.leaving.push_back((now, id, moving.rates));
+        }
+        Some(row.rest(revision, self.clock))
+    }
+
     fn take_tracked(&mut self, tracked: &Tracked, now: Instant) {
         let id = tracked.record.id;
-        match self.ids.insert(tracked.key, id) {
+        match self.newest.replace(&tracked.key, id, &self.rows) {
             Some(previous) if previous != id => {
                 let at = self.clock.at(tracked.record.first_seen_ns);
                 self.end(previous, CloseReason::Replaced, at, now);
@@ -240,7 +239,7 @@ impl Table {
             Some(_) if !self.rows.contains_key(&id) => {
                 // Late packets of a connection that ended and is listed no more.
                 if tracked.is_last {
-                    self.ids.remove(&tracked.key);
+                    self.newest.remove(&tracked.key, &self.rows);
                 }
                 return;
             }
@@ -258,36 +257,24 @@ impl Table {
         let (row, before) = match self.rows.entry(id) {
             Entry::Occupied(listed) => {
                 let row = listed.into_mut();
-                let before = row.record.record();
                 // Most connections have ended and said all long before their record goes.
-                if row.closed.is_some() && says_the_same(&before, &tracked.record) {
+                if row.has_ended() && says_the_same(&row.record(), &tracked.record) {
                     if tracked.is_last {
-                        self.ids.remove(&tracked.key);
+                        self.newest.remove(&tracked.key, &self.rows);
                     }
                     return;
                 }
-                row.record.replace(&tracked.record);
+                let row = row.moving();
+                let before = std::mem::replace(&mut row.record, tracked.record);
                 (row, before)
             }
             Entry::Vacant(place) => {
                 self.totals.opened += 1;
                 self.totals.open += 1;
                 self.totals.listed += 1;
-                let row = Row {
-                    key: tracked.key,
-                    record: Kept::new(&tracked.record),
-                    interface: Arc::clone(&tracked.interface),
-                    sockets: Sockets::default(),
-                    owners: Owners::default(),
-                    failures: None,
-                    judgement: Judgement::default(),
-                    is_to_judge: false,
-                    rates: Rates::default(),
-                    closed: None,
-                    was_told_open: false,
-                    sampled: now,
-                };
-                (place.insert(Box::new(row)), ConnectionRecord::VACANT)
+                let said = Said::new(tracked.key, Arc::clone(&tracked.interface));
+                let row = Row::Moving(Box::new(Moving::new(said, tracked.record)));
+                (place.insert(row).moving(), ConnectionRecord::VACANT)
             }
         };
         self.totals.subtract(&row.rates);
@@ -300,28 +287,28 @@ impl Table {
         self.totals.add(&row.rates);
         self.notable
             .extend(notable::since(&before, &tracked.record, self.clock));
+        row.said.interface = Arc::clone(&tracked.interface);
         // What says nothing new does not keep rates from falling.
-        if tracked.record.last_seen_ns() > before.last_seen_ns() {
-            row.sampled = now;
+        let is_news = tracked.record.last_seen_ns() > before.last_seen_ns();
+        if row.rates.is_moving() && (is_news || row.moved.is_none()) {
+            row.moved = Some(now);
+            self.settling.push_back((now, id));
         }
-        row.interface = Arc::clone(&tracked.interface);
-        if row.rates.is_moving() {
-            self.moving.insert(id);
-        }
-        self.changed.insert(id);
+        self.changed.mark(row);
         if let Some(reason) = reason {
             self.end(id, reason, self.clock.at(ended_at), now);
         }
         if tracked.is_last {
-            self.ids.remove(&tracked.key);
+            self.newest.remove(&tracked.key, &self.rows);
         }
     }
 
     fn take_gone(&mut self, key: &ConnectionKey, reason: CloseReason, now: Instant) {
-        if let Some(id) = self.ids.remove(key)
+        if let Some(id) = self.newest.remove(key, &self.rows)
             && let Some(row) = self.rows.get(&id)
+            && !row.has_ended()
         {
-            let at = self.clock.at(row.record.record().last_seen_ns());
+            let at = self.clock.at(row.record().last_seen_ns());
             self.end(id, reason, at, now);
         }
     }
@@ -331,20 +318,21 @@ impl Table {
     /// One that moves is published soon anyway, at the latest when its rates settle; unless somebody waits for it, what
     /// is said goes out with that.
     fn take_socket(&mut self, look: SocketLook) {
-        if let Some(&id) = self.ids.get(&look.key)
+        if let Some(id) = self.newest.get(&look.key, &self.rows)
             && let Some(row) = self.rows.get_mut(&id)
-            && row.closed.is_none()
-            && convert::can_be_of(&row.record.record(), &look)
+            && !row.has_ended()
+            && convert::can_be_of(&row.record(), &look)
         {
-            let [low, high] = &mut row.sockets;
+            let row = row.moving();
+            let [low, high] = &mut row.said.sockets;
             let place = match look.side {
                 Side::Low => low,
                 Side::High => high,
             };
             self.time.is_at_least(look.socket.sampled_at);
             *place = Some(Arc::new(look.socket));
-            if look.is_awaited || !self.moving.contains(&id) {
-                self.changed.insert(id);
+            if look.is_awaited || row.moved.is_none() {
+                self.changed.mark(row);
             }
         }
     }
@@ -353,7 +341,9 @@ impl Table {
     /// that was taken for it, nothing of that one stays.
     fn take_owner(&mut self, look: OwnerLook) {
         if let Some(row) = self.rows.get_mut(&look.id) {
-            let ([low, high], [low_socket, high_socket]) = (&mut row.owners, &mut row.sockets);
+            let row = row.moving();
+            let Said { owners, sockets, .. } = &mut row.said;
+            let ([low, high], [low_socket, high_socket]) = (owners, sockets);
             let (owner, socket) = match look.side {
                 Side::Low => (low, low_socket),
                 Side::High => (high, high_socket),
@@ -362,17 +352,19 @@ impl Table {
                 *socket = None;
             }
             *owner = look.owner;
-            self.changed.insert(look.id);
+            self.changed.mark(row);
         }
     }
 
     /// Marks a connection as ended, unless it is.
     fn end(&mut self, id: u64, reason: CloseReason, at: SystemTime, now: Instant) {
         if let Some(row) = self.rows.get_mut(&id)
-            && row.closed.is_none()
+            && !row.has_ended()
         {
-            row.closed = Some(Closed { at, reason });
-            let is_open = convert::was_answered(&row.record.record());
+            let row = row.moving();
+            row.said.closed = Some(Closed { at, reason });
+            self.changed.mark(row);
+            let is_open = convert::was_answered(&row.record);
             self.totals.open -= 1;
             self.totals.closed += 1;
             match reason {
@@ -387,33 +379,32 @@ impl Table {
                 | CloseReason::SocketGone => {}
             }
             self.ended.push_back((now, id));
-            self.changed.insert(id);
         }
     }
 
     fn settle_rates(&mut self, now: Instant) {
         let patience = self.economy.interval(self.update_interval) * 2;
-        let settled: Vec<u64> = self
-            .moving
-            .iter()
-            .copied()
-            .filter(|id| {
-                self.rows
-                    .get(id)
-                    .is_none_or(|row| now.duration_since(row.sampled) >= patience)
-            })
-            .collect();
-        for id in settled {
-            self.moving.remove(&id);
-            if let Some(row) = self.rows.get_mut(&id) {
-                self.totals.subtract(&row.rates);
-                row.rates = Rates::default();
-                // Of most of those that are over in no time, nothing is new by that.
-                if row.closed.is_none() || row.was_told_open {
-                    self.changed.insert(id);
-                } else {
-                    self.quiet.push(id);
-                }
+        let is_over = |since: Instant| now.duration_since(since) >= patience;
+        while let Some(&(moved, id)) = self.settling.front()
+            && is_over(moved)
+        {
+            self.settling.pop_front();
+            if let Some(Row::Moving(row)) = self.rows.get_mut(&id)
+                && row.moved == Some(moved)
+            {
+                row.moved = None;
+                self.totals.subtract(&std::mem::take(&mut row.rates));
+                self.changed.mark(row);
+            }
+        }
+        while let Some(&(ended, id, rates)) = self.leaving.front()
+            && is_over(ended)
+        {
+            self.leaving.pop_front();
+            self.totals.subtract(&rates);
+            // It was published as one that moves no more.
+            if self.rows.contains_key(&id) {
+                self.quiet.push(id);
             }
         }
     }
@@ -440,10 +431,11 @@ impl Table {
     }
 
     fn remove(&mut self, id: u64) {
-        self.moving.remove(&id);
-        self.changed.remove(&id);
         if let Some(row) = self.rows.remove(&id) {
-            self.totals.subtract(&row.rates);
+            self.newest.unlist(row.key(), id);
+            if let Row::Moving(row) = row {
+                self.totals.subtract(&row.rates);
+            }
             self.totals.listed -= 1;
             self.removed.push(id);
         }
@@ -461,8 +453,15 @@ impl Table {
 
 /// Whether nothing passed between two records of one connection; when they were reported does not matter.
 fn says_the_same(before: &ConnectionRecord, now: &ConnectionRecord) -> bool {
-    let emitted_ns = before.emitted_ns;
-    *before == ConnectionRecord { emitted_ns, ..*now }
+    without_trackers_own(before) == without_trackers_own(now)
+}
+
+impl Changed {
+    fn mark(&mut self, row: &mut Moving) {
+        if !std::mem::replace(&mut row.is_changed, true) {
+            self.0.push(row.record.id);
+        }
+    }
 }
 
 impl Totals {

@@ -17,7 +17,7 @@ use self::{
 };
 use crate::model::{Backlog, Connection, End, Verdict, VerdictKind};
 
-/// A connection is judged at most once in this time.
+/// A connection that is not idle is judged at most once in this time.
 const JUDGED_EVERY: Duration = Duration::from_secs(1);
 /// A cause that was found stays for this time after it was seen last.
 const HOLD: Duration = Duration::from_secs(3);
@@ -60,6 +60,16 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// A judgement that [is done](Self::is_done), of which all but the verdict was given up.
+    pub fn done(verdict: Option<Verdict>, has_ended: bool) -> Self {
+        Self {
+            verdict,
+            is_settled: true,
+            is_over: has_ended,
+            ..Self::default()
+        }
+    }
+
     /// The verdict; `None` until enough was seen.
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
@@ -68,6 +78,11 @@ impl Judgement {
     /// Whether time alone does not change the verdict.
     pub fn is_settled(&self) -> bool {
         self.is_settled
+    }
+
+    /// Whether nothing but the verdict is worth keeping until something passes.
+    pub fn is_done(&self) -> bool {
+        self.is_settled && self.recent.is_none()
     }
 
     /// Whether it would say the same now, if nothing but time has passed.

@@ -14,9 +14,7 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 use prost::Message as _;
 use support::{Client, Daemon, INSTANCE, PATIENCE, next, packet, watch};
 use tcpviewer::{
-    model::{
-        Cause, Delta, EVIDENCE, Headers, NotablePacket, NotablePackets, Packet, Unsent, Verdict, VerdictKind,
-    },
+    model::{Cause, EvidenceList, Headers, NotablePacket, Packet, Unsent, Verdict, VerdictKind},
     proto::{
         CapturePcapRequest, Changes, GetConnectionRequest, GetStatusRequest, GroupBy, Heartbeat,
         ListConnectionsRequest, Notability, ResumePoint, Snapshot, SnapshotEnd, SnapshotReason, TcpFlag,
@@ -342,7 +340,7 @@ async fn the_gravest_of_what_is_wrong_stay_the_first_of_a_window() {
             cause,
             end: None,
             since: start + Duration::from_secs(after_s),
-            evidence: [None; EVIDENCE],
+            evidence: EvidenceList::default(),
         };
         (id, verdict)
     };
@@ -442,7 +440,7 @@ async fn a_watcher_gets_the_fields_it_asks_for_and_the_name_of_one_that_does_not
         revision: 1,
         destination: Some(tcpviewer::proto::Endpoint {
             address: String::new(),
-            port: whole.destination.port().into(),
+            port: whole.connection().destination.port().into(),
         }),
         ..Default::default()
     };
@@ -705,7 +703,7 @@ async fn one_connection_is_found_by_its_id() {
 #[tokio::test]
 async fn one_connection_is_followed_with_its_past_until_it_leaves_the_list() {
     let mut daemon = Daemon::start().await;
-    daemon.change([1, 2]);
+    daemon.change([2]);
     let remembered = NotablePacket {
         timestamp: SystemTime::UNIX_EPOCH,
         from_source: true,
@@ -718,15 +716,7 @@ async fn one_connection_is_followed_with_its_past_until_it_leaves_the_list() {
         ack: 0,
         payload_bytes: 0,
     };
-    let remember = |missed| Delta {
-        notable: vec![NotablePackets {
-            connection_id: 1,
-            packets: vec![remembered],
-            missed,
-        }],
-        ..Delta::default()
-    };
-    daemon.publish(remember(0));
+    daemon.remember(1, vec![remembered], 1);
     let mut client = daemon.client().await;
     let request = |id| WatchConnectionRequest { id };
     let mut stream = client.watch_connection(request(1)).await.unwrap().into_inner();
@@ -744,8 +734,7 @@ async fn one_connection_is_followed_with_its_past_until_it_leaves_the_list() {
 
     // Of the other one nothing is told.
     daemon.change([2]);
-    daemon.publish(remember(3));
-    daemon.change([1]);
+    daemon.remember(1, vec![remembered], 5);
     let news = next().await.unwrap();
     assert_eq!(news.connection.map(|connection| connection.revision), Some(4));
     assert_eq!(

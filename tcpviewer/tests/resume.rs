@@ -121,7 +121,11 @@ async fn a_client_cut_off_200_times_holds_the_servers_table_each_time() {
         {
             mirror.apply(next(&mut stream).await);
         }
-        let expected: BTreeMap<_, _> = board.all().iter().map(|each| (each.id, each.revision)).collect();
+        let expected: BTreeMap<_, _> = board
+            .all()
+            .iter()
+            .map(|each| (each.id(), each.revision()))
+            .collect();
         assert_eq!(mirror.revisions, expected);
         drop(halted);
     }

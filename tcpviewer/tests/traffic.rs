@@ -8,6 +8,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     process::{Command, Output},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -118,7 +119,7 @@ async fn a_connection_has_the_old_names_and_null_for_what_was_not_measured() {
         half.last_ack = None;
     }
     daemon.board.apply(Delta {
-        changed: vec![measured.into(), bare.into()],
+        changed: vec![Arc::new(measured), Arc::new(bare)],
         ..Delta::default()
     });
 

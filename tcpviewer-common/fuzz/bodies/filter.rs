@@ -79,6 +79,7 @@ fn connection() -> Connection {
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
         source_state: TcpState::Established,
         destination_state: TcpState::Unknown,
         interface: "eth0".into(),

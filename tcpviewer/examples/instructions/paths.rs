@@ -44,12 +44,24 @@ pub(crate) struct Path {
 }
 
 /// All of them.
-pub(crate) const PATHS: [Path; 5] = [
+pub(crate) const PATHS: [Path; 7] = [
     Path {
         name: "table-update",
         each: "a connection that changed",
         times: CONNECTIONS,
         walk: update_table,
+    },
+    Path {
+        name: "table-rest",
+        each: "a connection that comes to rest",
+        times: CONNECTIONS,
+        walk: rest,
+    },
+    Path {
+        name: "look-at-rest",
+        each: "a connection at rest that is looked at",
+        times: CONNECTIONS,
+        walk: look_at_rest,
     },
     Path {
         name: "publish",
@@ -89,6 +101,22 @@ fn update_table() -> Result<()> {
     let (mut table, [first, second]) = rounds();
     black_box(take(&mut table, first));
     black_box(counted_work(|| take(&mut table, second)));
+    Ok(())
+}
+
+fn rest() -> Result<()> {
+    let mut table = moving();
+    black_box(counted_work(|| let_rest(&mut table)));
+    Ok(())
+}
+
+fn look_at_rest() -> Result<()> {
+    let resting = let_rest(&mut moving()).changed;
+    counted_work(|| {
+        for listed in &resting {
+            black_box(listed.connection());
+        }
+    });
     Ok(())
 }
 
@@ -145,10 +173,28 @@ fn filters() -> Result<Vec<Filter<Connection>>> {
 }
 
 /// All connections, published.
-fn connections() -> Vec<Arc<Connection>> {
+fn connections() -> Vec<Connection> {
     let (mut table, [first, second]) = rounds();
     take(&mut table, first);
-    take(&mut table, second).changed
+    let listed = take(&mut table, second).changed;
+    listed
+        .iter()
+        .map(|listed| listed.connection().into_owned())
+        .collect()
+}
+
+/// A table of connections that have just moved.
+fn moving() -> Table {
+    let (mut table, [first, second]) = rounds();
+    take(&mut table, first);
+    take(&mut table, second);
+    table
+}
+
+/// Lets time pass in which nothing does.
+fn let_rest(table: &mut Table) -> Delta {
+    table.tick(Instant::now() + Duration::from_secs(1));
+    table.delta().unwrap_or_default()
 }
 
 /// An empty table, and what comes in: all connections, and then all of them changed.

@@ -169,7 +169,8 @@ impl Parts {
             self.over = true;
             return;
         }
-        let connection = self.board.get(packet.connection_id);
+        let listed = self.board.get(packet.connection_id);
+        let connection = listed.as_ref().map(|listed| listed.connection());
         match self.file.write(packet, connection.as_deref()) {
             Ok(true) => {
                 self.packets += 1;

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::{convert, selection};
 use crate::{
     filter::Filter,
-    model::Connection,
+    model::{Connection, Listed},
     proto::{GetConnectionRequest, GetConnectionResponse, ListConnectionsRequest, ListConnectionsResponse},
     publish::{Board, Top, first_of},
 };
@@ -62,7 +62,7 @@ pub(super) async fn list(
     };
     let connections = page
         .iter()
-        .map(|connection| convert::connection(connection))
+        .map(|listed| convert::connection(&listed.connection()))
         .collect();
     Ok(ListConnectionsResponse {
         connections,
@@ -76,22 +76,22 @@ async fn page(
     mut after: Option<u64>,
     page_size: usize,
     filter: Option<Filter<Connection>>,
-) -> (Vec<Arc<Connection>>, Option<u64>) {
+) -> (Vec<Arc<dyn Listed>>, Option<u64>) {
     let now = SystemTime::now();
     let Some(filter) = filter else {
         let (page, more) = board.page(after, page_size);
-        let last = page.last().map(|last| last.id).filter(|_last| more);
+        let last = page.last().map(|last| last.id()).filter(|_last| more);
         return (page, last);
     };
     let mut page = Vec::new();
     loop {
         let (chunk, more) = board.page(after, CHUNK);
-        after = chunk.last().map(|last| last.id);
+        after = chunk.last().map(|last| last.id());
         for connection in chunk {
-            if !filter.matches(&connection, now) {
+            if !filter.matches(&connection.connection(), now) {
                 continue;
             }
-            let id = connection.id;
+            let id = connection.id();
             page.push(connection);
             if page.len() == page_size {
                 let last = (more || after != Some(id)).then_some(id);
@@ -107,9 +107,9 @@ async fn page(
 
 /// `GetConnection`.
 pub(super) fn get(board: &Board, request: &GetConnectionRequest) -> Result<GetConnectionResponse, Status> {
-    let connection = board.get(request.id).ok_or_else(|| not_listed(request.id))?;
+    let listed = board.get(request.id).ok_or_else(|| not_listed(request.id))?;
     Ok(GetConnectionResponse {
-        connection: Some(convert::connection(&connection)),
+        connection: Some(convert::connection(&listed.connection())),
     })
 }
 

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     history::{History, WatchError, Watcher},
-    model::key_between,
     proto::{WatchConnectionRequest, WatchConnectionResponse},
     publish::Board,
 };
@@ -35,9 +34,8 @@ pub(super) fn watch(
     request: &WatchConnectionRequest,
 ) -> Result<BoxStream<'static, Result<WatchConnectionResponse, Status>>, Status> {
     let open = streams.open()?;
-    let connection = board.get(request.id).ok_or_else(|| not_listed(request.id))?;
-    let (ends, _side) = key_between(connection.source, connection.destination);
-    let watcher = history.watch(request.id, ends).map_err(|error| match error {
+    let listed = board.get(request.id).ok_or_else(|| not_listed(request.id))?;
+    let watcher = history.watch(&listed.connection()).map_err(|error| match error {
         WatchError::NotListed(_) => Status::not_found(error.to_string()),
         WatchError::TooMany => Status::resource_exhausted(error.to_string()),
     })?;
@@ -126,13 +124,14 @@ impl Detail {
     fn news(&mut self) -> Option<WatchConnectionResponse> {
         let news = self.watcher.news()?;
         self.missed_packets = news.missed_packets;
-        let connection = self.board.get(self.id);
-        let connection = connection.filter(|connection| connection.revision > self.revision);
-        if let Some(connection) = &connection {
-            self.revision = connection.revision;
+        // It may have left the list before anything was known of its past.
+        let listed = self.board.get(self.id)?;
+        let listed = Some(listed).filter(|listed| listed.revision() > self.revision);
+        if let Some(listed) = &listed {
+            self.revision = listed.revision();
         }
         Some(WatchConnectionResponse {
-            connection: connection.map(|connection| convert::connection(&connection)),
+            connection: listed.map(|listed| convert::connection(&listed.connection())),
             points: news.points.into_iter().map(convert::point).collect(),
             packets: news.packets.into_iter().map(convert::notable_packet).collect(),
             missed_packets: news.missed_packets,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{convert, mask::Mask};
-use crate::model::Connection;
+use crate::model::Listed;
 
 /// Forms that are kept: revisions are numbered in a row, so the newest ones all have a place of their own. Some 450
 /// bytes each where all fields are wanted.
@@ -49,30 +49,32 @@ impl Forms {
     }
 
     /// The connection as the contract has it, with the fields that are wanted.
-    pub(super) fn encoded(&self, connection: &Connection) -> Bytes {
+    pub(super) fn encoded(&self, connection: &dyn Listed) -> Bytes {
         let places = self.places.len() as u64;
-        let place = connection.revision.checked_rem(places);
+        let place = connection.revision().checked_rem(places);
         let Some(place) = place.and_then(|place| self.places.get(place as usize)) else {
             return self.encode(connection);
         };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.revision == connection.revision {
+        if place.revision == connection.revision() {
             return place.form.clone();
         }
         let form = self.encode(connection);
         // An old form, as snapshots have them, does not push out a new one.
-        if place.revision < connection.revision {
+        if place.revision < connection.revision() {
             *place = Place {
-                revision: connection.revision,
+                revision: connection.revision(),
                 form: form.clone(),
             };
         }
         form
     }
 
-    fn encode(&self, connection: &Connection) -> Bytes {
+    fn encode(&self, connection: &dyn Listed) -> Bytes {
         match &self.masked {
-            None => convert::one_of_many(connection).encode_to_vec().into(),
+            None => convert::one_of_many(&connection.connection())
+                .encode_to_vec()
+                .into(),
             Some(Masked { mask, whole }) => mask.keep(&whole.encoded(connection)),
         }
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures_util::stream::BoxStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 use tonic::Status;
 
 use super::{
@@ -20,13 +23,17 @@ use crate::{
     filter::Filter,
     model::Connection,
     proto::{self, WatchStatsRequest, WatchStatsResponse},
-    publish::{Board, GroupBy, Stats},
+    publish::{Board, Gathering, GroupBy, Stats, Work},
 };
 
 /// Time between two messages when the request does not say.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 /// Summing up a full table ten times per second is enough.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Connections that are summed up in one go, before others get their turn.
+const CHUNK: usize = 512;
+/// After sums, the pause is this many times as long as their work at least.
+const PAUSE_PER_WORK: u32 = 8;
 /// Longer than this a stream looks dead.
 const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Groups of a kind when the request does not say.
@@ -121,15 +128,32 @@ impl Source for Sums {
         // A client that is late gets the newest sums, not those it missed.
         let interval = self.status.economy().interval(self.interval);
         self.due = (self.due + interval).max(Instant::now());
-        let mut connections = self.board.all();
-        if let Some(filter) = &self.filter {
-            let now = SystemTime::now();
-            connections.retain(|connection| filter.matches(connection, now));
-        }
-        let stats = Stats::of(&connections, &self.by, self.top);
+        let (stats, worked) = self.sums().await;
+        self.due = self.due.max(Instant::now() + worked * PAUSE_PER_WORK);
         // Without a ledger for once: the daemon is busy or stops, and the sums hold all the same.
         let ledger = self.status.recent().await.map(|status| status.ledger);
         let counters = self.status.host_counters().await;
         Some(convert::stats(stats, ledger, counters, SystemTime::now()))
+    }
+}
+
+impl Sums {
+    /// The sums of now, and the work that they took. Others get their turn between.
+    async fn sums(&self) -> (Stats, Duration) {
+        let now = SystemTime::now();
+        let (mut gathering, mut worked) = (Gathering::new(&self.by), Duration::ZERO);
+        for chunk in self.board.all().chunks(CHUNK) {
+            let work = Work::begun();
+            for listed in chunk.iter().filter(|listed| !listed.has_ended()) {
+                let connection = listed.connection();
+                let filter = self.filter.as_ref();
+                if filter.is_none_or(|filter| filter.matches(&connection, now)) {
+                    gathering.add(&connection);
+                }
+            }
+            worked += work.done();
+            yield_now().await;
+        }
+        (gathering.stats(self.top), worked)
     }
 }

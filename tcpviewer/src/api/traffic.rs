@@ -137,8 +137,8 @@ impl Parts {
                 let mut packets = traffic.packets.newest(usize::MAX);
                 packets.retain(|packet| {
                     *passes.entry(packet.connection_id).or_insert_with_key(|id| {
-                        let connection = traffic.board.get(*id);
-                        connection.is_some_and(|connection| filter.matches(&connection, now))
+                        let listed = traffic.board.get(*id);
+                        listed.is_some_and(|listed| filter.matches(&listed.connection(), now))
                     })
                 });
                 packets.split_off(packets.len().saturating_sub(LAST))
@@ -156,12 +156,13 @@ impl Parts {
     /// Those of the next connections that pass, as they stand in the object.
     fn connections(&mut self, after: Option<u64>, mut is_first: bool) -> serde_json::Result<Vec<u8>> {
         let (chunk, more) = self.board.page(after, CHUNK);
-        let last = chunk.last().map(|last| last.id);
+        let last = chunk.last().map(|last| last.id());
         let mut text = Vec::new();
-        for connection in &chunk {
-            let passes = |filter: &Filter<Connection>| filter.matches(connection, self.now);
+        for listed in &chunk {
+            let connection = listed.connection();
+            let passes = |filter: &Filter<Connection>| filter.matches(&connection, self.now);
             if self.filter.as_ref().is_none_or(passes) {
-                form::write_connection(&mut text, connection, &self.packets, is_first)?;
+                form::write_connection(&mut text, &connection, &self.packets, is_first)?;
                 is_first = false;
             }
         }

@@ -23,7 +23,7 @@ use super::{
     streams::{Source, Streams},
 };
 use crate::{
-    model::{self, Connection, Identity},
+    model::{self, Identity, Listed},
     proto::{self, WatchConnectionsRequest},
     publish::{Board, Event, Reader, ResumePoint, Step},
 };
@@ -221,8 +221,11 @@ impl Changes {
         WatchConnectionsResponse { event: Some(event) }
     }
 
-    fn encoded(&self, connections: &[Arc<Connection>]) -> Vec<bytes::Bytes> {
-        connections.iter().map(|each| self.forms.encoded(each)).collect()
+    fn encoded(&self, connections: &[Arc<dyn Listed>]) -> Vec<bytes::Bytes> {
+        connections
+            .iter()
+            .map(|each| self.forms.encoded(&**each))
+            .collect()
     }
 
     fn beat(&self, status: Option<&model::Status>) -> WatchConnectionsResponse {

@@ -4,7 +4,7 @@
 
 mod checks;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tcpviewer_common::{
     connection::{ConnectionKey, ConnectionRecord, Place, Side},
@@ -12,7 +12,7 @@ use tcpviewer_common::{
 };
 
 use self::checks::{Checks, Wait};
-use crate::model::{OpenSocket, Tracked};
+use crate::model::{ByEnds, OpenSocket, Tracked};
 
 /// A record stays this long after its connection ended, so that late packets find it and count where they
 /// belong.
@@ -40,10 +40,10 @@ pub enum Check {
 /// Which connections are in the map.
 pub struct Followed {
     quiet_after_ns: u64,
-    connections: HashMap<ConnectionKey, Entry>,
+    connections: ByEnds<Entry>,
     checks: Checks,
     /// Where packets of an end in another network namespace are expected to come in, of the lower and the higher end.
-    expected: HashMap<ConnectionKey, [Option<Place>; 2]>,
+    expected: ByEnds<[Option<Place>; 2]>,
 }
 
 struct Entry {
@@ -68,9 +68,9 @@ impl Followed {
     pub fn new(update_interval: Duration) -> Self {
         Self {
             quiet_after_ns: quiet_after_ns(update_interval),
-            connections: HashMap::new(),
+            connections: ByEnds::default(),
             checks: Checks::default(),
-            expected: HashMap::new(),
+            expected: ByEnds::default(),
         }
     }
 

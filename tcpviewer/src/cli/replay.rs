@@ -30,7 +30,7 @@ use crate::{
     capture::replay::{self, BrokenOff, Fault, Replay, ReplayError},
     config,
     filter::Filter,
-    model::{Clock, Connection, Ledger, Sample},
+    model::{Clock, Connection, Ledger, Listed, Sample},
     table::Table,
 };
 
@@ -149,7 +149,7 @@ fn refusal(file: &Path, error: ReplayError) -> anyhow::Error {
 
 /// The connections as the table lists them, in order of their first packets. They have no verdicts: those go by what
 /// happened in the last seconds, and here no time passes.
-fn listed(capture: Replay) -> Vec<Arc<Connection>> {
+fn listed(capture: Replay) -> Vec<Connection> {
     let now = Instant::now();
     let mut table = Table::new(
         Clock::new(SystemTime::UNIX_EPOCH),
@@ -158,20 +158,21 @@ fn listed(capture: Replay) -> Vec<Arc<Connection>> {
         usize::MAX,
     );
     table.take(capture.connections.into_iter().map(Sample::from).collect(), now);
-    let mut listed = table.delta().unwrap_or_default().changed;
-    for connection in &mut listed {
-        Arc::make_mut(connection).verdict = None;
-    }
-    listed
+    let listed = table.delta().unwrap_or_default().changed;
+    let without_verdict = |listed: &Arc<dyn Listed>| Connection {
+        verdict: None,
+        ..listed.connection().into_owned()
+    };
+    listed.iter().map(without_verdict).collect()
 }
 
 fn write_connections(
     form: OutputForm,
-    connections: &[Arc<Connection>],
+    connections: &[Connection],
     end: SystemTime,
 ) -> Result<(), ClientError> {
     let mut output = output();
-    let messages = connections.iter().map(|connection| api::connection(connection));
+    let messages = connections.iter().map(api::connection);
     match form {
         OutputForm::Table => {
             let rows: Vec<_> = messages.map(|connection| row(&connection, end.into())).collect();

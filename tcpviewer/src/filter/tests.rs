@@ -16,7 +16,7 @@ use tcpviewer_common::state::TcpState;
 
 use super::*;
 use crate::model::{
-    Cause, CloseReason, Closed, Connection, Direction, EVIDENCE, Half, Handshake, LocalEnd, Orientation,
+    Cause, CloseReason, Closed, Connection, Direction, EvidenceList, Half, Handshake, LocalEnd, Orientation,
     Packet, Rtt, RttSource, Verdict, VerdictKind,
 };
 
@@ -72,6 +72,7 @@ fn connection() -> Connection {
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
     }
 }
 
@@ -243,7 +244,7 @@ fn the_gravest_verdict_comes_first_and_the_older_one_of_two() {
             cause,
             end: None,
             since: now() - Duration::from_secs(seconds),
-            evidence: [None; EVIDENCE],
+            evidence: EvidenceList::default(),
         };
         Connection {
             id,

@@ -2,24 +2,25 @@
 //! point, every second one goes, and those that follow are twice as far apart. At full resolution it covers the last
 //! minutes, while somebody watches.
 
-use std::{
-    collections::VecDeque,
-    mem::size_of,
-    time::{Duration, SystemTime},
-};
+use std::{collections::VecDeque, mem::size_of, time::Duration};
 
 use super::{
     News,
-    stored::{Point, Stored},
+    packet::StoredPacket,
+    stored::{Point, Stored, since_epoch},
 };
-use crate::model::{Connection, NotablePacket, NotablePackets};
+use crate::model::{Connection, NotablePackets};
 
 /// Points at low resolution are this far apart at first, microseconds.
 const FIRST_RESOLUTION_US: u64 = 5_000_000;
+/// The time between two points is doubled so often at most: 150 years.
+const MOST_DOUBLINGS: u8 = 30;
 /// Points at full resolution: five minutes of an update interval of 250 ms.
 const FULL_POINTS: usize = 1_200;
 /// Packets of the handshake that are kept whatever follows: SYN, SYN-ACK, ACK, and some of them sent again.
-const HANDSHAKE_PACKETS: usize = 6;
+const HANDSHAKE_PACKETS: u8 = 6;
+/// A line of no more points says little.
+const FEW_POINTS: usize = 8;
 /// Room is made for so many at a time, at most.
 const STEP: usize = 4;
 
@@ -31,6 +32,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Whether it is little more than nothing.
+    pub(super) fn is_small(self) -> bool {
+        self.points <= FEW_POINTS
+    }
+
     /// The room after it was halved so often.
     pub(super) fn at(level: u32) -> Self {
         let halved = |whole: usize| whole.checked_shr(level).unwrap_or(0);
@@ -44,21 +50,27 @@ impl Room {
 /// The past of one connection.
 #[derive(Debug)]
 pub(super) struct Series {
-    first_seen: SystemTime,
+    first_seen_us: u64,
     /// At low resolution, oldest first.
     points: Vec<Stored>,
-    /// How far they are apart.
-    resolution_us: u64,
     /// `None` before it was told anything.
     newest: Option<Stored>,
     /// At full resolution, while somebody watches.
     full: Option<Box<Full>>,
-    handshake: Vec<NotablePacket>,
-    packets: VecDeque<NotablePacket>,
-    /// Packets worth remembering since it was first seen.
-    packets_seen: u64,
-    /// How many of them came into `handshake` or `packets`.
-    packets_taken: u64,
+    /// Those of the handshake, which are kept whatever follows, and then the newest others, oldest first.
+    packets: Vec<StoredPacket>,
+    /// How many of them are of the handshake.
+    handshake: u8,
+    /// How often the time between two points was doubled.
+    doublings: u8,
+    /// Whether what was before its first point is not known.
+    begins_late: bool,
+    /// Whether something was taken since it was last asked whether it is stale.
+    is_fresh: bool,
+    /// Packets worth remembering that there were, whether they were kept or not.
+    packets_seen: u32,
+    /// How many came into `packets`; begins anew after 2³².
+    packets_taken: u32,
 }
 
 /// Points of the last minutes.
@@ -78,36 +90,53 @@ pub(super) struct Place {
     /// The last of them.
     last: Stored,
     /// Packets that were taken, and how many of them are of the handshake.
-    packets: u64,
+    packets: u32,
     handshake: usize,
     /// How many of them the watcher got.
-    packets_sent: u64,
+    packets_sent: u32,
 }
 
 impl Series {
     /// The past of a connection of which nothing is known yet.
     pub(super) fn new(connection: &Connection) -> Self {
         Self {
-            first_seen: connection.first_seen,
+            first_seen_us: since_epoch(connection.first_seen),
             points: Vec::new(),
-            resolution_us: FIRST_RESOLUTION_US,
             newest: None,
             full: None,
-            handshake: Vec::new(),
-            packets: VecDeque::new(),
+            packets: Vec::new(),
+            handshake: 0,
+            doublings: 0,
+            begins_late: false,
+            is_fresh: false,
             packets_seen: 0,
             packets_taken: 0,
         }
     }
 
-    /// What points and packets take, bytes; those at full resolution have their own limit.
+    /// The past of a connection whose past until now is not known any more.
+    pub(super) fn late(connection: &Connection) -> Self {
+        Self {
+            begins_late: true,
+            ..Self::new(connection)
+        }
+    }
+
+    /// The memory that it takes, bytes; points at full resolution have their own limit.
     pub(super) fn bytes(&self) -> usize {
-        self.points.capacity() * size_of::<Stored>()
-            + (self.handshake.capacity() + self.packets.capacity()) * size_of::<NotablePacket>()
+        size_of::<Self>()
+            + self.points.capacity() * size_of::<Stored>()
+            + self.packets.capacity() * size_of::<StoredPacket>()
+    }
+
+    /// Whether nothing was taken since the last time this was asked or it was shrunk, and nobody watches.
+    pub(super) fn is_stale(&mut self) -> bool {
+        !std::mem::take(&mut self.is_fresh) && !self.is_watched()
     }
 
     /// Takes the newest form of the connection.
     pub(super) fn take(&mut self, connection: &Connection, update_interval: Duration, room: Room) {
+        self.packets_seen = connection.notable_packets;
         let mut stored = Stored::of(connection);
         if let Some(newest) = self.newest
             && stored.at_us <= newest.at_us
@@ -128,6 +157,7 @@ impl Series {
     }
 
     fn goes_on(&mut self, stored: Stored, room: Room) {
+        self.is_fresh = true;
         if let Some(newest) = self.newest.replace(stored) {
             self.keep(newest, room);
         }
@@ -145,7 +175,7 @@ impl Series {
         let due = self
             .points
             .last()
-            .map_or(0, |last| last.at_us + self.resolution_us);
+            .map_or(0, |last| last.at_us + (FIRST_RESOLUTION_US << self.doublings));
         if point.at_us < due || room.points == 0 {
             return;
         }
@@ -160,23 +190,19 @@ impl Series {
 
     /// Takes packets that are worth remembering.
     pub(super) fn remember(&mut self, notable: &NotablePackets, room: Room) {
-        self.packets_seen += u64::from(notable.missed);
         for packet in &notable.packets {
-            self.packets_seen += 1;
-            self.packets_taken += 1;
+            self.packets_taken = self.packets_taken.wrapping_add(1);
             // One that comes after others stays in its order behind them.
-            if packet.handshake && self.handshake.len() < HANDSHAKE_PACKETS && self.packets.is_empty() {
-                self.handshake.reserve_exact(1);
-                self.handshake.push(*packet);
-                continue;
-            }
-            while self.packets.len() >= room.packets {
-                self.packets.pop_front();
+            let is_first = self.others().is_empty();
+            if packet.handshake && self.handshake < HANDSHAKE_PACKETS && is_first {
+                self.handshake += 1;
+            } else {
+                self.keep_others(room.packets.saturating_sub(1));
             }
             if self.packets.len() == self.packets.capacity() {
                 self.packets.reserve_exact(step(self.packets.len()));
             }
-            self.packets.push_back(*packet);
+            self.packets.push(StoredPacket::of(packet));
         }
     }
 
@@ -185,9 +211,8 @@ impl Series {
         while self.points.len() > room.points {
             self.thin();
         }
-        while self.packets.len() > room.packets {
-            self.packets.pop_front();
-        }
+        self.keep_others(room.packets);
+        self.is_fresh = false;
         self.points.shrink_to_fit();
         self.packets.shrink_to_fit();
     }
@@ -199,7 +224,24 @@ impl Series {
             nth += 1;
             nth % 2 == 0
         });
-        self.resolution_us *= 2;
+        // Where nothing is left, it begins anew.
+        self.doublings = if self.points.is_empty() {
+            0
+        } else {
+            (self.doublings + 1).min(MOST_DOUBLINGS)
+        };
+    }
+
+    /// The packets that are not of the handshake.
+    fn others(&self) -> &[StoredPacket] {
+        &self.packets[self.handshake.into()..]
+    }
+
+    /// Gives up the oldest of those, down to so many.
+    fn keep_others(&mut self, most: usize) {
+        let handshake = usize::from(self.handshake);
+        let left_out = self.others().len().saturating_sub(most);
+        self.packets.drain(handshake..handshake + left_out);
     }
 
     /// Whether somebody watches.
@@ -242,25 +284,26 @@ impl Series {
         let (known, handshake_known, sent) = place.map_or((0, 0, 0), |place| {
             (place.packets, place.handshake, place.packets_sent)
         });
-        let of_handshake = self.handshake.iter().skip(handshake_known);
-        let others = (self.packets_taken - known) as usize - of_handshake.len();
-        let forgotten = self.packets.len().saturating_sub(others);
+        let (of_handshake, kept) = self.packets.split_at(self.handshake.into());
+        let of_handshake = of_handshake.iter().skip(handshake_known);
+        let others = (self.packets_taken.wrapping_sub(known) as usize).saturating_sub(of_handshake.len());
+        let forgotten = kept.len().saturating_sub(others);
         let packets: Vec<_> = of_handshake
-            .chain(self.packets.iter().skip(forgotten))
-            .copied()
+            .chain(kept.iter().skip(forgotten))
+            .map(StoredPacket::packet)
             .collect();
-        let packets_sent = sent + packets.len() as u64;
+        let packets_sent = sent.wrapping_add(packets.len() as u32);
         let place = Place {
             points: reached,
             last,
             packets: self.packets_taken,
-            handshake: self.handshake.len(),
+            handshake: self.handshake.into(),
             packets_sent,
         };
         let news = News {
             points,
             packets,
-            missed_packets: self.packets_seen - packets_sent,
+            missed_packets: self.packets_seen.saturating_sub(packets_sent).into(),
         };
         (news, place)
     }
@@ -276,8 +319,10 @@ impl Series {
             .copied()
             .take_while(|point| point.at_us < until);
         let fine = full.into_iter().flat_map(|full| full.points.iter().copied());
-        let before = Stored::nothing(self.first_seen);
-        let (points, last) = line(before, coarse.chain(fine), shortest);
+        let mut moments = coarse.chain(fine);
+        let first = self.begins_late.then(|| moments.next()).flatten();
+        let before = first.unwrap_or_else(|| Stored::nothing(self.first_seen_us));
+        let (points, last) = line(before, moments, shortest);
         (points, last, full.map_or(0, Full::reached))
     }
 

@@ -81,9 +81,9 @@ impl Stored {
     }
 
     /// Nothing was sent yet.
-    pub(super) fn nothing(at: SystemTime) -> Self {
+    pub(super) fn nothing(at_us: u64) -> Self {
         Self {
-            at_us: since_epoch(at),
+            at_us,
             halves: [StoredHalf::of(&Half::default()); 2],
         }
     }
@@ -112,7 +112,8 @@ impl Stored {
     }
 }
 
-fn since_epoch(at: SystemTime) -> u64 {
+/// Microseconds since the epoch.
+pub(super) fn since_epoch(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_micros() as u64
 }

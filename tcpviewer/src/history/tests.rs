@@ -8,7 +8,7 @@ use std::{
 use tcpviewer_common::state::TcpState;
 
 use super::*;
-use crate::model::{Connection, Half, Handshake, NotablePackets, Orientation, Removal, key_between};
+use crate::model::{Connection, Half, Handshake, Listed, NotablePackets, Orientation, Removal};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
@@ -43,12 +43,16 @@ fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> A
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
     })
 }
 
 fn changed(connections: impl IntoIterator<Item = Arc<Connection>>) -> Delta {
     Delta {
-        changed: connections.into_iter().collect(),
+        changed: connections
+            .into_iter()
+            .map(|connection| connection as Arc<dyn Listed>)
+            .collect(),
         ..Delta::default()
     }
 }
@@ -68,14 +72,18 @@ fn packet(seq: u32, handshake: bool) -> NotablePacket {
     }
 }
 
-fn notable(id: u64, packets: Vec<NotablePacket>, missed: u32) -> Delta {
+/// Connection 1 after so many packets worth remembering, the last of which these are.
+fn notable(seen: u32, packets: Vec<NotablePacket>) -> Delta {
+    let connection = Connection {
+        notable_packets: seen,
+        ..Arc::unwrap_or_clone(connection(1, 1_250, 0, 1))
+    };
     Delta {
         notable: vec![NotablePackets {
-            connection_id: id,
+            connection_id: 1,
             packets,
-            missed,
         }],
-        ..Delta::default()
+        ..changed([Arc::new(connection)])
     }
 }
 
@@ -83,11 +91,8 @@ fn history() -> Arc<History> {
     Arc::new(History::new(INTERVAL))
 }
 
-/// All of them have the same ends.
 fn watch(history: &Arc<History>, id: u64) -> Result<Watcher, WatchError> {
-    let connection = connection(id, 0, 0, 0);
-    let (ends, _side) = key_between(connection.source, connection.destination);
-    history.watch(id, ends)
+    history.watch(&connection(id, 0, 0, 0))
 }
 
 /// Milliseconds and bytes per second of each point.
@@ -175,18 +180,18 @@ fn watched_connections_have_the_last_minutes_in_full_and_no_more() {
 fn the_handshake_and_the_newest_packets_are_kept_and_the_rest_is_counted() {
     let history = history();
     history.apply(&changed([connection(1, 1_250, 0, 1)]));
-    history.apply(&notable(1, (0..3).map(|seq| packet(seq, true)).collect(), 0));
+    history.apply(&notable(3, (0..3).map(|seq| packet(seq, true)).collect()));
     let mut watcher = watch(&history, 1).unwrap();
     let seqs = |news: &News| news.packets.iter().map(|packet| packet.seq).collect::<Vec<_>>();
 
     let news = watcher.news().unwrap();
     assert_eq!((seqs(&news), news.missed_packets), (vec![0, 1, 2], 0));
-    history.apply(&notable(1, vec![packet(3, true)], 0));
-    history.apply(&notable(1, vec![packet(5, false), packet(6, false)], 1));
+    history.apply(&notable(4, vec![packet(3, true)]));
+    history.apply(&notable(7, vec![packet(5, false), packet(6, false)]));
     let news = watcher.news().unwrap();
     assert_eq!((seqs(&news), news.missed_packets), (vec![3, 5, 6], 1));
     for seq in 7..107 {
-        history.apply(&notable(1, vec![packet(seq, false)], 0));
+        history.apply(&notable(seq + 1, vec![packet(seq, false)]));
     }
     let news = watcher.news().unwrap();
     // 36 were forgotten before they were read.
@@ -217,6 +222,42 @@ fn only_so_many_are_watched_at_a_time_and_one_that_leaves_makes_room() {
     );
     watchers.remove(1);
     assert!(watch(&history, MAX_WATCHED as u64).is_ok());
+}
+
+#[test]
+fn where_there_are_too_many_those_that_rest_are_forgotten_and_begin_anew_when_they_move() {
+    let history = history();
+    let many = BUDGET_BYTES as u64 / size_of::<Series>() as u64;
+    history.apply(&changed((1..=3).map(|id| connection(id, 1_250, 250, 1))));
+    let mut watcher = watch(&history, 2).unwrap();
+    let newer = |first: u64| (first..first + many).map(|id| connection(id, 2_000, 1_000, 2));
+    history.apply(&changed(newer(10)));
+    history.apply(&changed(newer(10 + many)));
+    history.apply(&changed([
+        connection(1, 61_000, 60_000, 60),
+        connection(2, 61_000, 60_000, 60),
+    ]));
+    let mut anew = watch(&history, 1).unwrap();
+
+    // What was before is not known, so it is not taken for a rate.
+    assert_eq!(rates(&anew.news().unwrap()), []);
+    history.apply(&changed([connection(1, 62_000, 62_000, 62)]));
+    assert_eq!(rates(&anew.news().unwrap()), [(62_000, 2_000)]);
+    assert_eq!(rates(&watcher.news().unwrap()).len(), 2, "who is watched is kept");
+    // One that rests can be watched, and is there for no longer than that.
+    let mut guest = history.watch(&connection(3, 1_250, 250, 1)).unwrap();
+    assert_eq!(rates(&guest.news().unwrap()), []);
+    drop(guest);
+    assert!(!history.past().series.contains_key(&3));
+    // One that moves meanwhile stays.
+    let guest = history.watch(&connection(3, 1_250, 250, 1)).unwrap();
+    history.apply(&changed([connection(3, 62_000, 500, 2)]));
+    drop(guest);
+    let past = history.past();
+    assert!(past.series.contains_key(&3) && past.guests.is_empty());
+    let counted: usize = past.series.values().map(|series| series.bytes()).sum();
+    assert_eq!(past.bytes, counted);
+    assert!(past.taken() <= BUDGET_BYTES, "{}", past.taken());
 }
 
 #[tokio::test]
@@ -252,21 +293,15 @@ fn memory_stays_within_the_budget_whatever_comes() {
         let room = series::Room::at(past.level);
         for id in 0..200 {
             let connection = connection(id, 1_000 + step * 5_000, step, step);
-            let series = past
-                .series
-                .entry(id)
-                .or_insert_with(|| Box::new(Series::new(&connection)));
-            past.bytes -= series.bytes();
-            series.take(&connection, INTERVAL, room);
-            series.remember(
-                &NotablePackets {
-                    connection_id: id,
-                    packets: vec![packet(step as u32, false)],
-                    missed: 0,
-                },
-                room,
-            );
-            past.bytes += series.bytes();
+            let notable = NotablePackets {
+                connection_id: id,
+                packets: vec![packet(step as u32, false)],
+            };
+            past.begin(&connection, INTERVAL);
+            past.change(id, |series| {
+                series.take(&connection, INTERVAL, room);
+                series.remember(&notable, room);
+            });
         }
         past.keep_within();
         assert!(past.bytes <= budget, "{} bytes", past.bytes);

@@ -1,20 +1,25 @@
-//! Sets and maps of connections' ids. The daemon numbers connections in a row: a set is a bit or two for each of them,
-//! as every reader of the table has one and asks it for every change; and in a map nobody can choose ids that collide, so that a
-//! product spreads them well enough.
+//! Sets and maps of connections' ids, and maps of their endpoints. The daemon numbers connections in a row: a set is a
+//! bit or two for each of them, as every reader of the table has one and asks it for every change; and in a map nobody
+//! can choose ids that collide, so that a product spreads them well enough.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
+
+use tcpviewer_common::connection::ConnectionKey;
 
 /// A set of ids.
 pub type Ids = roaring::RoaringTreemap;
 
-/// A set of ids that are few at a time and come and go.
-pub type FewIds = HashSet<u64, BuildHasherDefault<IdHasher>>;
-
 /// What there is for an id.
 pub type ById<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
+
+/// What there is between two endpoints. Whoever connects chooses those, so what they hash to is a secret of this run.
+pub type ByEnds<T> = HashMap<ConnectionKey, T, SecretHash>;
+
+/// Hashes what others choose, in a quarter of the time that the standard library's takes.
+pub type SecretHash = ahash::RandomState;
 
 /// 2⁶⁴ divided by the golden ratio: multiples of it lie far apart.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

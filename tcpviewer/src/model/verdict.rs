@@ -15,7 +15,7 @@ pub struct Verdict {
     /// Since when this is the verdict.
     pub since: SystemTime,
     /// The numbers behind it, the most telling one first.
-    pub evidence: [Option<Evidence>; EVIDENCE],
+    pub evidence: EvidenceList,
 }
 
 impl Verdict {
@@ -26,7 +26,40 @@ impl Verdict {
 }
 
 /// A verdict has so many numbers at most.
-pub const EVIDENCE: usize = 3;
+const EVIDENCE: usize = 3;
+
+/// The numbers behind a verdict, the most telling one first. Many verdicts are kept, so they stand apart from what they
+/// are numbers of: that takes two thirds of the memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceList {
+    measures: [Option<Measure>; EVIDENCE],
+    values: [u64; EVIDENCE],
+}
+
+impl EvidenceList {
+    /// The numbers.
+    pub fn iter(&self) -> impl Iterator<Item = Evidence> {
+        let pairs = self.measures.into_iter().zip(self.values);
+        pairs.filter_map(|(measure, value)| {
+            Some(Evidence {
+                measure: measure?,
+                value,
+            })
+        })
+    }
+}
+
+impl FromIterator<Evidence> for EvidenceList {
+    /// The first of these numbers, as many as there is room for.
+    fn from_iter<T: IntoIterator<Item = Evidence>>(numbers: T) -> Self {
+        let mut list = Self::default();
+        let places = list.measures.iter_mut().zip(&mut list.values);
+        for ((measure, value), number) in places.zip(numbers) {
+            (*measure, *value) = (Some(number.measure), number.value);
+        }
+        list
+    }
+}
 
 /// Where the cause lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,12 @@
 //! What is known of the ends of each connection that has none, or not the best owner yet, and when it is worth looking
 //! again. Pure bookkeeping.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use tcpviewer_common::connection::{ConnectionKey, ConnectionRecord, Half, Place, Side};
 use tokio::time::Instant;
 
-use crate::model::{OwnerSource, Tracked};
+use crate::model::{ByEnds, OwnerSource, Tracked};
 
 /// When to look again where a socket of this host has no owner: `accept` comes after the connection is made.
 const LOOKS: [Duration; 3] = [
@@ -26,7 +23,7 @@ pub(super) const SIDES: [Side; 2] = [Side::Low, Side::High];
 /// The connections.
 #[derive(Default)]
 pub(super) struct Followed {
-    connections: HashMap<ConnectionKey, Ends>,
+    connections: ByEnds<Ends>,
     due: BTreeSet<(Instant, ConnectionKey)>,
     /// Ends of which it was said whose they are, and it was another socket.
     mistaken: Vec<(ConnectionKey, u64, Side)>,

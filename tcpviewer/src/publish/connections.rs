@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::ranking::{Ranking, Rankings};
 use crate::{
     filter::Order,
-    model::{Connection, Delta, Removal, Totals},
+    model::{Connection, Delta, Listed, Removal, Totals},
 };
 
 /// Removals that are remembered for cursors to catch up with.
@@ -27,15 +27,15 @@ pub(super) const REMOVALS_PER_CONNECTION: usize = 16;
 pub struct Board {
     instance: u64,
     remembered_removals: usize,
-    listed: RwLock<Listed>,
+    listed: RwLock<Published>,
     newest: watch::Sender<u64>,
     rankings: Rankings,
 }
 
 /// What the lock of a board protects.
 #[derive(Debug, Default)]
-struct Listed {
-    by_revision: BTreeMap<u64, Arc<Connection>>,
+struct Published {
+    by_revision: BTreeMap<u64, Arc<dyn Listed>>,
     revision_of: BTreeMap<u64, u64>,
     /// By rising revision.
     removals: VecDeque<Removal>,
@@ -116,19 +116,19 @@ impl Board {
     }
 
     /// The connection with this id in its newest form, if it is listed.
-    pub fn get(&self, id: u64) -> Option<Arc<Connection>> {
+    pub fn get(&self, id: u64) -> Option<Arc<dyn Listed>> {
         let listed = self.read();
         listed.by_revision.get(listed.revision_of.get(&id)?).cloned()
     }
 
     /// All connections, in the order of their revisions.
-    pub fn all(&self) -> Vec<Arc<Connection>> {
+    pub fn all(&self) -> Vec<Arc<dyn Listed>> {
         self.read().by_revision.values().cloned().collect()
     }
 
     /// At most `limit` connections with ids above `after` (from the first one without it), by rising id, and
     /// whether more follow.
-    pub fn page(&self, after: Option<u64>, limit: usize) -> (Vec<Arc<Connection>>, bool) {
+    pub fn page(&self, after: Option<u64>, limit: usize) -> (Vec<Arc<dyn Listed>>, bool) {
         let listed = self.read();
         let mut rest = listed
             .revision_of
@@ -142,7 +142,7 @@ impl Board {
     }
 
     /// At most `limit` connections whose newest revision is above `after` and up to `end`, by rising revision.
-    pub(super) fn unchanged(&self, after: u64, end: u64, limit: usize) -> Vec<Arc<Connection>> {
+    pub(super) fn unchanged(&self, after: u64, end: u64, limit: usize) -> Vec<Arc<dyn Listed>> {
         let listed = self.read();
         let range = listed
             .by_revision
@@ -225,19 +225,19 @@ impl Board {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Listed> {
+    fn read(&self) -> RwLockReadGuard<'_, Published> {
         self.listed.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Listed {
+impl Published {
     fn apply(&mut self, mut delta: Delta, remembered_removals: usize) {
         for connection in delta.changed {
-            self.revision = self.revision.max(connection.revision);
-            if let Some(old) = self.revision_of.insert(connection.id, connection.revision) {
+            self.revision = self.revision.max(connection.revision());
+            if let Some(old) = self.revision_of.insert(connection.id(), connection.revision()) {
                 self.by_revision.remove(&old);
             }
-            self.by_revision.insert(connection.revision, connection);
+            self.by_revision.insert(connection.revision(), connection);
         }
         delta.removed.sort_unstable_by_key(|removal| removal.revision);
         for removal in delta.removed {
@@ -297,7 +297,7 @@ pub enum Event {
         /// Why the snapshot is sent.
         reason: SnapshotReason,
         /// Connections, by rising revision.
-        connections: Vec<Arc<Connection>>,
+        connections: Vec<Arc<dyn Listed>>,
     },
     /// All that was unchanged since this revision was sent; what changed meanwhile follows.
     SnapshotEnd {
@@ -313,7 +313,7 @@ pub enum Event {
         /// The reader's state is that of this revision once the event is applied.
         revision: u64,
         /// New and changed connections in their newest form.
-        connections: Vec<Arc<Connection>>,
+        connections: Vec<Arc<dyn Listed>>,
         /// Ids of connections that are no longer listed.
         removed: Vec<u64>,
         /// How many connections there are of what the reader wants, limit and offset aside.
@@ -411,7 +411,7 @@ impl Cursor {
     }
 }
 
-impl Listed {
+impl Published {
     fn snapshot_part(&self, mut walk: Walk, limit: usize) -> (Event, Place) {
         let connections: Vec<_> = self
             .by_revision
@@ -424,7 +424,7 @@ impl Listed {
         walk.sent += connections.len() as u64;
         walk.reached = connections
             .last()
-            .map_or(walk.end, |connection| connection.revision);
+            .map_or(walk.end, |connection| connection.revision());
         let place = if complete {
             Place::SnapshotEnd {
                 revision: walk.end,
@@ -461,7 +461,7 @@ impl Listed {
         if let Some(last) = connections.last()
             && connections.len() == limit
         {
-            reached = last.revision;
+            reached = last.revision();
         }
         let removed = self.removals.range(start..);
         let removed = removed

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     filter::{Order, OrderKey},
-    model::{ById, Connection, Ids},
+    model::{ById, Connection, Ids, Listed},
 };
 
 /// Orders that are kept at a time, each of them at most 48 bytes for a connection.
@@ -78,7 +78,7 @@ pub(super) struct List {
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     key: OrderKey,
-    pub(super) connection: Arc<Connection>,
+    pub(super) connection: Arc<dyn Listed>,
 }
 
 impl Ranking {
@@ -114,12 +114,12 @@ impl Newest {
     fn update(&mut self, order: &Order<Connection>, now: SystemTime) {
         let (made_at, work) = (Instant::now(), Work::begun());
         let (changed, removed) = self.changes();
-        let place = |connection: Arc<Connection>| Place {
-            key: order.key(&connection, now),
+        let place = |connection: Arc<dyn Listed>| Place {
+            key: order.key(&connection.connection(), now),
             connection,
         };
         let is_same = |place: &Place| {
-            let id = place.connection.id;
+            let id = place.connection.id();
             !removed.contains(id) && !changed.contains_key(&id)
         };
         let list = std::mem::replace(&mut self.list, List::empty());
@@ -143,7 +143,7 @@ impl Newest {
     }
 
     /// What changed since the list was made, by id, and what is no longer listed.
-    fn changes(&mut self) -> (ById<Arc<Connection>>, Ids) {
+    fn changes(&mut self) -> (ById<Arc<dyn Listed>>, Ids) {
         let (mut changed, mut gone) = (ById::default(), Ids::default());
         while let Some(event) = self.cursor.next(CHUNK) {
             match event {
@@ -155,7 +155,7 @@ impl Newest {
                         self.list = List::empty();
                         changed.clear();
                     }
-                    changed.extend(connections.into_iter().map(|each| (each.id, each)));
+                    changed.extend(connections.into_iter().map(|each| (each.id(), each)));
                 }
                 Event::SnapshotEnd { .. } => {}
                 Event::Changes {
@@ -164,7 +164,7 @@ impl Newest {
                     more,
                     ..
                 } => {
-                    changed.extend(connections.into_iter().map(|each| (each.id, each)));
+                    changed.extend(connections.into_iter().map(|each| (each.id(), each)));
                     for id in removed {
                         changed.remove(&id);
                         gone.insert(id);
@@ -194,7 +194,7 @@ impl List {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let by_id = || self.connection.id.cmp(&other.connection.id);
+        let by_id = || self.connection.id().cmp(&other.connection.id());
         self.key.cmp(&other.key).then_with(by_id)
     }
 }

@@ -1,7 +1,7 @@
 //! Sums over the open connections of the published table: states, rates, the distribution of RTTs and the busiest
 //! groups. A pure function of the connections, made when somebody asks.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, net::SocketAddr};
 
 use tcpviewer_common::state::TcpState;
 
@@ -89,28 +89,75 @@ pub struct Group {
     pub rtt_us: Option<u32>,
 }
 
-impl Stats {
-    /// The sums over those of `connections` that have not ended, with the `top` busiest groups of each kind.
-    pub fn of(connections: &[Arc<Connection>], by: &[GroupBy], top: usize) -> Self {
-        let open: Vec<_> = connections
-            .iter()
-            .map(Arc::as_ref)
-            .filter(|connection| connection.closed.is_none())
-            .collect();
-        let rate = |value: fn(&Connection) -> u64| {
-            open.iter()
-                .fold(0_u64, |sum, each| sum.saturating_add(value(each)))
-        };
+/// Sums over connections that are told one after the other.
+#[derive(Debug)]
+pub struct Gathering {
+    stats: Stats,
+    states: [u64; TcpState::COUNT],
+    rtts: Vec<u32>,
+    kinds: Vec<(GroupBy, Groups)>,
+}
+
+impl Gathering {
+    /// Nothing was told yet; groups of these kinds are made.
+    pub fn new(by: &[GroupBy]) -> Self {
         Self {
-            connections: open.len() as u64,
-            states: states(&open),
-            payload_bytes_per_second: rate(|each| {
-                each.sent.payload_bytes_per_second + each.received.payload_bytes_per_second
-            }),
-            packets_per_second: rate(|each| each.sent.packets_per_second + each.received.packets_per_second),
-            rtt: RttDistribution::of(rtts(&open)),
-            groups: by.iter().map(|&by| busiest(&open, by, top)).collect(),
+            stats: Stats::default(),
+            states: [0; _],
+            rtts: Vec::new(),
+            kinds: by.iter().map(|&by| (by, Groups::default())).collect(),
         }
+    }
+
+    /// Takes a connection in, unless it has ended.
+    pub fn add(&mut self, connection: &Connection) {
+        if connection.closed.is_some() {
+            return;
+        }
+        self.stats.add(connection);
+        if let Some(count) = self.states.get_mut(connection.state() as usize) {
+            *count += 1;
+        }
+        let rtt_us = connection.rtt().map(|rtt| rtt.srtt_us);
+        self.rtts.extend(rtt_us);
+        for (by, groups) in &mut self.kinds {
+            groups.member(name(connection, *by), connection, rtt_us);
+        }
+    }
+
+    /// The sums, with the `top` busiest groups of each kind.
+    pub fn stats(self, top: usize) -> Stats {
+        let groups = self.kinds.into_iter().map(|(by, groups)| {
+            let (busiest, more) = groups.busiest(top);
+            (by, busiest, more)
+        });
+        let states = (0..).zip(self.states).filter(|&(_, count)| count > 0);
+        Stats {
+            states: states
+                .map(|(number, count)| (TcpState::from_u8(number), count))
+                .collect(),
+            rtt: RttDistribution::of(self.rtts),
+            groups: groups.collect(),
+            ..self.stats
+        }
+    }
+}
+
+impl Stats {
+    fn add(&mut self, connection: &Connection) {
+        let Connection { sent, received, .. } = connection;
+        let sum = |sum: u64, one: u64, two: u64| sum.saturating_add(one).saturating_add(two);
+        self.connections += 1;
+        self.payload_bytes_per_second = sum(
+            self.payload_bytes_per_second,
+            sent.payload_bytes_per_second,
+            received.payload_bytes_per_second,
+        );
+        self.packets_per_second = sum(
+            self.packets_per_second,
+            sent.packets_per_second,
+            received.packets_per_second,
+        );
     }
 }
 
@@ -144,49 +191,47 @@ fn percentile(sorted: &[u32], percent: usize) -> Option<u32> {
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
-fn rtts(open: &[&Connection]) -> Vec<u32> {
-    open.iter().filter_map(|each| Some(each.rtt()?.srtt_us)).collect()
-}
+/// The groups of one kind, by their names, with the smoothed RTTs of their members.
+#[derive(Debug, Default)]
+struct Groups(HashMap<String, (Group, Vec<u32>)>);
 
-fn states(open: &[&Connection]) -> Vec<(TcpState, u64)> {
-    let mut counts = [0_u64; TcpState::COUNT];
-    for connection in open {
-        if let Some(count) = counts.get_mut(connection.state() as usize) {
-            *count += 1;
-        }
+impl Groups {
+    fn member(&mut self, name: Cow<'_, str>, connection: &Connection, rtt_us: Option<u32>) {
+        let (group, rtts) = match self.0.get_mut(&*name) {
+            Some(known) => known,
+            None => self.0.entry(name.into_owned()).or_default(),
+        };
+        group.add(connection);
+        rtts.extend(rtt_us);
     }
-    (0..)
-        .zip(counts)
-        .filter(|&(_, count)| count > 0)
-        .map(|(number, count)| (TcpState::from_u8(number), count))
-        .collect()
-}
 
-/// The busiest groups of one kind, and how many more there are.
-fn busiest(open: &[&Connection], by: GroupBy, top: usize) -> (GroupBy, Vec<Group>, u64) {
-    let mut members: HashMap<String, Vec<&Connection>> = HashMap::new();
-    for connection in open {
-        members.entry(name(connection, by)).or_default().push(connection);
+    /// The busiest groups, and how many more there are.
+    fn busiest(self, top: usize) -> (Vec<Group>, u64) {
+        let named = |(name, (group, mut rtts)): (String, (Group, Vec<u32>))| {
+            rtts.sort_unstable();
+            Group {
+                name,
+                rtt_us: percentile(&rtts, 50),
+                ..group
+            }
+        };
+        let mut groups: Vec<_> = self.0.into_iter().map(named).collect();
+        groups.sort_unstable_by(|one, other| one.busiest_first().cmp(&other.busiest_first()));
+        let more = groups.len().saturating_sub(top) as u64;
+        groups.truncate(top);
+        (groups, more)
     }
-    let mut groups: Vec<_> = members
-        .into_iter()
-        .map(|(name, members)| Group::of(name, &members))
-        .collect();
-    groups.sort_unstable_by(|one, other| one.busiest_first().cmp(&other.busiest_first()));
-    let more = groups.len().saturating_sub(top) as u64;
-    groups.truncate(top);
-    (by, groups, more)
 }
 
-fn name(connection: &Connection, by: GroupBy) -> String {
+fn name(connection: &Connection, by: GroupBy) -> Cow<'_, str> {
     match by {
-        GroupBy::Peer => peer(connection).ip().to_string(),
-        GroupBy::Port => connection.destination.port().to_string(),
-        GroupBy::Interface => connection.interface.to_string(),
-        GroupBy::State => connection.state().name().to_owned(),
+        GroupBy::Peer => peer(connection).ip().to_string().into(),
+        GroupBy::Port => connection.destination.port().to_string().into(),
+        GroupBy::Interface => (*connection.interface).into(),
+        GroupBy::State => connection.state().name().into(),
         GroupBy::Process => process(connection)
             .map_or(UNKNOWN, |process| &process.command)
-            .to_owned(),
+            .into(),
         GroupBy::Container => of_group(connection, |group| group.container.as_deref()),
         GroupBy::Unit => of_group(connection, |group| group.unit.as_deref()),
     }
@@ -202,10 +247,9 @@ fn process(connection: &Connection) -> Option<&Process> {
     Some(&*first.as_ref().or(second.as_ref())?.process)
 }
 
-fn of_group(connection: &Connection, part: fn(&ControlGroup) -> Option<&str>) -> String {
+fn of_group(connection: &Connection, part: fn(&ControlGroup) -> Option<&str>) -> Cow<'_, str> {
     let group = process(connection).and_then(|process| process.group.as_deref());
-    let name = group.map_or(UNKNOWN, |group| part(group).unwrap_or(NONE));
-    name.to_owned()
+    group.map_or(UNKNOWN, |group| part(group).unwrap_or(NONE)).into()
 }
 
 /// The far end; the destination where that is not known.
@@ -217,23 +261,14 @@ fn peer(connection: &Connection) -> SocketAddr {
 }
 
 impl Group {
-    fn of(name: String, members: &[&Connection]) -> Self {
-        let mut group = Self {
-            name,
-            connections: members.len() as u64,
-            ..Self::default()
-        };
-        for Connection { sent, received, .. } in members {
-            group.sent_payload_bytes_per_second += sent.payload_bytes_per_second;
-            group.received_payload_bytes_per_second += received.payload_bytes_per_second;
-            group.packets_per_second += sent.packets_per_second + received.packets_per_second;
-            group.payload_bytes += sent.payload_bytes + received.payload_bytes;
-            group.retransmissions += u64::from(sent.retransmissions) + u64::from(received.retransmissions);
-        }
-        let mut rtts = rtts(members);
-        rtts.sort_unstable();
-        group.rtt_us = percentile(&rtts, 50);
-        group
+    fn add(&mut self, connection: &Connection) {
+        let Connection { sent, received, .. } = connection;
+        self.connections += 1;
+        self.sent_payload_bytes_per_second += sent.payload_bytes_per_second;
+        self.received_payload_bytes_per_second += received.payload_bytes_per_second;
+        self.packets_per_second += sent.packets_per_second + received.packets_per_second;
+        self.payload_bytes += sent.payload_bytes + received.payload_bytes;
+        self.retransmissions += u64::from(sent.retransmissions) + u64::from(received.retransmissions);
     }
 
     /// Sorts by payload rate, then by number, then by name so that equal ones keep their places.
@@ -249,7 +284,7 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::{sync::Arc, time::SystemTime};
 
     use super::*;
     use crate::model::{
@@ -296,12 +331,16 @@ mod tests {
             destination_owner: None,
             verdict: None,
             failure: None,
+            notable_packets: 0,
         }
     }
 
     fn stats(connections: Vec<Connection>, by: &[GroupBy], top: usize) -> Stats {
-        let connections: Vec<_> = connections.into_iter().map(Arc::new).collect();
-        Stats::of(&connections, by, top)
+        let mut gathering = Gathering::new(by);
+        connections
+            .iter()
+            .for_each(|connection| gathering.add(connection));
+        gathering.stats(top)
     }
 
     #[test]

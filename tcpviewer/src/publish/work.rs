@@ -6,18 +6,18 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Work that was begun; it is done on the same thread.
-pub(super) struct Work {
+pub struct Work {
     before: Duration,
 }
 
 impl Work {
     /// Begins now.
-    pub(super) fn begun() -> Self {
+    pub fn begun() -> Self {
         Self { before: cpu_time() }
     }
 
     /// What it took so far.
-    pub(super) fn done(&self) -> Duration {
+    pub fn done(&self) -> Duration {
         cpu_time().saturating_sub(self.before)
     }
 }

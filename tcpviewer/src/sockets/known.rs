@@ -2,8 +2,7 @@
 //! What an unchanged socket says is recognized before it is read, so an idle one costs next to nothing.
 
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher as _, DefaultHasher, Hash, Hasher as _, RandomState},
+    hash::{BuildHasher as _, Hash, Hasher},
     time::SystemTime,
 };
 
@@ -15,18 +14,18 @@ use netlink_packet_sock_diag::{
 use tcpviewer_common::connection::{ConnectionKey, Place, Side};
 
 use super::{convert, diag::cookie_of, procfs::Line, tcp_info};
-use crate::model::{GoneSocket, SocketLook, key_between};
+use crate::model::{ById, GoneSocket, SecretHash, SocketLook, key_between};
 
 /// Sockets of one network namespace.
 #[derive(Default)]
 pub(super) struct Known {
     /// By cookie, or, where that is not known, by a hash of the endpoints.
-    sockets: HashMap<u64, Entry>,
+    sockets: ById<Entry>,
     /// Number of the look that is under way.
     round: u32,
     /// When its newest part was, boot time.
     now_ns: u64,
-    hasher: RandomState,
+    hasher: SecretHash,
     /// Whether they are known by their cookies.
     by_cookie: bool,
     /// Whether they are in another network namespace than this process.
@@ -102,7 +101,7 @@ impl Known {
     /// Takes an answer of the kernel; `None` where it says nothing new or is not understood.
     pub(super) fn take(&mut self, answer: &[u8]) -> Option<News> {
         let header = InetResponseHeader::parse(answer).ok()?;
-        let hash = hash(answer)?;
+        let hash = hash(self.hasher.build_hasher(), answer)?;
         let id = &header.socket_id;
         let end = |address: std::net::IpAddr, port| (address.to_canonical(), port).into();
         let ends = || {
@@ -219,8 +218,7 @@ const HEADER: usize = 72;
 const EXPIRES: std::ops::Range<usize> = 52..56;
 
 /// Of all that is said but what runs while nothing happens.
-fn hash(answer: &[u8]) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
+fn hash(mut hasher: impl Hasher, answer: &[u8]) -> Option<u64> {
     hasher.write(answer.get(..EXPIRES.start)?);
     hasher.write(answer.get(EXPIRES.end..HEADER)?);
     for attribute in NlasIterator::new(answer.get(HEADER..)?) {

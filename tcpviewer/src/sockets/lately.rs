@@ -1,15 +1,12 @@
 //! Which connections are to be looked at, and when: one that moves after a while, one that went quiet at once, one
 //! that ended never. Each look is the last until packets pass again.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use tcpviewer_common::connection::{ConnectionKey, Side};
 use tokio::time::Instant;
 
-use crate::model::{Activity, Pace};
+use crate::model::{Activity, ByEnds, Pace};
 
 /// How long a connection moves before it is looked at, and then looked at again.
 const EVERY: Duration = Duration::from_secs(2);
@@ -17,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Connections that moved lately.
 #[derive(Default)]
 pub(super) struct Lately {
-    connections: HashMap<ConnectionKey, Entry>,
+    connections: ByEnds<Entry>,
     due: BTreeSet<(Instant, ConnectionKey)>,
 }
 

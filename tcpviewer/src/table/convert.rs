@@ -9,8 +9,8 @@ use tcpviewer_common::{
 };
 
 use super::{
-    Row,
     rates::{HalfRates, Rates},
+    row::Said,
 };
 use crate::{
     model::{
@@ -20,13 +20,13 @@ use crate::{
     verdict::Payload,
 };
 
-/// The row with its record as it is published, but for its revision and its verdict.
-pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> Connection {
-    let key = &row.key;
+/// The connection as it is published, but for its revision and its verdict.
+pub(super) fn connection(said: &Said, record: &ConnectionRecord, rates: Rates, clock: Clock) -> Connection {
+    let key = &said.key;
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
-    let [low_socket, high_socket] = row.sockets.each_ref().map(Option::as_ref);
-    let [low_owner, high_owner] = &row.owners;
+    let [low_socket, high_socket] = said.sockets.each_ref().map(Option::as_ref);
+    let [low_owner, high_owner] = &said.owners;
     let low = (low, low_socket, low_owner);
     let high = (high, high_socket, high_owner);
     let ((source, source_socket, source_owner), (destination, destination_socket, destination_owner)) =
@@ -36,10 +36,10 @@ pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> 
         };
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
     // What has ended moves no more, though what it moved last still counts in the sums.
-    let rates = if row.closed.is_some() {
+    let rates = if said.closed.is_some() {
         Rates::default()
     } else {
-        row.rates
+        rates
     };
     Connection {
         id: record.id,
@@ -56,7 +56,7 @@ pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> 
         local_end: local_end(sent, received),
         source_state: state(sent, received, source_socket),
         destination_state: state(received, sent, destination_socket),
-        interface: row.interface.clone(),
+        interface: said.interface.clone(),
         sent: Half {
             socket: newest(&sent.socket, source_socket, clock),
             ..half(sent, received, rates.sent)
@@ -68,15 +68,16 @@ pub(super) fn connection(row: &Row, record: &ConnectionRecord, clock: Clock) -> 
         handshake: handshake(record),
         first_seen: clock.at(record.first_seen_ns),
         last_seen: clock.at(record.last_seen_ns()),
-        closed: row.closed,
+        closed: said.closed,
         ecn: ecn(sent, received),
         source_owner: source_owner.clone(),
         destination_owner: destination_owner.clone(),
         verdict: None,
-        failure: row
+        failure: said
             .failures
             .as_ref()
             .map(|failures| Arc::new(failures.oriented(record.source_side()))),
+        notable_packets: record.notable_count,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the kernel said of why connections fail, joined to their rows by the endpoints. An error that closed a socket
 //! ends its connection, whether a packet says so or not.
 
+use std::sync::Arc;
+
 use tcpviewer_common::connection::Side;
 use tokio::time::Instant;
 
@@ -8,7 +10,7 @@ use super::{Table, convert};
 use crate::model::{CloseReason, End, Failure, FailureKind, FailureLook, Reset, SocketError};
 
 /// What is known of one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Failures {
     /// What the sockets at the lower and the higher end reported last.
     errors: [Option<SocketError>; 2],
@@ -62,21 +64,28 @@ impl Failures {
 impl Table {
     /// Takes why a connection fails, if it is listed; one that ended may have done so for this reason.
     pub(super) fn take_failure(&mut self, look: FailureLook, now: Instant) {
-        let Some(&id) = self.ids.get(&look.key) else {
+        let Some(id) = self.newest.get(&look.key, &self.rows) else {
             return;
         };
         let Some(row) = self.rows.get_mut(&id) else {
             return;
         };
+        let (began, was_answered) = {
+            let record = row.record();
+            (
+                self.clock.at(record.first_seen_ns),
+                convert::was_answered(&record),
+            )
+        };
         // It was the one before on these endpoints.
-        let record = row.record.record();
-        if look.at < self.clock.at(record.first_seen_ns) {
+        if look.at < began {
             return;
         }
         self.time.is_at_least(look.at);
-        let (at, end) = (look.at, end_by(&look, convert::was_answered(&record)));
-        row.failures.get_or_insert_default().take(look);
-        self.changed.insert(id);
+        let (at, end) = (look.at, end_by(&look, was_answered));
+        let row = row.moving();
+        Arc::make_mut(row.said.failures.get_or_insert_default()).take(look);
+        self.changed.mark(row);
         if let Some(reason) = end {
             self.end(id, reason, at, now);
         }

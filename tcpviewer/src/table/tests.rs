@@ -1,10 +1,13 @@
 //! Samples in, deltas out, with the clock in hand.
 
+use std::sync::Arc;
+
 use tcpviewer_common::{connection::Half, state::TcpState};
 
 use super::*;
 use crate::model::{
-    End, FailureKind, FailureLook, OwnerSource, Process, RttSource, SocketDetails, SocketSource,
+    End, FailureKind, FailureLook, Owner, OwnerSource, Process, RttSource, Socket, SocketDetails,
+    SocketSource,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -68,12 +71,12 @@ fn revisions_rise_and_each_connection_comes_once_in_its_newest_form() {
     let seen: Vec<_> = delta
         .changed
         .iter()
-        .map(|row| (row.id, row.revision, row.sent.packets))
+        .map(|row| (row.id(), row.revision(), row.connection().sent.packets))
         .collect();
     assert_eq!(seen, [(1, 1, 9), (2, 2, 0)]);
     assert!(table.delta().is_none(), "nothing changed since");
     table.take(vec![sample(1, 1, 2 * SECOND, |_| {})], now);
-    assert_eq!(table.delta().unwrap().changed[0].revision, 3);
+    assert_eq!(table.delta().unwrap().changed[0].revision(), 3);
 }
 
 #[test]
@@ -88,11 +91,11 @@ fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
         now,
     );
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed[0].sent.payload_bytes_per_second, 5_000);
+    assert_eq!(delta.changed[0].connection().sent.payload_bytes_per_second, 5_000);
     assert_eq!(delta.totals.payload_bytes_per_second, 5_000);
     table.tick(now + Duration::from_millis(600));
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed[0].sent.payload_bytes_per_second, 0);
+    assert_eq!(delta.changed[0].connection().sent.payload_bytes_per_second, 0);
     assert_eq!(delta.totals.payload_bytes_per_second, 0);
 }
 
@@ -109,7 +112,7 @@ fn what_has_ended_moves_no_more_and_counts_in_the_sums_for_as_long_as_an_open_on
         now,
     );
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed[0].sent.payload_bytes_per_second, 0);
+    assert_eq!(delta.changed[0].connection().sent.payload_bytes_per_second, 0);
     assert_eq!(delta.totals.payload_bytes_per_second, 5_000);
 
     table.tick(now + Duration::from_millis(600));
@@ -122,26 +125,7 @@ fn what_has_ended_moves_no_more_and_counts_in_the_sums_for_as_long_as_an_open_on
 }
 
 #[test]
-fn that_an_ended_connection_has_gone_quiet_is_told_where_it_was_listed_before_it_ended() {
-    let mut table = table();
-    let now = Instant::now();
-    table.take(vec![sample(1, 1, SECOND, |_| {})], now);
-    table.delta();
-    let ended = |record: &mut ConnectionRecord| {
-        record.halves[0].payload_bytes = 5_000;
-        record.closed_ns = 2 * SECOND;
-    };
-    table.take(vec![sample(1, 1, 2 * SECOND, ended)], now);
-    table.delta();
-
-    table.tick(now + Duration::from_millis(600));
-
-    let delta = table.delta().unwrap();
-    assert_eq!((delta.changed.len(), delta.quiet.len()), (1, 0));
-}
-
-#[test]
-fn the_record_of_what_has_ended_is_packed_though_it_moved_just_now() {
+fn what_has_ended_rests_though_it_moved_just_now() {
     let mut table = table();
     let ended = |record: &mut ConnectionRecord| {
         record.halves[0].payload_bytes = 5_000;
@@ -155,8 +139,71 @@ fn the_record_of_what_has_ended_is_packed_though_it_moved_just_now() {
 
     table.delta();
 
-    let is_packed = |id| matches!(table.rows[&id].record, Kept::Packed(_));
-    assert_eq!([1, 2].map(is_packed), [true, false]);
+    let rests = |id| matches!(table.rows[&id], Row::Resting(_));
+    assert_eq!([1, 2].map(rests), [true, false]);
+}
+
+#[test]
+fn what_rests_goes_on_where_it_was() {
+    let mut table = table();
+    let now = Instant::now();
+    let sent = |bytes: u64| {
+        move |record: &mut ConnectionRecord| {
+            record.halves[0].payload_bytes = bytes;
+            record.halves[0].place = 3;
+        }
+    };
+    table.take(vec![sample(1, 1, SECOND, sent(0)), look(1, SECOND, 300)], now);
+    table.take(vec![sample(1, 1, 2 * SECOND, sent(5_000))], now);
+    table.delta();
+    table.tick(now + Duration::from_millis(500));
+    let rested = table.delta().unwrap();
+    assert!(matches!(table.rows[&1], Row::Resting(_)));
+
+    table.take(vec![sample(1, 1, 3 * SECOND, sent(15_000))], now);
+
+    let delta = table.delta().unwrap();
+    let (rested, moves) = (rested.changed[0].connection(), delta.changed[0].connection());
+    assert_eq!(
+        (
+            rested.sent.payload_bytes,
+            rested.sent.payload_bytes_per_second,
+            rested.revision
+        ),
+        (5_000, 0, 2)
+    );
+    assert_eq!(
+        (moves.sent.payload_bytes, moves.sent.payload_bytes_per_second),
+        (15_000, 10_000)
+    );
+    assert!(moves.sent.socket.is_some() && moves.sent.socket == rested.sent.socket);
+    assert_eq!(
+        (delta.totals.payload_bytes, delta.totals.payload_bytes_per_second),
+        (15_000, 10_000)
+    );
+}
+
+#[test]
+fn late_packets_of_what_is_listed_no_more_are_of_no_new_connection() {
+    let mut table = table();
+    let now = Instant::now();
+    let ended = |record: &mut ConnectionRecord| record.closed_ns = SECOND;
+    table.take(vec![sample(1, 1, SECOND, ended)], now);
+    table.delta();
+    table.tick(now + Duration::from_secs(60));
+    assert_eq!(table.delta().unwrap().removed.len(), 1);
+
+    table.take(vec![sample(1, 1, 70 * SECOND, ended)], now);
+    let mut last = tracked(1, 1, 71 * SECOND, ended);
+    last.is_last = true;
+    table.take(vec![last.into()], now);
+    assert!(table.delta().is_none());
+
+    table.take(vec![sample(2, 1, 72 * SECOND, |_| {})], now);
+    let delta = table.delta().unwrap();
+    assert_eq!((delta.changed[0].id(), delta.totals.opened), (2, 2));
+    table.take(vec![Sample::Gone(key(1), CloseReason::SocketGone)], now);
+    assert_eq!(table.delta().unwrap().totals.closed, 2);
 }
 
 #[test]
@@ -164,7 +211,12 @@ fn a_record_soon_after_another_does_not_make_a_busy_connection_stand_still() {
     let mut table = table();
     let now = Instant::now();
     let sent = |bytes: u64| move |record: &mut ConnectionRecord| record.halves[0].payload_bytes = bytes;
-    let rate = |table: &mut Table| table.delta().unwrap().changed[0].sent.payload_bytes_per_second;
+    let rate = |table: &mut Table| {
+        table.delta().unwrap().changed[0]
+            .connection()
+            .sent
+            .payload_bytes_per_second
+    };
     table.take(vec![sample(1, 1, SECOND, sent(0))], now);
     table.take(vec![sample(1, 1, 2 * SECOND, sent(100_000))], now);
     assert_eq!(rate(&mut table), 100_000);
@@ -223,7 +275,10 @@ fn an_ended_connection_stays_listed_for_the_time_configured() {
         now,
     );
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed[0].closed.unwrap().reason, CloseReason::Fin);
+    assert_eq!(
+        delta.changed[0].connection().closed.unwrap().reason,
+        CloseReason::Fin
+    );
     assert_eq!(
         (delta.totals.open, delta.totals.listed, delta.totals.closed),
         (0, 1, 1)
@@ -249,8 +304,11 @@ fn a_reused_port_ends_the_old_connection_and_lists_the_new_one() {
         now,
     );
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed[0].closed.unwrap().reason, CloseReason::Replaced);
-    assert!(delta.changed[1].closed.is_none());
+    assert_eq!(
+        delta.changed[0].connection().closed.unwrap().reason,
+        CloseReason::Replaced
+    );
+    assert!(delta.changed[1].connection().closed.is_none());
 }
 
 #[test]
@@ -279,7 +337,7 @@ fn the_way_a_connection_ended_is_told() {
         last.is_last = is_last;
         table.take(vec![last.into()], Instant::now());
         let delta = table.delta().unwrap();
-        assert_eq!(delta.changed[0].closed.unwrap().reason, reason);
+        assert_eq!(delta.changed[0].connection().closed.unwrap().reason, reason);
         let is_reset = matches!(
             reason,
             CloseReason::ResetBySource | CloseReason::ResetByDestination
@@ -382,7 +440,7 @@ fn an_ended_connection_is_told_of_no_more_when_its_record_goes() {
     // What comes on the same endpoints is another connection.
     table.take(vec![sample(2, 1, 3 * SECOND, |_| {})], Instant::now());
     let delta = table.delta().unwrap();
-    assert_eq!(delta.changed.iter().map(|row| row.id).collect::<Vec<_>>(), [2]);
+    assert_eq!(delta.changed.iter().map(|row| row.id()).collect::<Vec<_>>(), [2]);
 }
 
 #[test]
@@ -411,7 +469,7 @@ fn a_connection_that_was_given_up_has_ended_whether_its_last_word_came_or_not() 
     let ended: Vec<_> = delta
         .changed
         .iter()
-        .map(|row| (row.id, row.closed.unwrap().reason))
+        .map(|row| (row.id(), row.connection().closed.unwrap().reason))
         .collect();
     assert_eq!(ended, [(1, CloseReason::GivenUp), (2, CloseReason::GivenUp)]);
     assert_eq!(
@@ -461,7 +519,7 @@ fn what_was_learned_last_of_a_socket_counts_and_what_only_asking_tells_is_kept()
     let mut newest = |sample: Sample| {
         table.take(vec![sample], now);
         let delta = table.delta().unwrap();
-        let connection = &delta.changed[0];
+        let connection = delta.changed[0].connection();
         let (rtt, socket) = (connection.rtt().unwrap(), connection.sent.socket.clone().unwrap());
         assert_eq!(
             (rtt.source, connection.received.socket.is_none()),
@@ -525,7 +583,7 @@ fn why_a_connection_failed_is_told_at_the_end_it_happened_and_the_first_reset_co
     );
 
     let delta = table.delta().unwrap();
-    let connection = &delta.changed[0];
+    let connection = delta.changed[0].connection();
     let failure = connection.failure.as_deref().unwrap();
     let reset = failure.reset.as_ref().unwrap();
     assert_eq!((reset.by, &*reset.reason), (End::Destination, "NO_SOCKET"));
@@ -569,7 +627,7 @@ fn an_error_that_closes_the_socket_ends_its_connection() {
         );
 
         let delta = table.delta().unwrap();
-        let closed = delta.changed[0].closed;
+        let closed = delta.changed[0].connection().closed;
         assert_eq!(closed.map(|closed| closed.reason), reason, "{number}");
         assert_eq!(delta.totals.failed, failed, "{number}");
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(3);
@@ -624,16 +682,16 @@ fn what_was_said_of_another_socket_is_taken_back() {
         ],
         now,
     );
-    let told = &table.delta().unwrap().changed[0];
+    let told = table.delta().unwrap();
     let ends = |told: &Connection| {
         let owners = [&told.source_owner, &told.destination_owner].map(Option::is_some);
         let sockets = [&told.sent.socket, &told.received.socket].map(Option::is_some);
         (owners.contains(&true), sockets.contains(&true))
     };
-    assert_eq!(ends(told), (true, true));
+    assert_eq!(ends(&told.changed[0].connection()), (true, true));
 
     table.take(vec![owner(None)], now);
 
-    let told = &table.delta().unwrap().changed[0];
-    assert_eq!(ends(told), (false, false));
+    let told = table.delta().unwrap();
+    assert_eq!(ends(&told.changed[0].connection()), (false, false));
 }

@@ -1,12 +1,15 @@
 //! Which connections are judged, and when: those that changed as they are published, and those that time alone may
 //! change every few seconds. So the work follows activity; an idle connection costs nothing.
 
-use std::time::Duration;
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Row, Table, convert};
-use crate::{model::Connection, verdict::Facts};
+use super::{Table, convert};
+use crate::{
+    model::{Backlog, Connection},
+    verdict::{Facts, Payload},
+};
 
 /// Connections that time may change are looked at once in this time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -14,9 +17,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 impl Table {
     /// The row as it is published, with its verdict of now.
     pub(super) fn judged(&mut self, id: u64) -> Option<Connection> {
-        let (connection, _changed) = self.judge(id)?;
+        let row = self.rows.get_mut(&id)?.moving();
+        let mut connection = row.connection(self.clock);
+        let payload = convert::payload(&row.record, self.clock);
+        if let Some(now) = self.time.now() {
+            let facts = facts(&connection, payload, &self.backlogs);
+            row.judgement.update(&facts, now);
+        }
+        connection.verdict = row.judgement.verdict();
         if let Some(now) = self.time.instant()
-            && let Some(row) = self.rows.get_mut(&id)
             && !row.is_to_judge
             && !row.judgement.is_settled()
         {
@@ -32,44 +41,33 @@ impl Table {
             && due <= now
         {
             self.to_judge.pop_front();
-            if self.is_judged_by_looking(id) && self.judge(id).is_some_and(|(_connection, changed)| changed) {
-                self.changed.insert(id);
-            }
-            if let Some(row) = self.rows.get_mut(&id) {
-                row.is_to_judge = !row.judgement.is_settled();
-                if row.is_to_judge {
-                    self.to_judge.push_back((now + LOOK_EVERY, id));
+            let Some(row) = self.rows.get_mut(&id) else {
+                continue;
+            };
+            if let Some(time) = self.time.now()
+                && row.is_judged_by_looking(time)
+            {
+                let (connection, payload) = row.look(self.clock);
+                let facts = facts(&connection, payload, &self.backlogs);
+                if row.judge(&facts, time) {
+                    self.changed.mark(row.moving());
                 }
+            }
+            if row.goes_on_waiting() {
+                self.to_judge.push_back((now + LOOK_EVERY, id));
             }
         }
     }
+}
 
-    /// Whether a look may show something: one that changed is judged as it is published, and that may have been a
-    /// moment ago.
-    fn is_judged_by_looking(&self, id: u64) -> bool {
-        let row = self.rows.get(&id);
-        let is_settled_for_now = |row: &Row| {
-            let now = self.time.now();
-            now.is_none_or(|now| row.judgement.holds(now))
-        };
-        !self.changed.contains(&id) && row.is_some_and(|row| !is_settled_for_now(row))
-    }
-
-    /// The row with its verdict, and whether that is another one than before.
-    fn judge(&mut self, id: u64) -> Option<(Connection, bool)> {
-        let row = self.rows.get_mut(&id)?;
-        let record = row.record.record();
-        let mut connection = convert::connection(row, &record, self.clock);
-        let facts = Facts {
-            connection: &connection,
-            payload: convert::payload(&record, self.clock),
-            backlog: self.backlogs.get(&connection.destination).copied(),
-        };
-        let changed = self
-            .time
-            .now()
-            .is_some_and(|now| row.judgement.update(&facts, now));
-        connection.verdict = row.judgement.verdict();
-        Some((connection, changed))
+fn facts<'a>(
+    connection: &'a Connection,
+    payload: Option<Payload>,
+    backlogs: &HashMap<SocketAddr, Backlog>,
+) -> Facts<'a> {
+    Facts {
+        connection,
+        payload,
+        backlog: backlogs.get(&connection.destination).copied(),
     }
 }

@@ -10,7 +10,7 @@ use super::{
     recent::{Change, Lately, half},
 };
 use crate::model::{
-    Cause, CloseReason, Connection, EVIDENCE, End, Evidence, Half, LocalEnd, Measure, Rtt, SocketDetails,
+    Cause, CloseReason, Connection, End, Evidence, EvidenceList, Half, LocalEnd, Measure, Rtt, SocketDetails,
     Verdict, VerdictKind,
 };
 
@@ -65,7 +65,7 @@ pub(super) struct Finding {
     pub(super) kind: VerdictKind,
     pub(super) cause: Option<Cause>,
     pub(super) end: Option<End>,
-    pub(super) evidence: [Option<Evidence>; EVIDENCE],
+    pub(super) evidence: EvidenceList,
 }
 
 impl Finding {
@@ -117,18 +117,14 @@ impl Finding {
 /// A number behind a verdict, where it was measured.
 type Number = (Measure, Option<u64>);
 
-fn evidence(numbers: &[Number]) -> [Option<Evidence>; EVIDENCE] {
-    let mut evidence = [None; EVIDENCE];
+fn evidence(numbers: &[Number]) -> EvidenceList {
     let measured = numbers.iter().filter_map(|&(measure, value)| {
         Some(Evidence {
             measure,
             value: value?,
         })
     });
-    for (place, number) in evidence.iter_mut().zip(measured) {
-        *place = Some(number);
-    }
-    evidence
+    measured.collect()
 }
 
 /// What the rules look at.

@@ -1,7 +1,10 @@
 //! What a connection did in the last seconds: two marks of its counters, five to ten seconds back, and what has been the
 //! case since when. In: the connection each time it is judged. Out: differences.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use super::Facts;
 use crate::model::{Connection, End, Half, SocketDetails};
@@ -17,10 +20,18 @@ const STREAM_PACKETS: u64 = 20;
 pub(super) struct Recent {
     older: Mark,
     newer: Mark,
-    /// Since when an end offers no window while nothing comes through, and how much payload had come by then.
-    stuck: [Option<(SystemTime, u64)>; 2],
+    /// Nothing while both ends offer a window.
+    stuck: Option<Box<[Option<Stuck>; 2]>>,
     /// The end that had nearly all to say the last time that payload passed.
     stream: Option<End>,
+}
+
+/// An end that offers no window while nothing comes through.
+#[derive(Clone, Copy, Debug)]
+struct Stuck {
+    since: SystemTime,
+    /// How much payload had come by then.
+    payload_bytes: u64,
 }
 
 /// Counters at one moment, of what the source and what the destination sent. Kept for each connection that moves, so
@@ -40,14 +51,16 @@ struct Counters {
     needless: u32,
     zero_windows: u32,
     window_full: u32,
-    window_bytes: Option<u32>,
+    /// One more than the window is, bytes.
+    window_plus_1: Option<NonZeroU32>,
     times: Option<Times>,
 }
 
 /// Where the time of a socket that sends went until it was looked at, milliseconds since the connection was first seen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Times {
-    looked_at: u32,
+    /// One more than that time.
+    looked_at_plus_1: NonZeroU32,
     busy: u32,
     window_limited: u32,
     buffer_limited: u32,
@@ -100,7 +113,7 @@ impl Recent {
         Self {
             older,
             newer: older,
-            stuck: [None; 2],
+            stuck: None,
             stream: None,
         }
     }
@@ -125,12 +138,18 @@ impl Recent {
     fn watch_window(&mut self, connection: &Connection, end: End, now: SystemTime) {
         let offers_none = half(connection, end).window_bytes == Some(0);
         let came = net_payload(half(connection, end.other()));
-        let stuck = &mut self.stuck[end as usize];
-        *stuck = match *stuck {
-            Some((since, before)) if offers_none && before == came => Some((since, before)),
-            _ if offers_none => Some((now, came)),
-            _ => None,
+        if !offers_none && self.stuck.is_none() {
+            return;
+        }
+        let stuck = self.stuck.get_or_insert_default();
+        let place = &mut stuck[end as usize];
+        let goes_on = place.filter(|stuck| stuck.payload_bytes == came);
+        let begins = Stuck {
+            since: now,
+            payload_bytes: came,
         };
+        *place = offers_none.then(|| goes_on.unwrap_or(begins));
+        self.stuck.take_if(|stuck| stuck.iter().all(Option::is_none));
     }
 }
 
@@ -141,7 +160,7 @@ impl Lately<'_> {
         let marks = [older, newer, &self.now];
         let [older, newer, newest] = marks.map(|mark| &mark.halves[end as usize]);
         let grown = |value: fn(&Counters) -> u32| u64::from(value(newest).wrapping_sub(value(older)));
-        let windows = [older, newer, newest].map(|counters| counters.window_bytes);
+        let windows = [older, newer, newest].map(|counters| counters.window_plus_1);
         Change {
             packets: grown(|counters| counters.packets),
             payload_bytes: newest.payload_bytes.saturating_sub(older.payload_bytes),
@@ -149,7 +168,7 @@ impl Lately<'_> {
                 .saturating_sub(grown(|counters| counters.needless)),
             zero_windows: grown(|counters| counters.zero_windows),
             window_full: grown(|counters| counters.window_full),
-            window_bytes: windows.into_iter().flatten().max(),
+            window_bytes: windows.into_iter().flatten().max().map(|plus_1| plus_1.get() - 1),
             shares: older
                 .times
                 .zip(newest.times)
@@ -167,8 +186,8 @@ impl Lately<'_> {
 
     /// For how long an end has offered no window while nothing came through to it.
     pub(super) fn stuck(&self, end: End) -> Option<Duration> {
-        let (since, _payload) = self.recent.stuck[end as usize]?;
-        self.now.at.duration_since(since).ok()
+        let stuck = self.recent.stuck.as_ref()?[end as usize]?;
+        self.now.at.duration_since(stuck.since).ok()
     }
 
     /// The end that had nearly all to say the last time that payload passed.
@@ -219,7 +238,7 @@ impl Mark {
     /// Of a connection that begins.
     fn begin(at: SystemTime) -> Self {
         let counters = Counters {
-            times: Some(Times::default()),
+            times: Some(Times::BEGIN),
             ..Counters::default()
         };
         Self {
@@ -238,7 +257,7 @@ impl Counters {
         let times = |details: &SocketDetails| {
             let looked_at = details.looked_at.duration_since(first_seen).ok()?;
             Some(Times {
-                looked_at: looked_at.as_millis() as u32,
+                looked_at_plus_1: one_more(looked_at.as_millis() as u32),
                 busy: milliseconds(details.busy_us?),
                 window_limited: milliseconds(details.receive_window_limited_us?),
                 buffer_limited: milliseconds(details.send_buffer_limited_us?),
@@ -251,16 +270,34 @@ impl Counters {
             needless,
             zero_windows: half.zero_windows,
             window_full: half.window_full,
-            window_bytes: half.window_bytes,
+            window_plus_1: half.window_bytes.map(one_more),
             times: details.and_then(times),
         }
     }
 }
 
+impl Times {
+    /// Nothing was done yet.
+    const BEGIN: Self = Self {
+        looked_at_plus_1: NonZeroU32::MIN,
+        busy: 0,
+        window_limited: 0,
+        buffer_limited: 0,
+    };
+}
+
+/// A number that is kept as one more than it is, so that none at all takes no memory; the highest one as it is.
+fn one_more(number: u32) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(number)
+}
+
 impl Shares {
     /// Between two looks; the first may have been the beginning of the connection.
     fn between(older: Times, newest: Times) -> Option<Self> {
-        let elapsed = newest.looked_at.wrapping_sub(older.looked_at);
+        let elapsed = newest
+            .looked_at_plus_1
+            .get()
+            .wrapping_sub(older.looked_at_plus_1.get());
         let share = |older: u32, newest: u32| f64::from(newest.wrapping_sub(older)) / f64::from(elapsed);
         (elapsed > 0).then(|| Self {
             busy: share(older.busy, newest.busy),

@@ -64,6 +64,7 @@ impl Scene {
             destination_owner: None,
             verdict: None,
             failure: None,
+            notable_packets: 0,
         };
         Self {
             connection,
@@ -160,7 +161,7 @@ impl Scene {
 
     fn measured(&self, measure: Measure) -> Option<u64> {
         let evidence = self.judgement.verdict()?.evidence;
-        let mut all = evidence.into_iter().flatten();
+        let mut all = evidence.iter();
         Some(all.find(|evidence| evidence.measure == measure)?.value)
     }
 }
@@ -572,7 +573,14 @@ fn each_cause_has_its_verdict() {
         let told = scene.judgement.verdict().map(|verdict| text(&verdict, None));
         assert_eq!(scene.verdict(), Some(expected), "{name}: {told:?}");
         assert!(
-            scene.judgement.verdict().unwrap().evidence[0].is_some(),
+            scene
+                .judgement
+                .verdict()
+                .unwrap()
+                .evidence
+                .iter()
+                .next()
+                .is_some(),
             "{name}: without a number"
         );
     }

@@ -5,7 +5,7 @@ use crate::model::{Cause, End, Evidence, Failure, Measure, SocketError, Verdict,
 /// What is the case, and what says so: numbers, and the kernel's word for a failure. `packets are lost: 3.1 % sent again,
 /// round trip 40.2 ms`.
 pub fn text(verdict: &Verdict, failure: Option<&Failure>) -> String {
-    let numbers = verdict.evidence.iter().flatten().map(evidence_text);
+    let numbers = verdict.evidence.iter().map(evidence_text);
     let numbers: Vec<_> = numbers
         .chain(failure.into_iter().flat_map(failure_texts))
         .collect();
@@ -112,7 +112,7 @@ pub fn evidence_value(evidence: Evidence) -> f64 {
 }
 
 /// The number in a few words.
-pub fn evidence_text(evidence: &Evidence) -> String {
+pub fn evidence_text(evidence: Evidence) -> String {
     let value = evidence.value;
     match evidence.measure {
         Measure::Retransmitted => format!("{}.{} % sent again", value / 10, value % 10),

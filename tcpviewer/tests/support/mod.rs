@@ -12,8 +12,8 @@ use tcpviewer::{
     history::History,
     model::{
         Budgets, CloseReason, Closed, Command, Connection, Degradation, Delta, Direction, Economies, Half,
-        Handshake, Identity, Interface, Ledger, LocalEnd, Orientation, Packet, Removal, Response, Rtt,
-        RttSource, Socket, SocketSegments, SocketSource, Status, Verdict,
+        Handshake, Identity, Interface, Ledger, Listed, LocalEnd, NotablePacket, NotablePackets, Orientation,
+        Packet, Removal, Response, Rtt, RttSource, Socket, SocketSegments, SocketSource, Status, Verdict,
     },
     proto::{
         GetStatusRequest, WatchConnectionsRequest, WatchConnectionsResponse,
@@ -121,7 +121,7 @@ impl Daemon {
 
     /// Publishes a new form of these connections.
     pub(crate) fn change(&mut self, ids: impl IntoIterator<Item = u64>) {
-        let changed = ids.into_iter().map(|id| {
+        let changed = ids.into_iter().map(|id| -> Arc<dyn Listed> {
             self.revision += 1;
             Arc::new(connection(id, self.revision))
         });
@@ -134,7 +134,7 @@ impl Daemon {
 
     /// Publishes a new form of these connections, each with its verdict.
     pub(crate) fn judge(&mut self, verdicts: impl IntoIterator<Item = (u64, Verdict)>) {
-        let changed = verdicts.into_iter().map(|(id, verdict)| {
+        let changed = verdicts.into_iter().map(|(id, verdict)| -> Arc<dyn Listed> {
             self.revision += 1;
             Arc::new(Connection {
                 verdict: Some(verdict),
@@ -148,13 +148,30 @@ impl Daemon {
         });
     }
 
+    /// Publishes a new form of a connection after so many packets worth remembering, the last of which these are.
+    pub(crate) fn remember(&mut self, id: u64, packets: Vec<NotablePacket>, seen: u32) {
+        self.revision += 1;
+        let changed = Connection {
+            notable_packets: seen,
+            ..connection(id, self.revision)
+        };
+        self.publish(Delta {
+            changed: vec![Arc::new(changed)],
+            notable: vec![NotablePackets {
+                connection_id: id,
+                packets,
+            }],
+            ..Delta::default()
+        });
+    }
+
     /// Publishes that these connections have ended.
     pub(crate) fn close(&mut self, ids: impl IntoIterator<Item = u64>) {
         let closed = Closed {
             at: SystemTime::now(),
             reason: CloseReason::Fin,
         };
-        let changed = ids.into_iter().map(|id| {
+        let changed = ids.into_iter().map(|id| -> Arc<dyn Listed> {
             self.revision += 1;
             Arc::new(Connection {
                 closed: Some(closed),
@@ -426,6 +443,7 @@ pub(crate) fn connection(id: u64, revision: u64) -> Connection {
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 pub(super) fn verdict(verdict: &Verdict, failure: Option<&Failure>) -> proto::Verdict {
     proto::Verdict {
         text: text(verdict, failure),
-        evidence: verdict.evidence.iter().flatten().map(evidence).collect(),
+        evidence: verdict.evidence.iter().map(evidence).collect(),
         ..without_words(verdict)
     }
 }
@@ -74,10 +74,10 @@ pub(super) fn end(end: End) -> proto::End {
     }
 }
 
-fn evidence(evidence: &Evidence) -> proto::Evidence {
+fn evidence(evidence: Evidence) -> proto::Evidence {
     proto::Evidence {
         name: evidence_name(evidence.measure).to_owned(),
-        value: evidence_value(*evidence),
+        value: evidence_value(evidence),
         text: evidence_text(evidence),
     }
 }

@@ -11,7 +11,7 @@ use tcpviewer_common::state::TcpState;
 use super::*;
 use crate::model::{Half, Handshake, Orientation};
 
-fn connection(id: u64, revision: u64) -> Arc<Connection> {
+fn connection(id: u64, revision: u64) -> Arc<dyn Listed> {
     let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 443));
     Arc::new(Connection {
         id,
@@ -34,6 +34,7 @@ fn connection(id: u64, revision: u64) -> Arc<Connection> {
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
     })
 }
 
@@ -109,11 +110,11 @@ impl Reader {
         }
     }
 
-    fn hold(&mut self, connections: &[Arc<Connection>]) {
+    fn hold(&mut self, connections: &[Arc<dyn Listed>]) {
         for connection in connections {
-            let old = self.held.insert(connection.id, connection.revision);
+            let old = self.held.insert(connection.id(), connection.revision());
             assert!(
-                old.is_none_or(|old| old < connection.revision),
+                old.is_none_or(|old| old < connection.revision()),
                 "never an old form after a newer one"
             );
         }
@@ -135,7 +136,7 @@ fn a_snapshot_comes_in_parts_and_a_change_meanwhile_comes_last() {
     let board = Arc::new(Board::new(1));
     board.apply(changed((1..=5).map(|id| (id, id))));
     let mut cursor = board.cursor(None).unwrap();
-    let ids = |connections: &[Arc<Connection>]| connections.iter().map(|each| each.id).collect::<Vec<_>>();
+    let ids = |connections: &[Arc<dyn Listed>]| connections.iter().map(|each| each.id()).collect::<Vec<_>>();
 
     let Some(Event::Snapshot {
         first: true,
@@ -286,16 +287,16 @@ fn what_was_never_listed_is_not_removed_and_pages_go_by_id() {
     let board = Arc::new(Board::new(1));
     board.apply(changed([(7, 1), (3, 2), (5, 3)]));
     board.apply(removed([(4, 4)]));
-    let ids = |(page, more): (Vec<Arc<Connection>>, bool)| {
-        (page.iter().map(|each| each.id).collect::<Vec<_>>(), more)
+    let ids = |(page, more): (Vec<Arc<dyn Listed>>, bool)| {
+        (page.iter().map(|each| each.id()).collect::<Vec<_>>(), more)
     };
 
     assert!(board.read().removals.is_empty());
     assert_eq!(ids(board.page(None, 2)), (vec![3, 5], true));
     assert_eq!(ids(board.page(Some(5), 2)), (vec![7], false));
     assert_eq!(ids(board.page(Some(7), 2)), (vec![], false));
-    assert_eq!(board.get(5).map(|connection| connection.revision), Some(3));
-    assert_eq!(board.get(4), None);
+    assert_eq!(board.get(5).map(|connection| connection.revision()), Some(3));
+    assert!(board.get(4).is_none());
 }
 
 #[tokio::test]
@@ -360,14 +361,14 @@ fn readers_end_up_with_the_table_after_any_order_of_writes_reads_and_reconnects(
                                 let nth = random.below(listed.len() as u64) as usize;
                                 let id = *listed.keys().nth(nth).unwrap();
                                 // A connection that was removed in this delta does not come back.
-                                delta.changed.retain(|changed| changed.id != id);
+                                delta.changed.retain(|changed| changed.id() != id);
                                 delta.removed.push(Removal { id, revision });
                             }
                             _ => {}
                         }
                     }
                     let gone: Vec<_> = delta.removed.iter().map(|removal| removal.id).collect();
-                    delta.changed.retain(|changed| !gone.contains(&changed.id));
+                    delta.changed.retain(|changed| !gone.contains(&changed.id()));
                     board.apply(delta);
                 }
                 4..9 => {

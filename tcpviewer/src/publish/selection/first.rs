@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     filter::Filter,
-    model::{ById, Connection, Ids},
+    model::{ById, Connection, Ids, Listed},
 };
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
@@ -47,7 +47,7 @@ pub(super) struct First {
     stage: Stage,
     /// Id and revision of what the reader holds, once `news` and `gone` are sent.
     held: ById<u64>,
-    news: VecDeque<Arc<Connection>>,
+    news: VecDeque<Arc<dyn Listed>>,
     gone: Vec<u64>,
     /// How many passed the filter at the last look, and whether the reader was told.
     total: u64,
@@ -167,10 +167,10 @@ impl First {
     }
 
     /// What is different from what the reader holds.
-    fn compare(&mut self, found: Vec<Arc<Connection>>) {
+    fn compare(&mut self, found: Vec<Arc<dyn Listed>>) {
         let held: ById<_> = found
             .iter()
-            .map(|connection| (connection.id, connection.revision))
+            .map(|connection| (connection.id(), connection.revision()))
             .collect();
         self.gone = self
             .held
@@ -178,11 +178,11 @@ impl First {
             .copied()
             .filter(|id| !held.contains_key(id))
             .collect();
-        let order = found.iter().map(|connection| connection.id).collect();
+        let order = found.iter().map(|connection| connection.id()).collect();
         self.order_told = self.order == order;
         self.order = order;
         let is_new =
-            |connection: &Arc<Connection>| self.held.get(&connection.id) != Some(&connection.revision);
+            |connection: &Arc<dyn Listed>| self.held.get(&connection.id()) != Some(&connection.revision());
         self.news = found.into_iter().filter(is_new).collect();
         self.held = held;
     }
@@ -214,7 +214,7 @@ impl First {
         })
     }
 
-    fn take_news(&mut self, limit: usize) -> Vec<Arc<Connection>> {
+    fn take_news(&mut self, limit: usize) -> Vec<Arc<dyn Listed>> {
         let count = limit.min(self.news.len());
         self.news.drain(..count).collect()
     }
@@ -243,7 +243,7 @@ pub async fn first_of(
     filter: Option<Filter<Connection>>,
     top: &Top,
     now: SystemTime,
-) -> Result<Vec<Arc<Connection>>, SelectionError> {
+) -> Result<Vec<Arc<dyn Listed>>, SelectionError> {
     let mut passing = Passing::new(board, filter, top)?;
     let mut look = Look::as_of(board.revision());
     while !look.step(board, &mut passing, now) {
@@ -297,7 +297,7 @@ struct Look {
     ids: Ids,
     /// How many do.
     total: u64,
-    found: Vec<Arc<Connection>>,
+    found: Vec<Arc<dyn Listed>>,
     /// Work that it took so far.
     worked: Duration,
 }
@@ -332,16 +332,16 @@ impl Look {
         let always_ask = filter.depends_on_time();
         for place in list.places.iter().skip(self.reached).take(CHUNK) {
             let connection = &place.connection;
-            let passes = if always_ask || connection.revision > passing.revision {
-                filter.matches(connection, now)
+            let passes = if always_ask || connection.revision() > passing.revision {
+                filter.matches(&connection.connection(), now)
             } else {
-                passing.ids.contains(connection.id)
+                passing.ids.contains(connection.id())
             };
             if !passes {
                 continue;
             }
             if !always_ask {
-                self.ids.insert(connection.id);
+                self.ids.insert(connection.id());
             }
             if self.total >= passing.offset as u64 && self.found.len() < passing.limit {
                 self.found.push(Arc::clone(connection));

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     filter::Filter,
-    model::{Connection, Ids},
+    model::{Connection, Ids, Listed},
 };
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
@@ -106,9 +106,9 @@ impl Matching {
                 if first {
                     self.held.clear();
                 }
-                connections.retain(|connection| self.filter.matches(connection, now));
+                connections.retain(|connection| self.filter.matches(&connection.connection(), now));
                 self.held
-                    .extend(connections.iter().map(|connection| connection.id));
+                    .extend(connections.iter().map(|connection| connection.id()));
                 if connections.is_empty() && !first {
                     return Step::Busy;
                 }
@@ -152,13 +152,14 @@ impl Matching {
         let limit = limit.min(CHUNK);
         let mut connections = self.board.unchanged(look.reached, look.end, limit);
         look.reached = match connections.last() {
-            Some(last) if connections.len() == limit => last.revision,
+            Some(last) if connections.len() == limit => last.revision(),
             Some(_) | None => look.end,
         };
         let is_over = look.reached == look.end;
         // Who stays is not told again, only who comes or goes.
-        connections
-            .retain(|connection| self.held.contains(connection.id) != self.filter.matches(connection, now));
+        connections.retain(|connection| {
+            self.held.contains(connection.id()) != self.filter.matches(&connection.connection(), now)
+        });
         look.worked += work.done();
         if is_over {
             look.rest_until = Instant::now() + PAUSE.max(look.worked * PAUSE_PER_WORK);
@@ -170,18 +171,18 @@ impl Matching {
     fn changes(
         &mut self,
         revision: u64,
-        mut connections: Vec<Arc<Connection>>,
+        mut connections: Vec<Arc<dyn Listed>>,
         mut removed: Vec<u64>,
         more: bool,
         now: SystemTime,
     ) -> Step {
         connections.retain(|connection| {
-            if self.filter.matches(connection, now) {
-                self.held.insert(connection.id);
+            if self.filter.matches(&connection.connection(), now) {
+                self.held.insert(connection.id());
                 return true;
             }
-            if self.held.remove(connection.id) {
-                removed.push(connection.id);
+            if self.held.remove(connection.id()) {
+                removed.push(connection.id());
             }
             false
         });

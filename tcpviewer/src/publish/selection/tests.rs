@@ -41,6 +41,7 @@ fn connection(id: u64, revision: u64, port: u16, rate: u64) -> Arc<Connection> {
         destination_owner: None,
         verdict: None,
         failure: None,
+        notable_packets: 0,
     })
 }
 
@@ -148,7 +149,7 @@ impl Held {
                     self.reasons.push(reason);
                 }
                 self.order
-                    .extend(connections.iter().map(|connection| connection.id));
+                    .extend(connections.iter().map(|connection| connection.id()));
                 (connections, vec![])
             }
             Event::SnapshotEnd {
@@ -188,9 +189,9 @@ impl Held {
             );
         }
         for connection in connections {
-            let old = self.held.insert(connection.id, connection.revision);
+            let old = self.held.insert(connection.id(), connection.revision());
             assert!(
-                old.is_none_or(|old| old < connection.revision),
+                old.is_none_or(|old| old < connection.revision()),
                 "never an old form"
             );
         }
@@ -360,8 +361,8 @@ async fn what_comes_to_pass_by_time_alone_is_there_within_a_look_however_busy_th
     let (all, _) = table.board.page(None, usize::MAX);
     let passing = all
         .iter()
-        .filter(|connection| connection.destination.port() != 80);
-    let passing: Vec<_> = passing.map(|connection| connection.id).collect();
+        .filter(|connection| connection.connection().destination.port() != 80);
+    let passing: Vec<_> = passing.map(|connection| connection.id()).collect();
     assert!(passing.len() > 30);
     assert_eq!(reader.ids(), passing);
 }
@@ -475,8 +476,8 @@ proptest! {
             }
 
             let (all, _) = table.board.page(None, usize::MAX);
-            let part = |wants: &dyn Fn(u16) -> bool| -> Vec<Arc<Connection>> {
-                all.iter().filter(|connection| wants(connection.destination.port())).cloned().collect()
+            let part = |wants: &dyn Fn(u16) -> bool| -> Vec<Connection> {
+                all.iter().map(|listed| listed.connection().into_owned()).filter(|connection| wants(connection.destination.port())).collect()
             };
             let mut busiest = part(&|port| port != 0);
             busiest.sort_by_key(|connection| (std::cmp::Reverse(connection.sent.payload_bytes_per_second), connection.id));
