@@ -13,7 +13,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// `arena.<i>.purge` of all arenas (jemalloc(3), MALLCTL_ARENAS_ALL).
 const PURGE_ALL: &CStr = c"arena.4096.purge";
 
-/// Gives memory that is free back to the kernel at once. Else that is done within ten seconds.
+/// Gives memory that is free back to the kernel at once. Else that is done within seconds.
 #[expect(unsafe_code, reason = "a function of the allocator, which is in C")]
 pub fn give_back() {
     // SAFETY: the name ends with a zero, and this control neither reads nor writes a value (jemalloc(3)); it may be used at

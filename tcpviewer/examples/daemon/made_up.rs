@@ -13,10 +13,9 @@ use crate::{daemon::Daemon, grouped, observe, rows::Row};
 const ROUNDS: u32 = 4;
 /// No number of connections takes longer to make up.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// After this long a connection that does not change is known to be idle.
-const IDLE: Duration = Duration::from_secs(11);
-/// Until what the beginning left to do is done.
-const SETTLE: Duration = Duration::from_secs(3);
+/// Until what the beginning left to do is done: a connection over which nothing passes is known to be idle after ten
+/// seconds, and memory that is free goes back within some more.
+const SETTLE: Duration = Duration::from_secs(20);
 /// Changes of all connections together per second at most.
 const MAX_CHANGES: u32 = 10_000;
 
@@ -59,7 +58,7 @@ fn changing(connections: u32, changes: u32, lasting: Duration) -> Result<Vec<Row
         );
         thread::sleep(Duration::from_millis(100));
     }
-    thread::sleep(if changes == 0 { IDLE } else { SETTLE });
+    thread::sleep(SETTLE);
     let changing = match changes {
         0 => "idle".to_owned(),
         _ => format!("{} changes/s", grouped(changes)),
