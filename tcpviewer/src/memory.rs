@@ -23,21 +23,3 @@ pub fn give_back() {
         tracing::warn!(code, "the allocator keeps what is free");
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_that_is_free_goes_back() {
-        let resident = || {
-            let status = procfs::process::Process::myself().unwrap().status().unwrap();
-            status.vmrss.unwrap() >> 10
-        };
-        let rows: Vec<_> = (0..200_000).map(|row| vec![row as u8 | 1; 512]).collect();
-        let before = resident();
-        drop(rows);
-        give_back();
-        assert!(resident() + 60 < before, "{before} MiB, then {} MiB", resident());
-    }
-}
