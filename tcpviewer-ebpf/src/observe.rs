@@ -93,7 +93,6 @@ fn track<P: Packet>(packet: &P, ledger: &mut LedgerCounters) {
     let InHand { segment, key, seen } = unsafe { &mut *in_hand };
     let (segment, key) = (&*segment, &*key);
     seen.now_ns = 0;
-    seen.new_id = next_id(ledger, settings);
     let clock = PacketClock {
         packet,
         suspended_ns_plus_1: ledger.suspended_ns_plus_1,
@@ -110,7 +109,7 @@ fn track<P: Packet>(packet: &P, ledger: &mut LedgerCounters) {
     if segment.flags.opens() {
         replace(&clock, key, slot, segment, *seen, ledger);
     }
-    let Some((outcome, due, id)) = change(&clock, slot, segment, seen, settings) else {
+    let Some((outcome, due, id)) = change(&clock, slot, segment, seen, ledger, settings) else {
         // Another CPU is about to take the record out of the map.
         ledger.packets_table_full += 1;
         return;
@@ -223,6 +222,7 @@ fn change(
     slot: *mut ConnectionSlot,
     segment: &Segment,
     seen: &mut Sighting,
+    ledger: &LedgerCounters,
     settings: &Settings,
 ) -> Option<(Outcome, bool, u64)> {
     // SAFETY: the map entry outlives the program's run; the record changes only under its lock.
@@ -234,6 +234,9 @@ fn change(
         if record.has(ConnectionRecord::GIVEN_UP) {
             lock::release(&raw mut (*slot).lock);
             return None;
+        }
+        if record.id == 0 {
+            seen.new_id = next_id(ledger, settings);
         }
         let outcome = tracker::observe_when(record, segment, seen, clock);
         clock.packet.look_at_socket(record, segment, seen);
