@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -41,6 +41,19 @@ export async function waitForCharts(page: Page): Promise<void> {
     ))`);
   // Drawn with one frame, and on the screen with the next.
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+}
+
+/** The point that a chart says it is at, and what it says of each line there: at once, so that no update comes between. */
+export function readLegend(plot: Locator): Promise<{ index: number; shown: Record<string, string> }> {
+  return plot.evaluate((element) => ({
+    index: Number(element.dataset.index),
+    shown: Object.fromEntries(
+      [...element.querySelectorAll<HTMLElement>('[data-series]')].map((line) => [
+        line.dataset.series ?? '',
+        line.textContent,
+      ]),
+    ),
+  }));
 }
 
 /** Addresses outside of the daemon that the page asked for; there must be none. */

@@ -153,7 +153,7 @@ describe('by keyboard alone', () => {
     await page.getByTestId('connection-row').first().waitFor();
     await tabTo(page, page.getByRole('grid'));
     await type(page, 'ArrowDown ArrowRight ArrowRight ArrowRight =');
-    expect(query('filter')).toBe('host 127.0.0.1 and source.host == 127.0.0.1');
+    await expect.poll(() => query('filter'), WITHIN).toBe('host 127.0.0.1 and source.host == 127.0.0.1');
     await page.goBack();
     await page.getByTestId('connection-row').first().waitFor();
     await type(page, 'j l !');
@@ -166,9 +166,9 @@ describe('by keyboard alone', () => {
     await openTable();
     await tabTo(page, page.getByRole('grid'));
     await type(page, 'ArrowRight ArrowRight s');
-    expect(query('sort')).toBe('-verdict');
+    await expect.poll(() => query('sort'), WITHIN).toBe('-verdict');
     await page.keyboard.press('s');
-    expect(query('sort')).toBe('verdict');
+    await expect.poll(() => query('sort'), WITHIN).toBe('verdict');
     const [before, order] = [await width('verdict'), await headings()];
     await type(page, '> >');
     await expect.poll(() => width('verdict'), WITHIN).toBeCloseTo(before + 24, 0);
@@ -202,7 +202,7 @@ describe('by keyboard alone', () => {
   it('switches: ended ones, frozen order, theme, link to the view', async () => {
     await openTable();
     await page.keyboard.press('c');
-    expect(query('closed')).toBe('shown');
+    await expect.poll(() => query('closed'), WITHIN).toBe('shown');
     await page.keyboard.press('f');
     await page.getByTestId('order-held').filter({ hasText: 'order frozen' }).waitFor();
     const theme = (): Promise<unknown> => page.evaluate('document.documentElement.dataset.theme');

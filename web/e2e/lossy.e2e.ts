@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatByteRate, formatBytes, formatMicroseconds, formatRate } from '../src/domain/format';
 import type { Point } from '../src/gen/tcpviewer/v1/history_pb';
 import { TcpViewerService, type WatchConnectionResponse } from '../src/gen/tcpviewer/v1/service_pb';
-import { launchBrowser, waitForCharts } from './browser';
+import { launchBrowser, readLegend, waitForCharts } from './browser';
 import { freePort } from './port';
 
 const URL_OF_DAEMON = process.env.TCPVIEWER_URL ?? 'http://127.0.0.1:50051';
@@ -138,14 +138,12 @@ describe.skipIf(SERVER === undefined)('a lossy line', () => {
       }
       for (const share of [0.7, 0.8, 0.9, 0.97]) {
         await other.mouse.move(box.x + box.width * share, box.y + box.height / 2);
-        const index = Number(await plot.getAttribute('data-index'));
+        const { index, shown } = await readLegend(plot);
         const point = points[index];
         expect(point, `point ${index} of ${points.length}`).toBeDefined();
         if (point !== undefined) {
-          for (const [line, words] of Object.entries(lines)) {
-            const shown = await plot.locator(`[data-series="${line}"]`).innerText();
-            expect(shown, `${line} of ${chart} at point ${index}`).toBe(words(point, points[index - 1]));
-          }
+          const said = Object.entries(lines).map(([line, of]) => [line, of(point, points[index - 1])]);
+          expect(shown, `${chart} at point ${index}`).toMatchObject(Object.fromEntries(said));
           hovered.add(index);
         }
       }

@@ -13,7 +13,7 @@ import {
 } from '../src/domain/format';
 import type { GetStatusResponse } from '../src/gen/tcpviewer/v1/service_pb';
 import type { Stats } from '../src/gen/tcpviewer/v1/stats_pb';
-import { launchBrowser, waitForCharts } from './browser';
+import { launchBrowser, readLegend, waitForCharts } from './browser';
 import { openListeningProxy, type ListeningProxy } from './listening-proxy';
 import { failToConnect, openConnection, type TestConnection } from './traffic';
 
@@ -97,16 +97,7 @@ describe('the charts of the overview', () => {
     const plot = page.getByTestId(`plot-${chart}`);
     const seen = new Set<number>();
     await walk(plot.locator('.u-over'), async () => {
-      // At once, so that no update comes between.
-      const { index, shown } = await plot.evaluate((element) => ({
-        index: Number(element.dataset.index),
-        shown: Object.fromEntries(
-          [...element.querySelectorAll<HTMLElement>('[data-series]')].map((line) => [
-            line.dataset.series ?? '',
-            line.textContent,
-          ]),
-        ),
-      }));
+      const { index, shown } = await readLegend(plot);
       const point = points()[index];
       expect(point, `point ${index}`).toBeDefined();
       if (point !== undefined) {
