@@ -294,6 +294,10 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
                 activities.push(convert::activity(&tracked, Pace::Moves));
                 batch.push(tracked.into());
             }
+            Check::Settled => {
+                activities.push(convert::activity(&tracked, Pace::Quiet));
+                batch.push(tracked.into());
+            }
             Check::Dead => {
                 kernel.remove(&key)?;
                 followed.forget(&key);

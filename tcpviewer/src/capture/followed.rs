@@ -33,6 +33,8 @@ pub enum Check {
     Unchanged,
     /// Something that was not reported.
     Changed,
+    /// The same, and it has been quiet since then.
+    Settled,
     /// It ended, or has been silent for so long that it must have.
     Dead,
 }
@@ -223,12 +225,14 @@ impl Followed {
             }
             dead_ns = now_ns + ESTABLISHED_SILENCE.as_nanos() as u64;
         }
+        // The last report is an update interval ago: whatever comes from now on, the kernel reports at once.
+        let is_quiet = now_ns.saturating_sub(last_seen_ns) >= self.quiet_after_ns / 2;
         entry.known_ns = now_ns;
         entry.last_seen_ns = last_seen_ns;
         entry.packets = packets;
-        entry.is_active = changed;
+        entry.is_active = changed && !is_quiet;
         entry.is_told = true;
-        let (check_ns, wait) = if changed {
+        let (check_ns, wait) = if entry.is_active {
             (now_ns + self.quiet_after_ns, Wait::Quiet)
         } else if tracked.record.closed_ns != 0 {
             (dead_ns, Wait::Ended)
@@ -237,7 +241,11 @@ impl Followed {
         };
         entry.check_ns = check_ns;
         entry.wait = self.checks.insert(check_ns, tracked.key, wait);
-        if changed { Check::Changed } else { Check::Unchanged }
+        match (changed, is_quiet) {
+            (false, _) => Check::Unchanged,
+            (true, false) => Check::Changed,
+            (true, true) => Check::Settled,
+        }
     }
 
     /// Forgets a connection that is no longer in the map.

@@ -55,20 +55,29 @@ fn a_silent_connection_lives_as_long_as_its_socket() {
 }
 
 #[test]
-fn what_was_not_reported_is_found_and_looked_for_again() {
+fn what_was_not_reported_is_found_and_looked_for_again_while_more_may_come() {
+    const INTERVAL: u64 = SECOND / 4;
+    let mut followed = Followed::new(Duration::from_nanos(INTERVAL));
+    followed.reported(&sample(SECOND, 0), SECOND);
+    let (first, second) = (SECOND + 2 * INTERVAL, SECOND + 4 * INTERVAL);
+    let (moves, rests) = (sample(first - 5, 0), sample(first + 5, 0));
+    assert_eq!(followed.due(first, 10), [moves.key]);
+    assert_eq!(followed.check(&moves, first), Check::Changed);
+    assert_eq!(followed.due(second, 10), [rests.key]);
+    assert_eq!(followed.check(&rests, second), Check::Settled);
+    assert!(
+        followed.due(60 * SECOND, 10).is_empty(),
+        "the kernel reports what comes now"
+    );
+}
+
+#[test]
+fn a_connection_of_which_all_was_reported_is_quiet() {
     let mut followed = Followed::new(Duration::from_millis(250));
     followed.reported(&sample(SECOND, 0), SECOND);
     assert_eq!(followed.due(2 * SECOND, 10).len(), 1);
-    assert_eq!(followed.check(&sample(SECOND + 5, 0), 2 * SECOND), Check::Changed);
-    assert_eq!(followed.due(3 * SECOND, 10).len(), 1);
-    assert_eq!(
-        followed.check(&sample(SECOND + 5, 0), 3 * SECOND),
-        Check::Unchanged
-    );
-    assert!(
-        followed.due(60 * SECOND, 10).is_empty(),
-        "quiet: not looked at again for long"
-    );
+    assert_eq!(followed.check(&sample(SECOND, 0), 2 * SECOND), Check::Unchanged);
+    assert!(followed.due(60 * SECOND, 10).is_empty());
 }
 
 #[test]
