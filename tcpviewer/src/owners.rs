@@ -57,8 +57,9 @@ const WANTED: usize = 524_288;
 const GATHER: Duration = Duration::from_millis(100);
 /// ... and also while more come, so long after the first one.
 const GATHER_AT_MOST: Duration = Duration::from_secs(2);
-/// How often the processes are searched for the holder of one socket.
-const SCANS: u8 = 2;
+/// How often the processes are searched for the holder of one socket. The last time is for one that gets a holder later:
+/// by then something has passed.
+const SCANS: u8 = 3;
 /// A socket of another network namespace was connected no longer than this before its first packet was seen, or after.
 const NEARBY_NS: u64 = 10_000_000_000;
 
@@ -399,14 +400,21 @@ impl Owners {
                 for wanted in asked {
                     if let Some(end) = self.end(&wanted) {
                         end.is_wanted = false;
-                        end.scans += 1;
-                        // It has become known meanwhile which socket it is.
-                        if end.cookie != wanted.cookie {
-                            self.want(&wanted.key, wanted.id, Instant::now());
-                        } else if end.cookie != 0 && end.named.is_none() && end.is_told {
-                            // The name that was found by the endpoints is not that of this socket.
-                            end.is_told = false;
+                        let is_same = end.cookie == wanted.cookie;
+                        end.scans += u8::from(is_same);
+                        // It has become known meanwhile which socket it is, or it is here and was missed: a table can
+                        // leave a socket out, and of one that stays silent no sample asks again.
+                        let is_again = !is_same || end.scans == 1 && end.is_missing();
+                        // The name that was found by the endpoints is not that of this socket.
+                        if is_same
+                            && end.cookie != 0
+                            && end.named.is_none()
+                            && std::mem::take(&mut end.is_told)
+                        {
                             looks.push(unknown(wanted.key, wanted.id, wanted.side));
+                        }
+                        if is_again {
+                            self.want(&wanted.key, wanted.id, Instant::now());
                         }
                     }
                 }

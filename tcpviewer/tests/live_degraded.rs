@@ -16,6 +16,7 @@ use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd as _,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -143,14 +144,19 @@ fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procf
             && is_named(LocalEnd::Destination, &connection.destination_process)
     };
     let all = [&outgoing, &incoming, &within, &closing];
-    let listed = wait_for(PATIENCE, "older connections with their owners", || {
+    let ends = all.map(Open::ends);
+    let listed = loop {
         let listed = daemon.list();
-        let found = all.map(|open| listed.iter().find(|each| is(each, open.ends())).cloned());
-        found
-            .iter()
-            .all(|found| found.as_ref().is_some_and(is_complete))
-            .then(|| found.map(Option::unwrap))
-    });
+        let found = ends.map(|ends| listed.iter().find(|each| is(each, ends) && is_complete(each)));
+        if let [Some(a), Some(b), Some(c), Some(d)] = found {
+            break [a, b, c, d].map(Connection::clone);
+        }
+        assert!(
+            serves.elapsed() < PATIENCE,
+            "not all of {ends:#?} with their owners in {listed:#?}"
+        );
+        sleep(Duration::from_millis(20));
+    };
     let took = serves.elapsed();
     println!("four older connections with their owners {took:.1?} after the daemon serves");
     assert!(took < Duration::from_secs(1), "{took:?}");

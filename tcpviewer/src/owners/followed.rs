@@ -73,6 +73,11 @@ impl End {
         self.named.is_none_or(|source| !source.is_certain())
     }
 
+    /// Whether it is a socket within reach that nobody was found to hold.
+    pub(super) fn is_missing(&self) -> bool {
+        self.named.is_none() && (self.is_local || self.is_here == Some(true))
+    }
+
     /// Takes note of whose it is, by this socket.
     pub(super) fn name(&mut self, source: OwnerSource, cookie: u64) {
         self.named = Some(source);
@@ -304,6 +309,31 @@ mod tests {
             // Its path may move later on.
             followed.take(&tracked(Some(ELSEWHERE), 0));
             assert!(followed.mistaken().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_end_within_reach_is_missing_until_it_has_a_name() {
+        let mut record = tracked(None, 0);
+        let egress = Place::new(3, true);
+        for (place, flags, cookie, is_missing) in [
+            (Place(0), 0, 0, false),
+            (HERE, Half::SEEN, 0, false),
+            (HERE, Half::SEEN, 7, true),
+            (egress, 0, 0, true),
+            (egress, Half::SEEN, 0, true),
+        ] {
+            let mut followed = Followed::default();
+            let half = &mut record.record.halves[0];
+            (half.place, half.flags, half.socket_cookie) = (place.0, flags, cookie);
+            followed.take(&record);
+            assert_eq!(
+                low(&mut followed).is_missing(),
+                is_missing,
+                "{place:?} {flags} {cookie}"
+            );
+            name(&mut followed, OwnerSource::Descriptor, cookie);
+            assert!(!low(&mut followed).is_missing());
         }
     }
 
