@@ -28,6 +28,8 @@ pub use pushdown::{InHeaders, intersection, of_connection, pushdown, union};
 use check::Node;
 use error::Wrong;
 
+use crate::model::{Connection, Listed};
+
 /// A filter text is at most this long, bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
 
@@ -61,6 +63,14 @@ impl<T: Subject> Filter<T> {
     /// Whether the answer may change by the passing of time alone.
     pub fn depends_on_time(&self) -> bool {
         self.root.depends_on_time()
+    }
+}
+
+impl Filter<Connection> {
+    /// Whether the filter lets this connection pass. One that rests has to be unpacked for that, so its number is looked at
+    /// first.
+    pub fn admits(&self, listed: &dyn Listed, now: SystemTime) -> bool {
+        eval::may_hold(&self.root, listed.id()) && self.matches(&listed.connection(), now)
     }
 }
 

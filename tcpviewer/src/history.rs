@@ -5,6 +5,7 @@
 //!
 //! Times are those of packets and of looks at sockets, so a capture that is played has the history of its own time.
 
+mod line;
 mod packet;
 mod series;
 mod stored;
@@ -23,7 +24,7 @@ pub use self::stored::{HalfPoint, Point};
 use crate::model::{ById, Command, Connection, Delta, Ids, NotablePacket, key_between};
 
 /// Memory of all that is kept, but for points at full resolution, bytes.
-const BUDGET_BYTES: usize = 32 << 20;
+const BUDGET_BYTES: usize = 20 << 20;
 /// Changes that are taken in before readers get their turn.
 const CHUNK: usize = 256;
 /// Connections that can be watched at a time: each has points at full resolution, 130 KiB.

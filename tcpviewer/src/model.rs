@@ -18,6 +18,13 @@ mod economy;
 
 mod ids;
 
+pub(crate) mod small;
+
+mod work;
+
+#[cfg(test)]
+pub(crate) mod sample;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -36,14 +43,15 @@ use tokio::{sync::oneshot, time::Instant};
 pub use self::{
     economy::{Economies, Economy},
     failure::{ERRORS, Failure, FailureKind, FailureLook, Reset, SocketError},
-    ids::{ByEnds, ById, Ids, SecretHash},
+    ids::{ByEnds, ById, IdHasher, Ids, SecretHash},
     listed::Listed,
     listener::{HostCounter, Listener},
     process::{ControlGroup, Owner, OwnerLook, OwnerSource, Process},
     socket::{
         CongestionControl, CongestionState, Socket, SocketDetails, SocketLook, SocketSegments, SocketSource,
     },
-    verdict::{Backlog, Cause, End, Evidence, EvidenceList, Measure, Verdict, VerdictKind},
+    verdict::{Backlog, Cause, End, Evidence, EvidenceList, Measure, Measures, Verdict, VerdictKind},
+    work::Work,
 };
 
 /// A connection as it is published. Counters are absolute since it was first seen.

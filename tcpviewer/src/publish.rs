@@ -4,13 +4,12 @@
 
 mod connections;
 mod ranking;
+mod runs;
 mod selection;
 mod packets;
 mod stats;
-mod work;
 
 pub use connections::{Board, Cursor, Event, ResumePoint, RevisionAhead, SnapshotReason};
 pub use packets::{KeptPackets, PacketBatch, PacketBoard, PacketCursor, PacketSelection};
 pub use selection::{Reader, Selection, SelectionError, Step, Top, first_of};
 pub use stats::{Gathering, Group, GroupBy, RttDistribution, Stats};
-pub use work::Work;

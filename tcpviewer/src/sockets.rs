@@ -59,7 +59,7 @@ use self::{
 };
 use crate::model::{
     Activity, Clock, Degradation, Economies, HostCounter, InterfaceNames, Listener, Sample, SampleBatch,
-    SocketLook, SocketNews, boot_ns,
+    SocketLook, SocketNews, Work, boot_ns,
 };
 
 /// At most so many connections are looked at before others get their turn.
@@ -158,30 +158,30 @@ impl Sockets {
                     Request::HostCounters(reply) => self.tell_counters(reply),
                 },
                 () = sleep_until(next_watched.unwrap_or_else(Instant::now)), if next_watched.is_some() => {
-                    let started = Instant::now();
+                    let (started, work) = (Instant::now(), Work::begun());
                     let mut found = self.look_at(&watched.due(started), true);
                     found.retain(|sample| watched.is_news(sample));
-                    looks.spent(started.elapsed() * stretch, Instant::now());
+                    looks.spent(work.done() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    let started = Instant::now();
+                    let (started, work) = (Instant::now(), Work::begun());
                     let found = self.look_at(&lately.due(started, BATCH), false);
-                    looks.spent(started.elapsed() * stretch, Instant::now());
+                    looks.spent(work.done() * stretch, Instant::now());
                     hand_on(found, started, &outlets.samples).await;
                 }
                 // What was found goes first: behind that, nothing piles up.
                 () = sleep_until(sweeps.due()), if news.len() < NEWS => {
-                    let started = Instant::now();
+                    let (started, work) = (Instant::now(), Work::begun());
                     let found = self.own.step(&self.ways, &self.names, self.clock);
-                    sweeps.done(started, found.is_over, economies.now());
+                    sweeps.done(started, work.done(), found.is_over, economies.now());
                     news.extend(found.news);
                     hand_on(found.samples, started, &outlets.samples).await;
                 }
                 () = sleep_until(sweeps_elsewhere.due()), if news.len() < NEWS => {
-                    let started = Instant::now();
+                    let (started, work) = (Instant::now(), Work::begun());
                     let found = self.others.step(&mut self.ways, &self.names, self.clock);
-                    sweeps_elsewhere.done(started, found.is_over, economies.now());
+                    sweeps_elsewhere.done(started, work.done(), found.is_over, economies.now());
                     news.extend(found.news);
                     hand_on(found.samples, started, &outlets.samples).await;
                 }

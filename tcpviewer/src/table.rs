@@ -16,17 +16,20 @@ mod rates;
 
 mod row;
 
+mod rows;
+
 mod time;
 
 mod verdicts;
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use hashbrown::hash_table::Entry;
 use tcpviewer_common::connection::{ConnectionKey, ConnectionRecord, Side};
 use tokio::{
     sync::mpsc,
@@ -38,12 +41,16 @@ use self::{
     packed::without_trackers_own,
     rates::Rates,
     row::{Moving, Row, Said},
+    rows::Rows,
     time::TimeOfSamples,
 };
 use crate::model::{
-    Backlog, ById, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, Listed, NotablePackets,
+    Backlog, Clock, CloseReason, Closed, Connection, Delta, Economies, Economy, Listed, NotablePackets,
     OwnerLook, Removal, Sample, SampleBatch, SocketLook, Totals, Tracked,
 };
+
+/// Room for so many in a queue is kept, whether it is needed or not.
+const SPARE: usize = 1_024;
 
 /// The table.
 pub struct Table {
@@ -54,7 +61,7 @@ pub struct Table {
     /// Connections that are listed at most; ended ones make room for new ones.
     max_listed: usize,
     revision: u64,
-    rows: ById<Row>,
+    rows: Rows,
     newest: Newest,
     /// Connections over which something passed, and when: their rates fall to 0 a while after that.
     settling: VecDeque<(Instant, u64)>,
@@ -124,7 +131,7 @@ impl Table {
             economy: Economy::NONE,
             max_listed,
             revision: 0,
-            rows: ById::default(),
+            rows: Rows::default(),
             newest: Newest::default(),
             settling: VecDeque::new(),
             leaving: VecDeque::new(),
@@ -176,6 +183,10 @@ impl Table {
         self.judge_due(now);
         self.drop_ended(now);
         self.count_opened(now);
+        shrink(&mut self.settling);
+        shrink(&mut self.leaving);
+        shrink(&mut self.ended);
+        shrink(&mut self.to_judge);
     }
 
     /// What changed since the last call; `None` where nothing did.
@@ -213,7 +224,7 @@ impl Table {
         let connection = self.judged(id)?;
         self.revision += 1;
         let (revision, has_ended) = (self.revision, connection.closed.is_some());
-        let row = self.rows.get_mut(&id)?;
+        let row = self.rows.get_mut(id)?;
         let moving = row.moving();
         moving.is_changed = false;
         if let Some(moved) = moving.moved {
@@ -236,7 +247,7 @@ impl Table {
                 let at = self.clock.at(tracked.record.first_seen_ns);
                 self.end(previous, CloseReason::Replaced, at, now);
             }
-            Some(_) if !self.rows.contains_key(&id) => {
+            Some(_) if self.rows.get(id).is_none() => {
                 // Late packets of a connection that ended and is listed no more.
                 if tracked.is_last {
                     self.newest.remove(&tracked.key, &self.rows);
@@ -265,7 +276,11 @@ impl Table {
                     return;
                 }
                 let row = row.moving();
-                let before = std::mem::replace(&mut row.record, tracked.record);
+                let before = row.record;
+                // One that was fetched from the kernel's map overtakes a report that waits in the ring.
+                if tracked.record.packets() >= before.packets() {
+                    row.record = tracked.record;
+                }
                 (row, before)
             }
             Entry::Vacant(place) => {
@@ -274,22 +289,19 @@ impl Table {
                 self.totals.listed += 1;
                 let said = Said::new(tracked.key, Arc::clone(&tracked.interface));
                 let row = Row::Moving(Box::new(Moving::new(said, tracked.record)));
-                (place.insert(row).moving(), ConnectionRecord::VACANT)
+                (place.insert(row).into_mut().moving(), ConnectionRecord::VACANT)
             }
         };
+        let record = &row.record;
         self.totals.subtract(&row.rates);
-        self.totals.grow(&before, &tracked.record);
-        row.rates.follow(
-            &before,
-            &tracked.record,
-            self.economy.interval(self.update_interval),
-        );
+        self.totals.grow(&before, record);
+        row.rates
+            .follow(&before, record, self.economy.interval(self.update_interval));
         self.totals.add(&row.rates);
-        self.notable
-            .extend(notable::since(&before, &tracked.record, self.clock));
+        self.notable.extend(notable::since(&before, record, self.clock));
         row.said.interface = Arc::clone(&tracked.interface);
         // What says nothing new does not keep rates from falling.
-        let is_news = tracked.record.last_seen_ns() > before.last_seen_ns();
+        let is_news = record.last_seen_ns() > before.last_seen_ns();
         if row.rates.is_moving() && (is_news || row.moved.is_none()) {
             row.moved = Some(now);
             self.settling.push_back((now, id));
@@ -305,7 +317,7 @@ impl Table {
 
     fn take_gone(&mut self, key: &ConnectionKey, reason: CloseReason, now: Instant) {
         if let Some(id) = self.newest.remove(key, &self.rows)
-            && let Some(row) = self.rows.get(&id)
+            && let Some(row) = self.rows.get(id)
             && !row.has_ended()
         {
             let at = self.clock.at(row.record().last_seen_ns());
@@ -319,7 +331,7 @@ impl Table {
     /// is said goes out with that.
     fn take_socket(&mut self, look: SocketLook) {
         if let Some(id) = self.newest.get(&look.key, &self.rows)
-            && let Some(row) = self.rows.get_mut(&id)
+            && let Some(row) = self.rows.get_mut(id)
             && !row.has_ended()
             && convert::can_be_of(&row.record(), &look)
         {
@@ -340,7 +352,7 @@ impl Table {
     /// Takes who owns a socket, if its connection is listed; ended ones have owners as well. Where it was another socket
     /// that was taken for it, nothing of that one stays.
     fn take_owner(&mut self, look: OwnerLook) {
-        if let Some(row) = self.rows.get_mut(&look.id) {
+        if let Some(row) = self.rows.get_mut(look.id) {
             let row = row.moving();
             let Said { owners, sockets, .. } = &mut row.said;
             let ([low, high], [low_socket, high_socket]) = (owners, sockets);
@@ -358,11 +370,11 @@ impl Table {
 
     /// Marks a connection as ended, unless it is.
     fn end(&mut self, id: u64, reason: CloseReason, at: SystemTime, now: Instant) {
-        if let Some(row) = self.rows.get_mut(&id)
+        if let Some(row) = self.rows.get_mut(id)
             && !row.has_ended()
         {
             let row = row.moving();
-            row.said.closed = Some(Closed { at, reason });
+            row.closed = Some(Closed { at, reason });
             self.changed.mark(row);
             let is_open = convert::was_answered(&row.record);
             self.totals.open -= 1;
@@ -389,7 +401,7 @@ impl Table {
             && is_over(moved)
         {
             self.settling.pop_front();
-            if let Some(Row::Moving(row)) = self.rows.get_mut(&id)
+            if let Some(Row::Moving(row)) = self.rows.get_mut(id)
                 && row.moved == Some(moved)
             {
                 row.moved = None;
@@ -403,7 +415,7 @@ impl Table {
             self.leaving.pop_front();
             self.totals.subtract(&rates);
             // It was published as one that moves no more.
-            if self.rows.contains_key(&id) {
+            if self.rows.get(id).is_some() {
                 self.quiet.push(id);
             }
         }
@@ -431,7 +443,7 @@ impl Table {
     }
 
     fn remove(&mut self, id: u64) {
-        if let Some(row) = self.rows.remove(&id) {
+        if let Some(row) = self.rows.remove(id) {
             self.newest.unlist(row.key(), id);
             if let Row::Moving(row) = row {
                 self.totals.subtract(&row.rates);
@@ -448,6 +460,13 @@ impl Table {
             self.totals.opened_per_second = (self.totals.opened - opened) as f64 / elapsed.as_secs_f64();
             self.opened_mark = (now, self.totals.opened);
         }
+    }
+}
+
+/// Gives the room back of much more than a queue holds now.
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    if queue.capacity() > SPARE && queue.len() < queue.capacity() / 4 {
+        queue.shrink_to(SPARE.max(2 * queue.len()));
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod recent;
 
+mod stamp;
+
 mod causes;
 
 mod words;
@@ -12,8 +14,9 @@ use std::time::{Duration, SystemTime};
 
 pub use self::words::{evidence_name, evidence_text, evidence_value, text};
 use self::{
-    causes::{Finding, find, find_at_end, has_packets, idle_at},
+    causes::{Finding, find, find_at_end, has_packets, holds_until, may_find_more},
     recent::Recent,
+    stamp::Stamp,
 };
 use crate::model::{Backlog, Connection, End, Verdict, VerdictKind};
 
@@ -44,97 +47,93 @@ pub struct Payload {
     pub from: End,
 }
 
-/// What is known of one connection's verdict: that, and what is needed for the next one.
+/// What is known of one connection's verdict.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Judgement {
-    verdict: Option<Verdict>,
+    /// The verdict; `None` until enough was seen.
+    pub verdict: Option<Verdict>,
+    /// What is needed for the next one.
+    pub outlook: Outlook,
+}
+
+/// What is needed for the next verdict besides the last one. Kept for each connection that moved lately, so it is small.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+pub struct Outlook {
     /// When the cause was seen last.
-    seen: Option<SystemTime>,
-    judged: Option<SystemTime>,
-    /// Nothing where the connection is idle.
-    recent: Option<Box<Recent>>,
+    seen: Option<Stamp>,
+    judged: Option<Stamp>,
+    /// Nothing where the connection is idle for good.
+    recent: Option<Recent>,
     /// Until when time alone changes nothing, where that is known.
-    holds_until: Option<SystemTime>,
+    holds_until: Option<Stamp>,
     is_settled: bool,
     is_over: bool,
 }
 
 impl Judgement {
-    /// A judgement that [is done](Self::is_done), of which all but the verdict was given up.
+    /// A judgement that [is done](Outlook::is_done), of which all but the verdict was given up.
     pub fn done(verdict: Option<Verdict>, has_ended: bool) -> Self {
         Self {
             verdict,
-            is_settled: true,
-            is_over: has_ended,
-            ..Self::default()
+            outlook: Outlook {
+                is_settled: true,
+                is_over: has_ended,
+                ..Outlook::default()
+            },
         }
-    }
-
-    /// The verdict; `None` until enough was seen.
-    pub fn verdict(&self) -> Option<Verdict> {
-        self.verdict
-    }
-
-    /// Whether time alone does not change the verdict.
-    pub fn is_settled(&self) -> bool {
-        self.is_settled
-    }
-
-    /// Whether nothing but the verdict is worth keeping until something passes.
-    pub fn is_done(&self) -> bool {
-        self.is_settled && self.recent.is_none()
-    }
-
-    /// Whether it would say the same now, if nothing but time has passed.
-    pub fn holds(&self, now: SystemTime) -> bool {
-        self.is_early(now) || self.holds_until.is_some_and(|until| now < until)
     }
 
     /// Judges anew, unless that was done a moment ago. Returns whether the verdict is another one.
     pub fn update(&mut self, facts: &Facts<'_>, now: SystemTime) -> bool {
+        let (outlook, stamp) = (&mut self.outlook, Stamp::of(now));
         let has_ended = facts.connection.closed.is_some();
-        if self.is_over || self.is_early(now) && !has_ended {
+        if outlook.is_over {
             return false;
         }
-        self.judged = Some(now);
+        if outlook.is_early(stamp) && !has_ended {
+            // What was found before need not hold for long, unless it was found a moment ago of the same facts.
+            if outlook.judged != Some(stamp) {
+                outlook.holds_until = None;
+                outlook.is_settled = false;
+            }
+            return false;
+        }
+        outlook.judged = Some(stamp);
         if has_ended {
-            self.is_over = true;
-            self.is_settled = true;
-            self.recent = None;
+            outlook.is_over = true;
+            outlook.is_settled = true;
+            outlook.recent = None;
             return self.end(facts, now);
         }
         // Of one that is older than the daemon, nothing passed that could be compared.
         let mut of_socket_alone = None;
         let recent = if has_packets(facts.connection) {
-            &mut self.recent
+            &mut outlook.recent
         } else {
             &mut of_socket_alone
         };
-        let recent = recent.get_or_insert_with(|| Box::new(Recent::new(facts.connection, now)));
-        let lately = recent.advance(facts, now);
+        let lately = Recent::advance(recent, facts, now);
         let finding = find(facts, lately, now);
+        let holds_until = holds_until(facts, lately, now);
+        let is_idle = finding.is_some_and(|finding| finding.kind == VerdictKind::Idle);
+        let is_idle_for_good = is_idle && !may_find_more(facts, lately, now);
         let changed = self.take(finding, now);
         let is_as_found = self
             .verdict
             .zip(finding)
             .is_some_and(|(verdict, finding)| finding.is(&verdict));
-        let is_idle = is_as_found
-            && self
-                .verdict
-                .is_some_and(|verdict| verdict.kind == VerdictKind::Idle);
         let waited = now.duration_since(facts.connection.last_seen).unwrap_or_default();
-        self.is_settled = is_idle || is_as_found && waited > LONGEST_WAIT;
-        self.holds_until =
-            idle_at(facts).filter(|_idle| self.verdict.is_none_or(|verdict| verdict.cause.is_none()));
-        if is_idle {
-            self.recent = None;
+        let outlook = &mut self.outlook;
+        outlook.is_settled = is_as_found && (is_idle_for_good || waited > LONGEST_WAIT);
+        // Time ends a cause, and changes its numbers.
+        let is_fine = self.verdict.is_none_or(|verdict| verdict.cause.is_none());
+        outlook.holds_until = holds_until.filter(|_until| is_fine).map(Stamp::of);
+        if is_as_found && is_idle_for_good {
+            outlook.recent = None;
         }
         changed
-    }
-
-    /// Whether it was judged a moment ago.
-    fn is_early(&self, now: SystemTime) -> bool {
-        self.judged.is_some_and(|judged| now < judged + JUDGED_EVERY)
     }
 
     /// What is found at the end counts at once; else the last verdict stays.
@@ -147,17 +146,18 @@ impl Judgement {
         let Some(finding) = finding else {
             return false;
         };
+        let (seen, stamp) = (&mut self.outlook.seen, Stamp::of(now));
         match &mut self.verdict {
             Some(verdict) if finding.is(verdict) => {
                 verdict.evidence = finding.evidence;
-                self.seen = Some(now);
+                *seen = Some(stamp);
                 false
             }
             // A handshake is not taken back.
             Some(verdict)
                 if verdict.cause.is_some()
                     && verdict.kind != VerdictKind::Handshake
-                    && self.seen.is_some_and(|seen| now < seen + HOLD) =>
+                    && seen.is_some_and(|seen| seen.is_within(HOLD, stamp)) =>
             {
                 false
             }
@@ -167,8 +167,32 @@ impl Judgement {
 
     fn replace(&mut self, finding: Finding, now: SystemTime) -> bool {
         let before = self.verdict.replace(finding.since(now));
-        self.seen = Some(now);
+        self.outlook.seen = Some(Stamp::of(now));
         !before.is_some_and(|before| finding.is(&before))
+    }
+}
+
+impl Outlook {
+    /// Whether time alone does not change the verdict.
+    pub fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// Whether nothing but the verdict is worth keeping until something passes.
+    pub fn is_done(&self) -> bool {
+        self.is_settled && self.recent.is_none()
+    }
+
+    /// Whether the verdict would be the same now, if nothing but time has passed.
+    pub fn holds(&self, now: SystemTime) -> bool {
+        let now = Stamp::of(now);
+        self.is_early(now) || self.holds_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether it was judged a moment ago.
+    fn is_early(&self, now: Stamp) -> bool {
+        self.judged
+            .is_some_and(|judged| judged.is_within(JUDGED_EVERY, now))
     }
 }
 

@@ -88,7 +88,7 @@ async fn page(
         let (chunk, more) = board.page(after, CHUNK);
         after = chunk.last().map(|last| last.id());
         for connection in chunk {
-            if !filter.matches(&connection.connection(), now) {
+            if !filter.admits(&*connection, now) {
                 continue;
             }
             let id = connection.id();

@@ -1,6 +1,7 @@
 //! Encoded connections, each form encoded once for all streams that send it soon after it was published, and once per
-//! field mask that several of them may share. In: connections of the published table. Out: their bytes. What was asked
-//! for longest ago gives way; it is encoded again when somebody wants it after all.
+//! field mask that several of them share; what one stream alone wants is not kept. In: connections of the published
+//! table. Out: their bytes. What was asked for longest ago gives way; it is encoded again when somebody wants it after
+//! all.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -21,7 +22,7 @@ const MAX_MASKS: usize = 4;
 pub(super) struct Forms {
     /// `None` where all fields are wanted.
     masked: Option<Masked>,
-    /// Empty where none are kept.
+    /// None where none are ever kept.
     places: Box<[Mutex<Place>]>,
 }
 
@@ -49,7 +50,7 @@ impl Forms {
     }
 
     /// The connection as the contract has it, with the fields that are wanted.
-    pub(super) fn encoded(&self, connection: &dyn Listed) -> Bytes {
+    pub(super) fn encoded(self: &Arc<Self>, connection: &dyn Listed) -> Bytes {
         let places = self.places.len() as u64;
         let place = connection.revision().checked_rem(places);
         let Some(place) = place.and_then(|place| self.places.get(place as usize)) else {
@@ -62,12 +63,23 @@ impl Forms {
         let form = self.encode(connection);
         // An old form, as snapshots have them, does not push out a new one.
         if place.revision < connection.revision() {
-            *place = Place {
-                revision: connection.revision(),
-                form: form.clone(),
+            *place = if self.are_shared() {
+                Place {
+                    revision: connection.revision(),
+                    form: form.clone(),
+                }
+            } else {
+                Place::default()
             };
         }
         form
+    }
+
+    /// Whether more than one want them: streams, or forms that are a part of these.
+    fn are_shared(self: &Arc<Self>) -> bool {
+        // Those with all fields stay where no stream wants them.
+        let lasting = usize::from(self.masked.is_none());
+        Arc::strong_count(self) > lasting + 1
     }
 
     fn encode(&self, connection: &dyn Listed) -> Bytes {
@@ -122,6 +134,35 @@ mod tests {
     use prost_types::FieldMask;
 
     use super::*;
+    use crate::model::{Connection, sample};
+
+    /// Whether both are the same memory.
+    fn is_kept(first: &Bytes, second: &Bytes) -> bool {
+        assert_eq!(first, second);
+        first.as_ptr() == second.as_ptr()
+    }
+
+    #[test]
+    fn what_one_stream_alone_wants_is_not_kept_for_others() {
+        let of_revision = |revision| Connection {
+            revision,
+            ..sample::connection()
+        };
+        let (before, after) = (of_revision(1), of_revision(1 + PLACES as u64));
+        let shared = SharedForms::new();
+        for path in [None, Some("state")] {
+            let forms = || shared.of(path.and_then(mask));
+            let one = forms();
+            assert!(!is_kept(&one.encoded(&before), &one.encoded(&before)));
+
+            let other = forms();
+            assert!(is_kept(&one.encoded(&before), &other.encoded(&before)));
+
+            drop(other);
+            assert!(!is_kept(&one.encoded(&after), &one.encoded(&after)));
+            assert!(one.places[1].lock().unwrap().form.is_empty());
+        }
+    }
 
     fn mask(path: &str) -> Option<Mask> {
         let paths = vec![path.to_owned()];

@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     filter::Filter,
-    model::Connection,
+    model::{Connection, Work},
     proto::{self, WatchStatsRequest, WatchStatsResponse},
-    publish::{Board, Gathering, GroupBy, Stats, Work},
+    publish::{Board, Gathering, GroupBy, Stats},
 };
 
 /// Time between two messages when the request does not say.

@@ -138,7 +138,7 @@ impl Parts {
                 packets.retain(|packet| {
                     *passes.entry(packet.connection_id).or_insert_with_key(|id| {
                         let listed = traffic.board.get(*id);
-                        listed.is_some_and(|listed| filter.matches(&listed.connection(), now))
+                        listed.is_some_and(|listed| filter.admits(&*listed, now))
                     })
                 });
                 packets.split_off(packets.len().saturating_sub(LAST))

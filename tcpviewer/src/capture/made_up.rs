@@ -250,8 +250,14 @@ fn record(made_up: MadeUp, due_ns: u64, is_last: bool) -> ConnectionRecord {
     let retransmissions = if chance.is_multiple_of(10) { changes / 8 } else { 0 };
     let established = Half::SEEN | Half::SYN | Half::SYN_ACKED | Half::ACK | Half::SACK_PERMITTED;
     let ended = if is_last { Half::FIN | Half::FIN_ACKED } else { 0 };
-    let half = |share: u64, interface: u32, is_egress: bool| {
-        let bytes = bytes * share;
+    let in_flight = changes % 10;
+    // What the source and the destination sent, and the sequence numbers after that.
+    let (sent, received) = (bytes, 3 * bytes);
+    let next = [
+        (chance as u32).wrapping_add(sent as u32),
+        ((chance >> 32) as u32).wrapping_add(received as u32),
+    ];
+    let half = |bytes: u64, next_seq: u32, last_ack: u32, is_egress: bool| {
         let packets = 2 + u64::from(changes) + bytes / 1_448;
         Half {
             last_seen_ns: due_ns,
@@ -260,11 +266,10 @@ fn record(made_up: MadeUp, due_ns: u64, is_last: bool) -> ConnectionRecord {
             payload_bytes: bytes,
             retransmitted_bytes: u64::from(retransmissions) * 1_448,
             retransmissions,
-            initial_seq: chance as u32,
-            next_seq: (chance as u32).wrapping_add(bytes as u32),
-            last_seq: (chance as u32).wrapping_add(bytes as u32),
-            last_ack: (chance >> 32) as u32,
-            place: Place::new(interface, is_egress).0,
+            next_seq,
+            last_seq: next_seq,
+            last_ack,
+            place: Place::new(1, is_egress).0,
             flags: established | ended,
             srtt_8: RttTicks::from_ns(u64::from(rtt_us) * 8_000),
             rttvar_4: RttTicks::from_ns(u64::from(rtt_us) * 400),
@@ -285,7 +290,7 @@ fn record(made_up: MadeUp, due_ns: u64, is_last: bool) -> ConnectionRecord {
         congestion_window: 10 + changes % 90,
         slow_start_threshold: SocketSample::NO_THRESHOLD,
         mss_bytes: 1_448,
-        in_flight: changes % 10,
+        in_flight,
         retransmissions,
         ..SocketSample::NONE
     };
@@ -304,9 +309,9 @@ fn record(made_up: MadeUp, due_ns: u64, is_last: bool) -> ConnectionRecord {
         halves: [
             Half {
                 socket,
-                ..half(1, 1, true)
+                ..half(sent, next[0], next[1], true)
             },
-            half(3, 1, false),
+            half(received, next[1], next[0].wrapping_sub(in_flight * 1_448), false),
         ],
         ..ConnectionRecord::VACANT
     }

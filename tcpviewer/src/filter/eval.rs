@@ -9,6 +9,10 @@ use super::{
     syntax::Comparison,
     value::Value,
 };
+use crate::model::Connection;
+
+/// The field of a connection's number.
+const ID: &str = "id";
 
 /// Whether the condition holds.
 pub(super) fn holds<T: Subject>(node: &Node<T>, subject: &T, now: SystemTime) -> bool {
@@ -28,6 +32,16 @@ pub(super) fn holds<T: Subject>(node: &Node<T>, subject: &T, now: SystemTime) ->
                 values.any(|value| passes(test, value))
             }
         }
+    }
+}
+
+/// Whether the condition may hold of a connection of which nothing but its id is known.
+pub(super) fn may_hold(node: &Node<Connection>, id: u64) -> bool {
+    match node {
+        Node::And(parts) => parts.iter().all(|part| may_hold(part, id)),
+        Node::Or(parts) => parts.iter().any(|part| may_hold(part, id)),
+        Node::Test(field, test) if field.name == ID => passes(test, &Value::Number(id)),
+        Node::Not(_) | Node::Flag(_) | Node::Has(_) | Node::Test(..) => true,
     }
 }
 

@@ -16,8 +16,8 @@ use tcpviewer_common::state::TcpState;
 
 use super::*;
 use crate::model::{
-    Cause, CloseReason, Closed, Connection, Direction, EvidenceList, Half, Handshake, LocalEnd, Orientation,
-    Packet, Rtt, RttSource, Verdict, VerdictKind,
+    Cause, CloseReason, Closed, Connection, Direction, EvidenceList, Half, Handshake, LocalEnd, Packet, Rtt,
+    RttSource, Verdict, VerdictKind, sample,
 };
 
 /// Some time after all that the tests make.
@@ -38,10 +38,8 @@ fn connection() -> Connection {
     };
     Connection {
         id: 7,
-        revision: 1,
         source: SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 40_000)),
         destination: SocketAddr::from((Ipv4Addr::new(192, 168, 1, 2), 443)),
-        orientation: Orientation::Handshake,
         local_end: Some(LocalEnd::Source),
         source_state: TcpState::FinWait1,
         destination_state: TcpState::CloseWait,
@@ -66,13 +64,7 @@ fn connection() -> Connection {
         },
         first_seen: now() - Duration::from_secs(600),
         last_seen: now() - Duration::from_secs(60),
-        closed: None,
-        ecn: None,
-        source_owner: None,
-        destination_owner: None,
-        verdict: None,
-        failure: None,
-        notable_packets: 0,
+        ..sample::connection()
     }
 }
 

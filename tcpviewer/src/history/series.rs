@@ -6,6 +6,7 @@ use std::{collections::VecDeque, mem::size_of, time::Duration};
 
 use super::{
     News,
+    line::Line,
     packet::StoredPacket,
     stored::{Point, Stored, since_epoch},
 };
@@ -52,9 +53,9 @@ impl Room {
 pub(super) struct Series {
     first_seen_us: u64,
     /// At low resolution, oldest first.
-    points: Vec<Stored>,
-    /// `None` before it was told anything.
-    newest: Option<Stored>,
+    points: Line,
+    /// `None` before it was told anything. Packed.
+    newest: Option<Box<[u8]>>,
     /// At full resolution, while somebody watches.
     full: Option<Box<Full>>,
     /// Those of the handshake, which are kept whatever follows, and then the newest others, oldest first.
@@ -101,7 +102,7 @@ impl Series {
     pub(super) fn new(connection: &Connection) -> Self {
         Self {
             first_seen_us: since_epoch(connection.first_seen),
-            points: Vec::new(),
+            points: Line::default(),
             newest: None,
             full: None,
             packets: Vec::new(),
@@ -124,9 +125,13 @@ impl Series {
 
     /// The memory that it takes, bytes; points at full resolution have their own limit.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.points.capacity() * size_of::<Stored>()
-            + self.packets.capacity() * size_of::<StoredPacket>()
+        let parts = [
+            size_of::<Self>(),
+            self.newest.as_ref().map_or(0, |newest| newest.len()),
+            self.points.capacity(),
+            self.packets.capacity() * size_of::<StoredPacket>(),
+        ];
+        parts.map(allocated).into_iter().sum()
     }
 
     /// Whether nothing was taken since the last time this was asked or it was shrunk, and nobody watches.
@@ -138,29 +143,33 @@ impl Series {
     pub(super) fn take(&mut self, connection: &Connection, update_interval: Duration, room: Room) {
         self.packets_seen = connection.notable_packets;
         let mut stored = Stored::of(connection);
-        if let Some(newest) = self.newest
+        let newest = self.newest();
+        if let Some(newest) = newest
             && stored.at_us <= newest.at_us
             && stored.has_packets_of(&newest)
         {
             // It has gone quiet: nothing passed in the time over which rates are measured.
             stored.at_us = newest.at_us + update_interval.as_micros() as u64;
         }
-        self.goes_on(stored, room);
+        self.goes_on(newest, stored, room);
     }
 
     /// Takes note that nothing passed in the time over which rates are measured.
     pub(super) fn goes_quiet(&mut self, update_interval: Duration, room: Room) {
-        if let Some(mut stored) = self.newest {
+        if let Some(newest) = self.newest() {
+            let mut stored = newest;
             stored.at_us += update_interval.as_micros() as u64;
-            self.goes_on(stored, room);
+            self.goes_on(Some(newest), stored, room);
         }
     }
 
-    fn goes_on(&mut self, stored: Stored, room: Room) {
+    fn goes_on(&mut self, newest: Option<Stored>, stored: Stored, room: Room) {
         self.is_fresh = true;
-        if let Some(newest) = self.newest.replace(stored) {
-            self.keep(newest, room);
+        if let Some(newest) = newest {
+            self.keep(&newest, room);
         }
+        let packed = stored.packed(self.first_seen_us, &mut [0; _]).into();
+        self.newest = Some(packed);
         if let Some(full) = &mut self.full {
             if full.points.len() == FULL_POINTS {
                 full.points.pop_front();
@@ -170,22 +179,24 @@ impl Series {
         }
     }
 
+    /// The newest point.
+    fn newest(&self) -> Option<Stored> {
+        let packed = self.newest.as_ref()?;
+        Some(Stored::unpacked(packed, self.first_seen_us))
+    }
+
     /// Keeps a point at low resolution, if it is time for one.
-    fn keep(&mut self, point: Stored, room: Room) {
-        let due = self
-            .points
-            .last()
-            .map_or(0, |last| last.at_us + (FIRST_RESOLUTION_US << self.doublings));
+    fn keep(&mut self, point: &Stored, room: Room) {
+        let due = self.points.last_at_us().map_or(0, |last_at_us| {
+            last_at_us + (FIRST_RESOLUTION_US << self.doublings)
+        });
         if point.at_us < due || room.points == 0 {
             return;
         }
         if self.points.len() >= room.points {
             self.thin();
         }
-        if self.points.len() == self.points.capacity() {
-            self.points.reserve_exact(step(self.points.len()));
-        }
-        self.points.push(point);
+        self.points.push(point, self.first_seen_us);
     }
 
     /// Takes packets that are worth remembering.
@@ -219,13 +230,9 @@ impl Series {
 
     /// Leaves out every second point.
     fn thin(&mut self) {
-        let mut nth = 0;
-        self.points.retain(|_point| {
-            nth += 1;
-            nth % 2 == 0
-        });
+        self.points.thin(self.first_seen_us);
         // Where nothing is left, it begins anew.
-        self.doublings = if self.points.is_empty() {
+        self.doublings = if self.points.len() == 0 {
             0
         } else {
             (self.doublings + 1).min(MOST_DOUBLINGS)
@@ -251,10 +258,13 @@ impl Series {
 
     /// One watcher more.
     pub(super) fn begin_watch(&mut self) {
+        let newest = self.newest();
         let full = self.full.get_or_insert_with(|| {
+            let mut points = VecDeque::with_capacity(FULL_POINTS);
+            points.extend(newest);
             Box::new(Full {
                 watchers: 0,
-                points: self.newest.into_iter().collect(),
+                points,
                 gone: 0,
             })
         });
@@ -315,8 +325,7 @@ impl Series {
         let until = first.map_or(u64::MAX, |first| first.at_us);
         let coarse = self
             .points
-            .iter()
-            .copied()
+            .iter(self.first_seen_us)
             .take_while(|point| point.at_us < until);
         let fine = full.into_iter().flat_map(|full| full.points.iter().copied());
         let mut moments = coarse.chain(fine);
@@ -341,6 +350,13 @@ impl Full {
     fn reached(&self) -> u64 {
         self.gone + self.points.len() as u64
     }
+}
+
+/// What jemalloc gives out where so many bytes are asked for, 9 or more (jemalloc(3), size classes): multiples of 16, from
+/// 128 on of a quarter of the power of two below.
+fn allocated(bytes: usize) -> usize {
+    let below = bytes.saturating_sub(1).checked_ilog2().unwrap_or_default();
+    bytes.next_multiple_of((1 << below >> 2).max(16))
 }
 
 /// For how many more there is to be room behind so many: most connections have one or none.

@@ -1,12 +1,19 @@
 //! A connection at one moment, as it is kept: counters, from which the rates between two moments follow whichever
-//! are left out between them.
+//! are left out between them. Those at rest are packed, in less than half of the memory.
 
 use std::time::{Duration, SystemTime};
 
-use crate::model::{Connection, Half};
+use crate::model::{Connection, Half, small};
 
 /// What was not measured.
 const NONE: u32 = u32::MAX;
+
+/// Words of one direction.
+const HALF: usize = 12;
+/// Words of a moment: its time and both directions.
+const WORDS: usize = (2 + 2 * HALF).next_multiple_of(4);
+/// Bytes that one takes at most, packed.
+pub(super) const MOST_BYTES: usize = small::most_bytes(WORDS);
 
 /// A connection at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +95,30 @@ impl Stored {
         }
     }
 
+    /// In few bytes, of a connection that was first seen then.
+    pub(super) fn packed<'scratch>(
+        &self,
+        first_seen_us: u64,
+        scratch: &'scratch mut small::Scratch,
+    ) -> &'scratch [u8] {
+        let mut words = [0; WORDS];
+        words[..2].copy_from_slice(&small::halves(self.at_us.wrapping_sub(first_seen_us)));
+        for (place, half) in words[2..].as_chunks_mut().0.iter_mut().zip(&self.halves) {
+            *place = half.words();
+        }
+        small::packed_in(scratch, &words)
+    }
+
+    /// The opposite of [`packed`](Self::packed).
+    pub(super) fn unpacked(packed: &[u8], first_seen_us: u64) -> Self {
+        let mut words = small::unpacked::<WORDS>(packed).into_iter();
+        let mut next = || words.next().unwrap_or_default();
+        Self {
+            at_us: small::whole([next(), next()]).wrapping_add(first_seen_us),
+            halves: [(); 2].map(|()| StoredHalf::of_words(std::array::from_fn(|_place| next()))),
+        }
+    }
+
     /// Whether it has the same packets.
     pub(super) fn has_packets_of(&self, other: &Self) -> bool {
         let packets = |stored: &Self| stored.halves.map(|half| half.packets);
@@ -119,6 +150,56 @@ pub(super) fn since_epoch(at: SystemTime) -> u64 {
 }
 
 impl StoredHalf {
+    /// Of what may not be measured, one more, so that nothing is 0.
+    fn words(&self) -> [u32; HALF] {
+        let [payload_low, payload_high] = small::halves(self.payload_bytes);
+        let [packets_low, packets_high] = small::halves(self.packets);
+        let [rate_low, rate_high] = small::halves(self.delivery_rate.wrapping_add(1));
+        [
+            payload_low,
+            payload_high,
+            packets_low,
+            packets_high,
+            rate_low,
+            rate_high,
+            self.retransmissions,
+            self.srtt_us.wrapping_add(1),
+            self.socket_srtt_us.wrapping_add(1),
+            self.congestion_window.wrapping_add(1),
+            self.slow_start_threshold.wrapping_add(1),
+            self.in_flight_bytes.wrapping_add(1),
+        ]
+    }
+
+    /// The opposite of [`words`](Self::words).
+    fn of_words(words: [u32; HALF]) -> Self {
+        let [
+            payload_low,
+            payload_high,
+            packets_low,
+            packets_high,
+            rate_low,
+            rate_high,
+            retransmissions,
+            srtt_us,
+            socket_srtt_us,
+            congestion_window,
+            slow_start_threshold,
+            in_flight_bytes,
+        ] = words;
+        Self {
+            payload_bytes: small::whole([payload_low, payload_high]),
+            packets: small::whole([packets_low, packets_high]),
+            delivery_rate: small::whole([rate_low, rate_high]).wrapping_sub(1),
+            retransmissions,
+            srtt_us: srtt_us.wrapping_sub(1),
+            socket_srtt_us: socket_srtt_us.wrapping_sub(1),
+            congestion_window: congestion_window.wrapping_sub(1),
+            slow_start_threshold: slow_start_threshold.wrapping_sub(1),
+            in_flight_bytes: in_flight_bytes.wrapping_sub(1),
+        }
+    }
+
     fn of(half: &Half) -> Self {
         let socket = half.socket.as_ref();
         Self {
@@ -155,5 +236,33 @@ impl StoredHalf {
             in_flight_bytes: measured(self.in_flight_bytes),
             retransmissions: self.retransmissions.into(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::small::tests::words;
+
+    /// Any moment.
+    pub(in crate::history) fn moments() -> impl Strategy<Value = Stored> {
+        words::<WORDS>().prop_map(|words| Stored::unpacked(&small::packed(&words), 0))
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_comes_out_as_it_went_in(moment in moments(), first_seen_us in any::<u64>()) {
+            let mut scratch = [0; _];
+            let packed = moment.packed(first_seen_us, &mut scratch);
+
+            prop_assert_eq!(Stored::unpacked(packed, first_seen_us), moment);
+        }
+    }
+
+    #[test]
+    fn of_nothing_little_is_kept() {
+        assert!(Stored::nothing(7).packed(7, &mut [0; _]).is_empty());
     }
 }

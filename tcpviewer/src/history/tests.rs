@@ -1,14 +1,9 @@
 //! Histories of connections that the tests make up.
 
-use std::{
-    net::Ipv4Addr,
-    time::{Duration, SystemTime},
-};
-
-use tcpviewer_common::state::TcpState;
+use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::model::{Connection, Half, Handshake, Listed, NotablePackets, Orientation, Removal};
+use crate::model::{Connection, Half, Listed, NotablePackets, Removal, sample};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
@@ -21,29 +16,14 @@ fn connection(id: u64, milliseconds: u64, payload_bytes: u64, packets: u64) -> A
     Arc::new(Connection {
         id,
         revision: milliseconds,
-        source: (Ipv4Addr::LOCALHOST, 40_000).into(),
-        destination: (Ipv4Addr::LOCALHOST, 443).into(),
-        orientation: Orientation::Handshake,
-        local_end: None,
-        source_state: TcpState::Established,
-        destination_state: TcpState::Established,
-        interface: "lo".into(),
         sent: Half {
             payload_bytes,
             packets,
             ..Half::default()
         },
-        received: Half::default(),
-        handshake: Handshake::default(),
         first_seen: at(1_000),
         last_seen: at(milliseconds),
-        closed: None,
-        ecn: None,
-        source_owner: None,
-        destination_owner: None,
-        verdict: None,
-        failure: None,
-        notable_packets: 0,
+        ..sample::connection()
     })
 }
 
@@ -284,7 +264,7 @@ async fn sockets_of_what_is_watched_are_asked_for_while_it_is() {
 
 #[test]
 fn memory_stays_within_the_budget_whatever_comes() {
-    let budget = 1 << 20;
+    let budget = 1 << 18;
     let mut past = Past {
         budget,
         ..Past::default()

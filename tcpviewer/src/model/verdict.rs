@@ -32,11 +32,24 @@ const EVIDENCE: usize = 3;
 /// are numbers of: that takes two thirds of the memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EvidenceList {
-    measures: [Option<Measure>; EVIDENCE],
+    measures: Measures,
     values: [u64; EVIDENCE],
 }
 
+/// What the numbers behind a verdict are.
+pub type Measures = [Option<Measure>; EVIDENCE];
+
 impl EvidenceList {
+    /// What the numbers are, and the numbers.
+    pub const fn parts(&self) -> (Measures, [u64; EVIDENCE]) {
+        (self.measures, self.values)
+    }
+
+    /// The opposite of [`parts`](Self::parts).
+    pub const fn from_parts(measures: Measures, values: [u64; EVIDENCE]) -> Self {
+        Self { measures, values }
+    }
+
     /// The numbers.
     pub fn iter(&self) -> impl Iterator<Item = Evidence> {
         let pairs = self.measures.into_iter().zip(self.values);

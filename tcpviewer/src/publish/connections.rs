@@ -3,14 +3,16 @@
 //! how its events travel, is up to the reader.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Bound::{Excluded, Included, Unbounded},
+    collections::VecDeque,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use tokio::sync::watch;
 
-use super::ranking::{Ranking, Rankings};
+use super::{
+    ranking::{Ranking, Rankings},
+    runs::Runs,
+};
 use crate::{
     filter::Order,
     model::{Connection, Delta, Listed, Removal, Totals},
@@ -35,8 +37,8 @@ pub struct Board {
 /// What the lock of a board protects.
 #[derive(Debug, Default)]
 struct Published {
-    by_revision: BTreeMap<u64, Arc<dyn Listed>>,
-    revision_of: BTreeMap<u64, u64>,
+    by_revision: Runs<Arc<dyn Listed>>,
+    revision_of: Runs<u64>,
     /// By rising revision.
     removals: VecDeque<Removal>,
     /// Removals up to this revision may be missing from `removals`.
@@ -118,12 +120,16 @@ impl Board {
     /// The connection with this id in its newest form, if it is listed.
     pub fn get(&self, id: u64) -> Option<Arc<dyn Listed>> {
         let listed = self.read();
-        listed.by_revision.get(listed.revision_of.get(&id)?).cloned()
+        listed.by_revision.get(*listed.revision_of.get(id)?).cloned()
     }
 
     /// All connections, in the order of their revisions.
     pub fn all(&self) -> Vec<Arc<dyn Listed>> {
-        self.read().by_revision.values().cloned().collect()
+        self.read()
+            .by_revision
+            .from(0)
+            .map(|(_, connection)| Arc::clone(connection))
+            .collect()
     }
 
     /// At most `limit` connections with ids above `after` (from the first one without it), by rising id, and
@@ -132,25 +138,18 @@ impl Board {
         let listed = self.read();
         let mut rest = listed
             .revision_of
-            .range((after.map_or(Unbounded, Excluded), Unbounded));
+            .from(after.map_or(0, |after| after.saturating_add(1)));
         let page = rest
             .by_ref()
             .take(limit)
-            .filter_map(|(_, revision)| listed.by_revision.get(revision).cloned())
+            .filter_map(|(_, revision)| listed.by_revision.get(*revision).cloned())
             .collect();
         (page, rest.next().is_some())
     }
 
     /// At most `limit` connections whose newest revision is above `after` and up to `end`, by rising revision.
     pub(super) fn unchanged(&self, after: u64, end: u64, limit: usize) -> Vec<Arc<dyn Listed>> {
-        let listed = self.read();
-        let range = listed
-            .by_revision
-            .range((Excluded(after), Included(end.max(after))));
-        range
-            .take(limit)
-            .map(|(_, connection)| Arc::clone(connection))
-            .collect()
+        self.read().between(after, end, limit)
     }
 
     /// All connections in this order; `None` where too many others are wanted.
@@ -235,7 +234,7 @@ impl Published {
         for connection in delta.changed {
             self.revision = self.revision.max(connection.revision());
             if let Some(old) = self.revision_of.insert(connection.id(), connection.revision()) {
-                self.by_revision.remove(&old);
+                self.by_revision.remove(old);
             }
             self.by_revision.insert(connection.revision(), connection);
         }
@@ -243,10 +242,10 @@ impl Published {
         for removal in delta.removed {
             self.revision = self.revision.max(removal.revision);
             // What never was listed needs no removal: no reader can hold it.
-            let Some(old) = self.revision_of.remove(&removal.id) else {
+            let Some(old) = self.revision_of.remove(removal.id) else {
                 continue;
             };
-            self.by_revision.remove(&old);
+            self.by_revision.remove(old);
             // Made room for first: one more than the limit would double the memory.
             if self.removals.len() >= remembered_removals
                 && let Some(oldest) = self.removals.pop_front()
@@ -256,6 +255,16 @@ impl Published {
             self.removals.push_back(removal);
         }
         self.totals = delta.totals;
+    }
+
+    /// At most `limit` connections with a revision above `after` and up to `end`, by rising revision.
+    fn between(&self, after: u64, end: u64, limit: usize) -> Vec<Arc<dyn Listed>> {
+        self.by_revision
+            .from(after.saturating_add(1))
+            .take_while(|(revision, _)| *revision <= end)
+            .take(limit)
+            .map(|(_, connection)| Arc::clone(connection))
+            .collect()
     }
 
     /// How many connections there are.
@@ -413,12 +422,7 @@ impl Cursor {
 
 impl Published {
     fn snapshot_part(&self, mut walk: Walk, limit: usize) -> (Event, Place) {
-        let connections: Vec<_> = self
-            .by_revision
-            .range((Excluded(walk.reached), Included(walk.end.max(walk.reached))))
-            .take(limit)
-            .map(|(_, connection)| Arc::clone(connection))
-            .collect();
+        let connections = self.between(walk.reached, walk.end, limit);
         let complete = connections.len() < limit;
         let first = std::mem::replace(&mut walk.first, false);
         walk.sent += connections.len() as u64;
@@ -452,12 +456,7 @@ impl Published {
             .removals
             .get(last)
             .map_or(self.revision, |removal| removal.revision);
-        let connections: Vec<_> = self
-            .by_revision
-            .range((Excluded(since), Included(reached)))
-            .take(limit)
-            .map(|(_, connection)| Arc::clone(connection))
-            .collect();
+        let connections = self.between(since, reached, limit);
         if let Some(last) = connections.last()
             && connections.len() == limit
         {

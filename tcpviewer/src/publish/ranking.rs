@@ -9,13 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    connections::{Board, Cursor, Event, SnapshotReason},
-    work::Work,
-};
+use super::connections::{Board, Cursor, Event, SnapshotReason};
 use crate::{
     filter::{Order, OrderKey},
-    model::{ById, Connection, Ids, Listed},
+    model::{ById, Connection, Ids, Listed, Work},
 };
 
 /// Orders that are kept at a time, each of them at most 48 bytes for a connection.

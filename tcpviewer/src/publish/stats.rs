@@ -287,9 +287,7 @@ mod tests {
     use std::{sync::Arc, time::SystemTime};
 
     use super::*;
-    use crate::model::{
-        CloseReason, Closed, Half, Handshake, Orientation, Owner, OwnerSource, Rtt, RttSource,
-    };
+    use crate::model::{CloseReason, Closed, Half, Owner, OwnerSource, Rtt, RttSource, sample};
 
     fn connection(peer: u8, port: u16, rate: u64, srtt_us: Option<u32>) -> Connection {
         let rtt = srtt_us.map(|srtt_us| Rtt {
@@ -302,14 +300,9 @@ mod tests {
             samples: None,
         });
         Connection {
-            id: 1,
-            revision: 1,
             source: SocketAddr::from(([10, 0, 0, 1], 40_000)),
             destination: SocketAddr::from(([10, 0, 0, peer], port)),
-            orientation: Orientation::Handshake,
             local_end: Some(LocalEnd::Source),
-            source_state: TcpState::Established,
-            destination_state: TcpState::Established,
             interface: "eth0".into(),
             sent: Half {
                 payload_bytes_per_second: rate,
@@ -322,16 +315,7 @@ mod tests {
                 packets_per_second: 3,
                 ..Half::default()
             },
-            handshake: Handshake::default(),
-            first_seen: SystemTime::UNIX_EPOCH,
-            last_seen: SystemTime::UNIX_EPOCH,
-            closed: None,
-            ecn: None,
-            source_owner: None,
-            destination_owner: None,
-            verdict: None,
-            failure: None,
-            notable_packets: 0,
+            ..sample::connection()
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a part of the work may take of one core: after each piece of it comes a rest, in proportion.
+//! What a part of the work may take of one core: after each piece of it comes a rest, in proportion to its CPU time.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Budget {
         self.free_at.unwrap_or_else(Instant::now)
     }
 
-    /// Takes note of a piece of work that took so long and has just ended.
+    /// Takes note of a piece of work of so much CPU time that has just ended.
     pub(super) fn spent(&mut self, time: Duration, now: Instant) {
         self.free_at = Some(now + time.mul_f64(self.rest));
     }
@@ -38,7 +38,7 @@ pub(super) struct Turns {
     budget: Budget,
     every: Duration,
     due: Instant,
-    /// What the parts of this time took so far.
+    /// The work of the parts of this time so far.
     took: Duration,
 }
 
@@ -58,12 +58,11 @@ impl Turns {
         self.due
     }
 
-    /// Takes note of a part that has just ended, and whether it was the last one.
-    pub(super) fn done(&mut self, started: Instant, is_last: bool, economy: Economy) {
-        let now = Instant::now();
-        self.took += now - started;
+    /// Takes note of a part that has just ended: when it began, its work, and whether it was the last one.
+    pub(super) fn done(&mut self, started: Instant, work: Duration, is_last: bool, economy: Economy) {
+        self.took += work;
         if is_last {
-            self.budget.spent(self.took * economy.stretch, now);
+            self.budget.spent(self.took * economy.stretch, Instant::now());
             self.due = self.budget.free_at().max(started + economy.interval(self.every));
             self.took = Duration::ZERO;
         }
@@ -82,18 +81,19 @@ mod tests {
         budget.spent(Duration::from_millis(2), start);
         assert_eq!(budget.free_at(), start + Duration::from_millis(98));
     }
+
     #[test]
     fn work_in_parts_is_paused_after_the_last_one_for_as_long_as_it_took_in_all() {
         let every = Duration::from_millis(5);
         let mut turns = Turns::new(every, 0.5);
         let start = Instant::now();
-        turns.done(start, false, Economy::NONE);
+        turns.done(start, Duration::ZERO, false, Economy::NONE);
         assert!(turns.due() <= start, "the next part is due at once");
-        turns.done(start, true, Economy::NONE);
+        turns.done(start, Duration::ZERO, true, Economy::NONE);
         assert!(turns.due() >= start + every);
 
-        turns.done(start - every * 10, false, Economy::NONE);
-        turns.done(Instant::now(), true, Economy::NONE);
+        turns.done(start, every * 10, false, Economy::NONE);
+        turns.done(start, Duration::ZERO, true, Economy::NONE);
         assert!(turns.due() >= start + every * 10);
     }
 }

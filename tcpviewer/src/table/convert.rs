@@ -14,14 +14,20 @@ use super::{
 };
 use crate::{
     model::{
-        Clock, CloseReason, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
+        Clock, CloseReason, Closed, Connection, End, Half, Handshake, LocalEnd, Orientation, Response, Rtt,
         RttSource, Socket, SocketLook, SocketSegments, SocketSource, endpoint,
     },
     verdict::Payload,
 };
 
 /// The connection as it is published, but for its revision and its verdict.
-pub(super) fn connection(said: &Said, record: &ConnectionRecord, rates: Rates, clock: Clock) -> Connection {
+pub(super) fn connection(
+    said: &Said,
+    record: &ConnectionRecord,
+    closed: Option<Closed>,
+    rates: Rates,
+    clock: Clock,
+) -> Connection {
     let key = &said.key;
     let (sent, received) = record.oriented();
     let (low, high) = (endpoint(key.low, key.low_port), endpoint(key.high, key.high_port));
@@ -36,11 +42,7 @@ pub(super) fn connection(said: &Said, record: &ConnectionRecord, rates: Rates, c
         };
     let by_handshake = record.flags & ConnectionRecord::BY_HANDSHAKE != 0;
     // What has ended moves no more, though what it moved last still counts in the sums.
-    let rates = if said.closed.is_some() {
-        Rates::default()
-    } else {
-        rates
-    };
+    let rates = if closed.is_some() { Rates::default() } else { rates };
     Connection {
         id: record.id,
         revision: 0,
@@ -68,7 +70,7 @@ pub(super) fn connection(said: &Said, record: &ConnectionRecord, rates: Rates, c
         handshake: handshake(record),
         first_seen: clock.at(record.first_seen_ns),
         last_seen: clock.at(record.last_seen_ns()),
-        closed: said.closed,
+        closed,
         ecn: ecn(sent, received),
         source_owner: source_owner.clone(),
         destination_owner: destination_owner.clone(),

@@ -67,7 +67,7 @@ impl Table {
         let Some(id) = self.newest.get(&look.key, &self.rows) else {
             return;
         };
-        let Some(row) = self.rows.get_mut(&id) else {
+        let Some(row) = self.rows.get_mut(id) else {
             return;
         };
         let (began, was_answered) = {

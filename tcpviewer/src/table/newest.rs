@@ -4,8 +4,8 @@
 use hashbrown::{HashTable, hash_table::Entry};
 use tcpviewer_common::connection::ConnectionKey;
 
-use super::row::Row;
-use crate::model::{ByEnds, ById, SecretHash};
+use super::rows::Rows;
+use crate::model::{ByEnds, SecretHash};
 
 /// The newest connections.
 #[derive(Default)]
@@ -19,21 +19,21 @@ pub(super) struct Newest {
 
 impl Newest {
     /// The newest connection on these endpoints.
-    pub(super) fn get(&self, key: &ConnectionKey, rows: &ById<Row>) -> Option<u64> {
+    pub(super) fn get(&self, key: &ConnectionKey, rows: &Rows) -> Option<u64> {
         let listed = self.listed.find(self.hasher.hash_one(key), is_on(key, rows));
         listed.or_else(|| self.others.get(key)).copied()
     }
 
     /// Takes the connection `id` for the newest from now on; the one that was until now. If `id` is listed, its row is
     /// there, or is made before anything else is asked.
-    pub(super) fn replace(&mut self, key: &ConnectionKey, id: u64, rows: &ById<Row>) -> Option<u64> {
+    pub(super) fn replace(&mut self, key: &ConnectionKey, id: u64, rows: &Rows) -> Option<u64> {
         let unlisted = self.others.get(key).copied();
         if unlisted == Some(id) {
             return unlisted;
         }
         self.others.remove(key);
         let hasher = &self.hasher;
-        let hash_of = |id: &u64| rows.get(id).map_or(0, |row| hasher.hash_one(row.key()));
+        let hash_of = |id: &u64| rows.get(*id).map_or(0, |row| hasher.hash_one(row.key()));
         let place = self.listed.entry(hasher.hash_one(key), is_on(key, rows), hash_of);
         match place {
             Entry::Occupied(mut place) => Some(std::mem::replace(place.get_mut(), id)),
@@ -54,7 +54,7 @@ impl Newest {
     }
 
     /// The source has given up the newest connection on these endpoints.
-    pub(super) fn remove(&mut self, key: &ConnectionKey, rows: &ById<Row>) -> Option<u64> {
+    pub(super) fn remove(&mut self, key: &ConnectionKey, rows: &Rows) -> Option<u64> {
         let hash = self.hasher.hash_one(key);
         match self.listed.find_entry(hash, is_on(key, rows)) {
             Ok(place) => Some(place.remove().0),
@@ -64,6 +64,6 @@ impl Newest {
 }
 
 /// Whether a listed connection is on these endpoints.
-fn is_on(key: &ConnectionKey, rows: &ById<Row>) -> impl Fn(&u64) -> bool {
-    move |id| rows.get(id).is_some_and(|row| row.key() == key)
+fn is_on(key: &ConnectionKey, rows: &Rows) -> impl Fn(&u64) -> bool {
+    move |id| rows.get(*id).is_some_and(|row| row.key() == key)
 }

@@ -6,7 +6,7 @@ use tcpviewer_common::{connection::Half, state::TcpState};
 
 use super::*;
 use crate::model::{
-    End, FailureKind, FailureLook, Owner, OwnerSource, Process, RttSource, Socket, SocketDetails,
+    Cause, End, FailureKind, FailureLook, Owner, OwnerSource, Process, RttSource, Socket, SocketDetails,
     SocketSource,
 };
 
@@ -80,6 +80,32 @@ fn revisions_rise_and_each_connection_comes_once_in_its_newest_form() {
 }
 
 #[test]
+fn a_report_that_was_overtaken_takes_nothing_back_and_counts_nothing_twice() {
+    let mut table = table();
+    let now = Instant::now();
+    let after = |packets: u64| {
+        sample(1, 1, (1 + packets) * SECOND, move |record| {
+            record.halves[0].packets = packets;
+            record.halves[0].payload_bytes = packets * 100;
+        })
+    };
+    for rests in [false, true] {
+        table.take(vec![after(1), after(3)], now);
+        table.delta();
+        if rests {
+            table.tick(now + Duration::from_secs(1));
+            table.delta();
+        }
+
+        table.take(vec![after(2)], now);
+        let delta = table.delta().unwrap();
+        assert_eq!(delta.changed[0].connection().sent.packets, 3);
+        table.take(vec![after(3)], now);
+        assert_eq!((table.totals.packets, table.totals.payload_bytes), (3, 300));
+    }
+}
+
+#[test]
 fn rates_follow_the_counters_and_fall_to_zero_when_quiet() {
     let mut table = table();
     let now = Instant::now();
@@ -139,7 +165,7 @@ fn what_has_ended_rests_though_it_moved_just_now() {
 
     table.delta();
 
-    let rests = |id| matches!(table.rows[&id], Row::Resting(_));
+    let rests = |id| matches!(table.rows.get(id), Some(Row::Resting(_)));
     assert_eq!([1, 2].map(rests), [true, false]);
 }
 
@@ -158,7 +184,7 @@ fn what_rests_goes_on_where_it_was() {
     table.delta();
     table.tick(now + Duration::from_millis(500));
     let rested = table.delta().unwrap();
-    assert!(matches!(table.rows[&1], Row::Resting(_)));
+    assert!(matches!(table.rows.get(1), Some(Row::Resting(_))));
 
     table.take(vec![sample(1, 1, 3 * SECOND, sent(15_000))], now);
 
@@ -264,6 +290,60 @@ fn totals_since_the_start_grow_with_every_connection_and_keep_what_ended() {
         (totals.packets, totals.payload_bytes, totals.retransmissions),
         (4 + 9 + 1, 140, 3)
     );
+}
+
+#[test]
+fn the_numbers_of_a_cause_are_those_of_the_last_look_when_it_ends() {
+    let mut table = table();
+    let start = Instant::now();
+    let asks = |record: &mut ConnectionRecord| {
+        record.payload_ns = 2 * SECOND;
+        record.established_ns = SECOND;
+        for half in &mut record.halves {
+            (half.flags, half.packets) = (Half::SEEN | Half::SYN | Half::SYN_ACKED | Half::ACK, 2);
+            half.window = 500;
+        }
+        record.halves[0].payload_bytes = 100;
+    };
+    table.take(vec![sample(1, 1, 2 * SECOND, asks)], start);
+    table.delta();
+    let silence = |table: &mut Table| {
+        let verdict = table.delta()?.changed[0].connection().verdict?;
+        (verdict.cause == Some(Cause::NotSending))
+            .then(|| verdict.evidence.iter().next().unwrap().value / 1_000)
+    };
+    let mut told = Vec::new();
+    // From 300 s on nobody waits for an answer, but the cause stays for a moment.
+    for seconds in 1..=301 {
+        table.tick(start + Duration::from_secs(seconds));
+        told.extend(silence(&mut table));
+    }
+    assert!(matches!(told[..], [2..=4]), "{told:?}");
+
+    let reset = |record: &mut ConnectionRecord| {
+        asks(record);
+        record.halves[0].flags |= Half::RST;
+    };
+    table.take(
+        vec![sample(1, 1, 303 * SECOND, reset)],
+        start + Duration::from_secs(301),
+    );
+
+    let silence = silence(&mut table).unwrap();
+    assert!((295..=300).contains(&silence), "{silence} s");
+}
+
+#[test]
+fn room_for_what_waited_is_given_back() {
+    let mut queue: VecDeque<_> = (0..100_000).collect();
+    queue.truncate(30_000);
+    shrink(&mut queue);
+    assert!(queue.capacity() >= 100_000, "soon it may be needed");
+
+    queue.truncate(10_000);
+    shrink(&mut queue);
+
+    assert!(queue.capacity() < 25_000 && queue.len() == 10_000);
 }
 
 #[test]

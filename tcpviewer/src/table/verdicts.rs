@@ -1,5 +1,5 @@
 //! Which connections are judged, and when: those that changed as they are published, and those that time alone may
-//! change every few seconds. So the work follows activity; an idle connection costs nothing.
+//! change every few seconds. So the work follows activity; a connection that is idle for good costs nothing.
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
@@ -17,17 +17,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 impl Table {
     /// The row as it is published, with its verdict of now.
     pub(super) fn judged(&mut self, id: u64) -> Option<Connection> {
-        let row = self.rows.get_mut(&id)?.moving();
+        let row = self.rows.get_mut(id)?.moving();
         let mut connection = row.connection(self.clock);
         let payload = convert::payload(&row.record, self.clock);
         if let Some(now) = self.time.now() {
             let facts = facts(&connection, payload, &self.backlogs);
             row.judgement.update(&facts, now);
         }
-        connection.verdict = row.judgement.verdict();
+        connection.verdict = row.judgement.verdict;
         if let Some(now) = self.time.instant()
             && !row.is_to_judge
-            && !row.judgement.is_settled()
+            && !row.judgement.outlook.is_settled()
         {
             row.is_to_judge = true;
             self.to_judge.push_back((now + LOOK_EVERY, id));
@@ -41,7 +41,7 @@ impl Table {
             && due <= now
         {
             self.to_judge.pop_front();
-            let Some(row) = self.rows.get_mut(&id) else {
+            let Some(row) = self.rows.get_mut(id) else {
                 continue;
             };
             if let Some(time) = self.time.now()

@@ -1,7 +1,10 @@
 //! The rules: which cause is the right one, the one that would have to be mended first. They are tried in the order
 //! in which [`rules`] has them; the first that finds something wins.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime},
+};
 
 use tcpviewer_common::state::TcpState;
 
@@ -144,6 +147,15 @@ pub(super) fn find(facts: &Facts<'_>, lately: Lately<'_>, now: SystemTime) -> Op
         now,
     };
     rules().iter().find_map(|rule| rule(&case))
+}
+
+/// An end whose turn it is to send.
+struct Turn {
+    end: End,
+    /// How long it takes to answer otherwise, where it owes an answer.
+    usual: Option<Duration>,
+    /// From which silence on it is late, and up to which one waits for it.
+    late: Range<Duration>,
 }
 
 type Rule<'a> = fn(&Case<'a>) -> Option<Finding>;
@@ -455,12 +467,8 @@ impl Case<'_> {
 
     fn not_closing(&self) -> Option<Finding> {
         self.either_end(|end| {
-            let state = match end {
-                End::Source => self.connection.source_state,
-                End::Destination => self.connection.destination_state,
-            };
             let silence = self.since(self.connection.last_seen);
-            (state == TcpState::CloseWait && is_local(self.connection, end) && silence >= IDLE).then(|| {
+            (is_to_close(self.connection, end) && silence >= IDLE).then(|| {
                 Finding::at(
                     self.connection,
                     end,
@@ -475,20 +483,10 @@ impl Case<'_> {
     fn not_sending(&self) -> Option<Finding> {
         let payload = self.facts.payload?;
         let silence = self.since(payload.at);
-        let round_trip = self
-            .round_trip()
-            .map_or(Duration::ZERO, |rtt| microseconds(rtt.srtt_us));
-        let (end, usual) = if let Some(usual) = self.owed_answer(payload) {
-            let late = LATE_ANSWER.max(usual * LATE_ANSWER_TIMES) + round_trip;
-            (late..GIVEN_UP_ANSWER)
-                .contains(&silence)
-                .then_some((End::Destination, Some(usual)))?
-        } else {
-            let end = self.lately.stream()?;
-            (PATIENCE + round_trip..GIVEN_UP_STREAM)
-                .contains(&silence)
-                .then_some((end, None))?
-        };
+        let Turn { end, usual, late } = self.turn(payload)?;
+        if !late.contains(&silence) {
+            return None;
+        }
         // What was written is on its way, however slowly; what waits to be read, or finds no window, is not missing.
         let is_unread = [end, end.other()]
             .into_iter()
@@ -518,6 +516,26 @@ impl Case<'_> {
                 ),
             ],
         ))
+    }
+
+    /// Whose turn it is, and when it is late.
+    fn turn(&self, payload: Payload) -> Option<Turn> {
+        let round_trip = self
+            .round_trip()
+            .map_or(Duration::ZERO, |rtt| microseconds(rtt.srtt_us));
+        if let Some(usual) = self.owed_answer(payload) {
+            let late = LATE_ANSWER.max(usual * LATE_ANSWER_TIMES) + round_trip;
+            return Some(Turn {
+                end: End::Destination,
+                usual: Some(usual),
+                late: late..GIVEN_UP_ANSWER,
+            });
+        }
+        Some(Turn {
+            end: self.lately.stream()?,
+            usual: None,
+            late: PATIENCE + round_trip..GIVEN_UP_STREAM,
+        })
     }
 
     /// Whether the application at an end left something unread of what came.
@@ -619,9 +637,37 @@ pub(super) fn has_packets(connection: &Connection) -> bool {
     connection.sent.packets + connection.received.packets > 0
 }
 
-/// When time alone makes a connection idle, if nothing else can become of it before: nobody has anything to say, or to
-/// wait for.
-pub(super) fn idle_at(facts: &Facts<'_>) -> Option<SystemTime> {
+/// Whether it is a local end's turn to close.
+fn is_to_close(connection: &Connection, end: End) -> bool {
+    let state = match end {
+        End::Source => connection.source_state,
+        End::Destination => connection.destination_state,
+    };
+    state == TcpState::CloseWait && is_local(connection, end)
+}
+
+/// Whether time alone can still show something of a connection that is idle: that an end does not close, or that an answer
+/// is late that takes long otherwise.
+pub(super) fn may_find_more(facts: &Facts<'_>, lately: Lately<'_>, now: SystemTime) -> bool {
+    let connection = facts.connection;
+    let case = Case {
+        facts,
+        connection,
+        lately,
+        now,
+    };
+    let mut ends = [End::Source, End::Destination].into_iter();
+    let may_not_close =
+        ends.any(|end| is_to_close(connection, end)) && case.since(connection.last_seen) < IDLE;
+    let may_not_send = facts.payload.is_some_and(|payload| {
+        let turn = case.turn(payload);
+        turn.is_some_and(|turn| !turn.late.is_empty() && case.since(payload.at) < turn.late.start)
+    });
+    may_not_close || may_not_send
+}
+
+/// Until when time alone changes nothing of a verdict that nothing is wrong; `None` where that is not known.
+pub(super) fn holds_until(facts: &Facts<'_>, lately: Lately<'_>, now: SystemTime) -> Option<SystemTime> {
     let connection = facts.connection;
     let is_plain = |half: &Half| {
         details(half).is_none_or(|details| {
@@ -629,8 +675,29 @@ pub(super) fn idle_at(facts: &Facts<'_>) -> Option<SystemTime> {
         }) && half.window_bytes != Some(0)
     };
     let is_open = !opening(connection.source_state) && !opening(connection.destination_state);
-    (facts.payload.is_none() && is_open && is_plain(&connection.sent) && is_plain(&connection.received))
-        .then(|| silent_since(facts) + IDLE)
+    if !is_open || !is_plain(&connection.sent) || !is_plain(&connection.received) {
+        return None;
+    }
+    let idle_at = silent_since(facts) + IDLE;
+    // Nobody has anything to say, or to wait for.
+    let Some(payload) = facts.payload else {
+        return Some(idle_at);
+    };
+    let case = Case {
+        facts,
+        connection,
+        lately,
+        now,
+    };
+    let silence = case.since(payload.at);
+    let turn = case.turn(payload).map(|turn| turn.late.start);
+    let late_at = turn.filter(|late| silence < *late).map(|late| payload.at + late);
+    // Until then how the counters grew stays as it is, and so does the rate of one that is too young to have one.
+    let moves_on_at = now + case.lately.stays_for();
+    let elapsed = case.lately.elapsed();
+    let has_rate_at = (elapsed < RATE_NEEDS).then(|| now + (RATE_NEEDS - elapsed));
+    let moments = [late_at, has_rate_at].into_iter().flatten();
+    Some(moments.fold(idle_at.min(moves_on_at), SystemTime::min))
 }
 
 fn unanswered(facts: &Facts<'_>, waited: u64) -> Finding {

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::Facts;
-use crate::model::{Connection, End, Half, SocketDetails};
+use super::{Facts, stamp::Stamp};
+use crate::model::{Connection, End, Half, SocketDetails, small};
 
 /// A mark is moved on after this time, so differences reach back once to twice as far.
 const MARK_EVERY: Duration = Duration::from_secs(5);
@@ -15,13 +15,20 @@ const MARK_EVERY: Duration = Duration::from_secs(5);
 const STREAM_SHARE: f64 = 0.95;
 const STREAM_PACKETS: u64 = 20;
 
-/// What a connection did lately.
+/// What a connection did lately. Kept for each connection that moved in the last seconds, so it is packed.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Recent {
-    older: Mark,
-    newer: Mark,
+    marks: Box<[u8]>,
     /// Nothing while both ends offer a window.
     stuck: Option<Box<[Option<Stuck>; 2]>>,
+}
+
+/// The two marks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Marks {
+    older: Mark,
+    newer: Mark,
     /// The end that had nearly all to say the last time that payload passed.
     stream: Option<End>,
 }
@@ -29,20 +36,20 @@ pub(super) struct Recent {
 /// An end that offers no window while nothing comes through.
 #[derive(Clone, Copy, Debug)]
 struct Stuck {
-    since: SystemTime,
+    since: Stamp,
     /// How much payload had come by then.
     payload_bytes: u64,
 }
 
-/// Counters at one moment, of what the source and what the destination sent. Kept for each connection that moves, so
-/// they are small; those that begin anew after 2³² do so no more than once between two marks.
-#[derive(Clone, Copy, Debug)]
+/// Counters at one moment, of what the source and what the destination sent. Those that begin anew after 2³² do so no
+/// more than once between two marks.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Mark {
-    at: SystemTime,
+    at: Stamp,
     halves: [Counters; 2],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Counters {
     payload_bytes: u64,
     packets: u32,
@@ -57,7 +64,7 @@ struct Counters {
 }
 
 /// Where the time of a socket that sends went until it was looked at, milliseconds since the connection was first seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Times {
     /// One more than that time.
     looked_at_plus_1: NonZeroU32,
@@ -69,8 +76,15 @@ struct Times {
 /// What a connection did lately, up to now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lately<'a> {
-    recent: &'a Recent,
-    now: Mark,
+    /// Of what the source and what the destination sent.
+    changes: [Change; 2],
+    /// How long that took.
+    elapsed: Duration,
+    /// For how long they begin where they do.
+    stays_for: Duration,
+    now: Stamp,
+    stuck: Option<&'a [Option<Stuck>; 2]>,
+    stream: Option<End>,
 }
 
 /// How the counters of what one end sent grew lately.
@@ -100,42 +114,46 @@ pub(super) struct Shares {
 }
 
 impl Recent {
-    /// Of a connection that was not judged before, or was idle.
-    pub(super) fn new(connection: &Connection, now: SystemTime) -> Self {
-        let mark = Mark::of(connection, now);
-        // All that a new connection did is recent.
-        let is_new = connection.first_seen + MARK_EVERY > now;
-        let older = if is_new {
-            Mark::begin(connection.first_seen)
-        } else {
-            mark
-        };
-        Self {
-            older,
-            newer: older,
-            stuck: None,
-            stream: None,
-        }
-    }
-
-    /// Takes the newest form in.
-    pub(super) fn advance(&mut self, facts: &Facts<'_>, now: SystemTime) -> Lately<'_> {
+    /// Takes the newest form in; there is nothing before that of a connection that was not judged, or was idle for good.
+    pub(super) fn advance<'a>(
+        recent: &'a mut Option<Self>,
+        facts: &Facts<'_>,
+        now: SystemTime,
+    ) -> Lately<'a> {
         let newest = Mark::of(facts.connection, now);
-        if self.newer.at + MARK_EVERY <= now {
-            self.older = std::mem::replace(&mut self.newer, newest);
+        let mut is_news = recent.is_none();
+        let known = recent.as_ref().map(|recent| Marks::unpacked(&recent.marks));
+        let mut marks = known.unwrap_or_else(|| Marks::begin(facts.connection, newest, now));
+        if !marks.newer.at.is_within(MARK_EVERY, newest.at) {
+            marks.older = std::mem::replace(&mut marks.newer, newest);
+            is_news = true;
         }
+        let recent = recent.get_or_insert_with(|| Self {
+            marks: Box::default(),
+            stuck: None,
+        });
         for end in [End::Source, End::Destination] {
-            self.watch_window(facts.connection, end, now);
+            recent.watch_window(facts.connection, end, newest.at);
         }
-        self.stream = self.until(newest).watch_stream(facts).unwrap_or(self.stream);
-        self.until(newest)
+        let changes = [End::Source, End::Destination].map(|end| marks.change(&newest, end));
+        if let Some(stream) = watch_stream(&changes, facts, newest.at) {
+            is_news |= stream != marks.stream;
+            marks.stream = stream;
+        }
+        if is_news {
+            recent.marks = marks.packed();
+        }
+        Lately {
+            changes,
+            elapsed: marks.older.at.until(newest.at),
+            stays_for: MARK_EVERY.saturating_sub(marks.newer.at.until(newest.at)),
+            now: newest.at,
+            stuck: recent.stuck.as_deref(),
+            stream: marks.stream,
+        }
     }
 
-    fn until(&self, now: Mark) -> Lately<'_> {
-        Lately { recent: self, now }
-    }
-
-    fn watch_window(&mut self, connection: &Connection, end: End, now: SystemTime) {
+    fn watch_window(&mut self, connection: &Connection, end: End, now: Stamp) {
         let offers_none = half(connection, end).window_bytes == Some(0);
         let came = net_payload(half(connection, end.other()));
         if !offers_none && self.stuck.is_none() {
@@ -156,8 +174,88 @@ impl Recent {
 impl Lately<'_> {
     /// What an end sent.
     pub(super) fn change(&self, end: End) -> Change {
-        let Recent { older, newer, .. } = self.recent;
-        let marks = [older, newer, &self.now];
+        self.changes[end as usize]
+    }
+
+    /// How long that took.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// For how long from now on changes are seen from the same moment on.
+    pub(super) fn stays_for(&self) -> Duration {
+        self.stays_for
+    }
+
+    /// For how long an end has offered no window while nothing came through to it.
+    pub(super) fn stuck(&self, end: End) -> Option<Duration> {
+        let stuck = self.stuck?[end as usize]?;
+        Some(stuck.since.until(self.now))
+    }
+
+    /// The end that had nearly all to say the last time that payload passed.
+    pub(super) fn stream(&self) -> Option<End> {
+        self.stream
+    }
+}
+
+/// The end that has nearly all to say; `None` where no payload passed lately.
+fn watch_stream(changes: &[Change; 2], facts: &Facts<'_>, now: Stamp) -> Option<Option<End>> {
+    let moved_lately = facts
+        .payload
+        .is_some_and(|payload| Stamp::of(payload.at).until(now) < MARK_EVERY / 2);
+    let [source, destination] = changes;
+    let all = source.payload_bytes + destination.payload_bytes;
+    let streams = |change: &Change| {
+        change.payload_bytes as f64 >= STREAM_SHARE * all as f64 && change.packets >= STREAM_PACKETS
+    };
+    let stream = if streams(source) {
+        Some(End::Source)
+    } else {
+        streams(destination).then_some(End::Destination)
+    };
+    (moved_lately && all > 0).then_some(stream)
+}
+
+/// What an end sent.
+pub(super) fn half(connection: &Connection, end: End) -> &Half {
+    match end {
+        End::Source => &connection.sent,
+        End::Destination => &connection.received,
+    }
+}
+
+fn net_payload(half: &Half) -> u64 {
+    half.payload_bytes.saturating_sub(half.retransmitted_bytes)
+}
+
+/// Words of a mark: its time and twice its counters.
+const MARK: usize = 2 + 2 * COUNTERS;
+/// Words of counters.
+const COUNTERS: usize = 12;
+/// Words of both marks, and one for the stream.
+const WORDS: usize = (2 * MARK + 1).next_multiple_of(4);
+
+impl Marks {
+    /// Of a connection of which this is the first mark.
+    fn begin(connection: &Connection, mark: Mark, now: SystemTime) -> Self {
+        // All that a new connection did is recent.
+        let is_new = connection.first_seen + MARK_EVERY > now;
+        let older = if is_new {
+            Mark::begin(connection.first_seen)
+        } else {
+            mark
+        };
+        Self {
+            older,
+            newer: older,
+            stream: None,
+        }
+    }
+
+    /// How the counters of what an end sent grew until now.
+    fn change(&self, newest: &Mark, end: End) -> Change {
+        let marks = [&self.older, &self.newer, newest];
         let [older, newer, newest] = marks.map(|mark| &mark.halves[end as usize]);
         let grown = |value: fn(&Counters) -> u32| u64::from(value(newest).wrapping_sub(value(older)));
         let windows = [older, newer, newest].map(|counters| counters.window_plus_1);
@@ -176,61 +274,65 @@ impl Lately<'_> {
         }
     }
 
-    /// How long that took.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.now
-            .at
-            .duration_since(self.recent.older.at)
-            .unwrap_or_default()
+    /// In words, of the newer mark by how much more it has.
+    fn packed(&self) -> Box<[u8]> {
+        let (older, newer) = (self.older.words(), self.newer.words());
+        let mut words = [0; WORDS];
+        words[..MARK].copy_from_slice(&older);
+        for (place, (newer, older)) in words[MARK..].iter_mut().zip(newer.iter().zip(older)) {
+            *place = newer.wrapping_sub(older);
+        }
+        words[2 * MARK] = self.stream.map_or(0, |end| end as u32 + 1);
+        small::packed(&words)
     }
 
-    /// For how long an end has offered no window while nothing came through to it.
-    pub(super) fn stuck(&self, end: End) -> Option<Duration> {
-        let stuck = self.recent.stuck.as_ref()?[end as usize]?;
-        self.now.at.duration_since(stuck.since).ok()
+    /// The opposite of [`packed`](Self::packed).
+    fn unpacked(packed: &[u8]) -> Self {
+        let mut words = small::unpacked::<WORDS>(packed).into_iter();
+        let mut next = || words.next().unwrap_or_default();
+        let older: [u32; MARK] = std::array::from_fn(|_word| next());
+        let newer = older.map(|older| older.wrapping_add(next()));
+        Self {
+            older: Mark::of_words(older),
+            newer: Mark::of_words(newer),
+            stream: match next() {
+                0 => None,
+                1 => Some(End::Source),
+                _ => Some(End::Destination),
+            },
+        }
     }
-
-    /// The end that had nearly all to say the last time that payload passed.
-    pub(super) fn stream(&self) -> Option<End> {
-        self.recent.stream
-    }
-
-    /// The same as of now; `None` where no payload passed lately.
-    fn watch_stream(&self, facts: &Facts<'_>) -> Option<Option<End>> {
-        let moved_lately = facts
-            .payload
-            .is_some_and(|payload| payload.at + MARK_EVERY / 2 > self.now.at);
-        let [source, destination] = [End::Source, End::Destination].map(|end| self.change(end));
-        let all = source.payload_bytes + destination.payload_bytes;
-        let streams = |change: &Change| {
-            change.payload_bytes as f64 >= STREAM_SHARE * all as f64 && change.packets >= STREAM_PACKETS
-        };
-        let stream = if streams(&source) {
-            Some(End::Source)
-        } else {
-            streams(&destination).then_some(End::Destination)
-        };
-        (moved_lately && all > 0).then_some(stream)
-    }
-}
-
-/// What an end sent.
-pub(super) fn half(connection: &Connection, end: End) -> &Half {
-    match end {
-        End::Source => &connection.sent,
-        End::Destination => &connection.received,
-    }
-}
-
-fn net_payload(half: &Half) -> u64 {
-    half.payload_bytes.saturating_sub(half.retransmitted_bytes)
 }
 
 impl Mark {
+    fn words(&self) -> [u32; MARK] {
+        let mut words = [0; MARK];
+        words[..2].copy_from_slice(&self.at.words());
+        for (place, counters) in words[2..].as_chunks_mut().0.iter_mut().zip(&self.halves) {
+            *place = counters.words();
+        }
+        words
+    }
+
+    fn of_words(words: [u32; MARK]) -> Self {
+        let [low, high, halves @ ..] = words;
+        let (sent, received) = halves.split_at(COUNTERS);
+        let counters = |words: &[u32]| {
+            words
+                .first_chunk()
+                .copied()
+                .map_or_else(Counters::default, Counters::of_words)
+        };
+        Self {
+            at: Stamp::of_words([low, high]),
+            halves: [counters(sent), counters(received)],
+        }
+    }
+
     fn of(connection: &Connection, at: SystemTime) -> Self {
         let counters = |half| Counters::of(half, connection.first_seen);
         Self {
-            at,
+            at: Stamp::of(at),
             halves: [&connection.sent, &connection.received].map(counters),
         }
     }
@@ -242,13 +344,68 @@ impl Mark {
             ..Counters::default()
         };
         Self {
-            at,
+            at: Stamp::of(at),
             halves: [counters; 2],
         }
     }
 }
 
 impl Counters {
+    fn words(&self) -> [u32; COUNTERS] {
+        let or_0 = |number: Option<NonZeroU32>| number.map_or(0, NonZeroU32::get);
+        let [low, high] = small::halves(self.payload_bytes);
+        let times = self.times;
+        let time = |which: fn(Times) -> u32| times.map_or(0, which);
+        [
+            low,
+            high,
+            self.packets,
+            self.retransmissions,
+            self.needless,
+            self.zero_windows,
+            self.window_full,
+            or_0(self.window_plus_1),
+            or_0(times.map(|times| times.looked_at_plus_1)),
+            time(|times| times.busy),
+            time(|times| times.window_limited),
+            time(|times| times.buffer_limited),
+        ]
+    }
+
+    /// The opposite of [`words`](Self::words).
+    fn of_words(words: [u32; COUNTERS]) -> Self {
+        let [
+            low,
+            high,
+            packets,
+            retransmissions,
+            needless,
+            zero_windows,
+            window_full,
+            window_plus_1,
+            looked_at_plus_1,
+            busy,
+            window_limited,
+            buffer_limited,
+        ] = words;
+        let times = |looked_at_plus_1| Times {
+            looked_at_plus_1,
+            busy,
+            window_limited,
+            buffer_limited,
+        };
+        Self {
+            payload_bytes: small::whole([low, high]),
+            packets,
+            retransmissions,
+            needless,
+            zero_windows,
+            window_full,
+            window_plus_1: NonZeroU32::new(window_plus_1),
+            times: NonZeroU32::new(looked_at_plus_1).map(times),
+        }
+    }
+
     fn of(half: &Half, first_seen: SystemTime) -> Self {
         let details = half.socket.as_ref().and_then(|socket| socket.details.as_deref());
         let duplicates = details.and_then(|details| details.duplicate_segments);
@@ -304,5 +461,30 @@ impl Shares {
             window_limited: share(older.window_limited, newest.window_limited),
             buffer_limited: share(older.buffer_limited, newest.buffer_limited),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::small::tests::words;
+
+    fn mark() -> impl Strategy<Value = Mark> {
+        words().prop_map(Mark::of_words)
+    }
+
+    proptest! {
+        #[test]
+        fn marks_come_out_as_they_went_in(
+            older in mark(),
+            newer in mark(),
+            stream in prop::sample::select(vec![None, Some(End::Source), Some(End::Destination)]),
+        ) {
+            let marks = Marks { older, newer, stream };
+
+            prop_assert_eq!(Marks::unpacked(&marks.packed()), marks);
+        }
     }
 }

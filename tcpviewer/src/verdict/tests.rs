@@ -2,12 +2,13 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
+use proptest::prelude::*;
 use tcpviewer_common::state::TcpState;
 
 use super::*;
 use crate::model::{
-    Cause, CloseReason, Closed, Half, Handshake, LocalEnd, Measure, Orientation, Response, Rtt, RttSource,
-    Socket, SocketDetails, SocketSource,
+    Cause, CloseReason, Closed, Half, LocalEnd, Measure, Response, Rtt, RttSource, Socket, SocketDetails,
+    SocketSource, sample,
 };
 
 /// A connection and its verdict as time passes.
@@ -42,29 +43,18 @@ impl Scene {
         };
         let connection = Connection {
             id: 7,
-            revision: 1,
             source: (Ipv4Addr::new(10, 0, 0, 1), 40_000).into(),
             destination: (Ipv4Addr::new(10, 0, 0, 2), 443).into(),
-            orientation: Orientation::Handshake,
             local_end: Some(LocalEnd::Source),
-            source_state: TcpState::Established,
-            destination_state: TcpState::Established,
             interface: "eth0".into(),
             sent: Half {
                 rtt: Some(rtt),
                 ..half.clone()
             },
             received: half,
-            handshake: Handshake::default(),
             first_seen: start(),
             last_seen: start(),
-            closed: None,
-            ecn: None,
-            source_owner: None,
-            destination_owner: None,
-            verdict: None,
-            failure: None,
-            notable_packets: 0,
+            ..sample::connection()
         };
         Self {
             connection,
@@ -155,12 +145,12 @@ impl Scene {
     }
 
     fn verdict(&self) -> Option<(VerdictKind, Option<Cause>, Option<End>)> {
-        let verdict = self.judgement.verdict()?;
+        let verdict = self.judgement.verdict?;
         Some((verdict.kind, verdict.cause, verdict.end))
     }
 
     fn measured(&self, measure: Measure) -> Option<u64> {
-        let evidence = self.judgement.verdict()?.evidence;
+        let evidence = self.judgement.verdict?.evidence;
         let mut all = evidence.iter();
         Some(all.find(|evidence| evidence.measure == measure)?.value)
     }
@@ -570,17 +560,10 @@ fn each_cause_has_its_verdict() {
     ];
     for (name, scene, expected) in rows {
         let scene = scene();
-        let told = scene.judgement.verdict().map(|verdict| text(&verdict, None));
+        let told = scene.judgement.verdict.map(|verdict| text(&verdict, None));
         assert_eq!(scene.verdict(), Some(expected), "{name}: {told:?}");
         assert!(
-            scene
-                .judgement
-                .verdict()
-                .unwrap()
-                .evidence
-                .iter()
-                .next()
-                .is_some(),
+            scene.judgement.verdict.unwrap().evidence.iter().next().is_some(),
             "{name}: without a number"
         );
     }
@@ -646,7 +629,7 @@ fn what_is_not_known_has_no_verdict() {
         "its socket said something moments ago, and no packet passed"
     );
     let after = |seconds| start() + Duration::from_secs(seconds);
-    assert!(scene.judgement.holds(after(9)) && !scene.judgement.holds(after(10)));
+    assert!(scene.judgement.outlook.holds(after(9)) && !scene.judgement.outlook.holds(after(10)));
 
     let mut scene = half_open();
     scene.judge();
@@ -657,7 +640,7 @@ fn what_is_not_known_has_no_verdict() {
 fn a_cause_stays_for_a_moment_and_does_not_flap() {
     let mut scene = Scene::new();
     scene.passes(8, |scene| scene.sends(End::Source, 100, 3));
-    let since = scene.judgement.verdict().unwrap().since;
+    let since = scene.judgement.verdict.unwrap().since;
     let mut changes = 0;
     // About the limit: one in a hundred, now more, now less.
     for second in 0..60 {
@@ -669,7 +652,7 @@ fn a_cause_stays_for_a_moment_and_does_not_flap() {
     }
     assert!(changes <= 1, "{changes} changes");
     assert_eq!(scene.verdict(), Some(LOSS));
-    assert_eq!(scene.judgement.verdict().unwrap().since, since);
+    assert_eq!(scene.judgement.verdict.unwrap().since, since);
 }
 
 #[test]
@@ -682,7 +665,7 @@ fn the_numbers_are_those_of_the_last_seconds() {
         (20..=40).contains(&share),
         "{share}: over the whole life it would be 5 in a thousand"
     );
-    assert!(text(&scene.judgement.verdict().unwrap(), None).starts_with("packets are lost: "));
+    assert!(text(&scene.judgement.verdict.unwrap(), None).starts_with("packets are lost: "));
 }
 
 #[test]
@@ -715,7 +698,7 @@ fn how_it_ended_counts_at_once_and_else_the_last_word_stays() {
         scene.passes(8, |scene| scene.sends(End::Source, 100, 3));
         scene.ends(reason);
         assert_eq!(scene.verdict(), Some(LOSS), "{reason:?}");
-        assert!(scene.judgement.is_settled());
+        assert!(scene.judgement.outlook.is_settled());
     }
 
     let mut scene = Scene::new();
@@ -737,12 +720,154 @@ fn an_idle_connection_is_settled_and_wakes_up() {
         scene.sends(End::Source, 1, 0);
         scene.sends(End::Destination, 1, 0);
     });
-    assert!(!scene.judgement.is_settled(), "time will make it idle");
+    assert!(!scene.judgement.outlook.is_settled(), "time will make it idle");
     scene.passes(12, |_| {});
     assert_eq!(scene.verdict(), Some(IDLE));
-    assert!(scene.judgement.is_settled());
+    assert!(scene.judgement.outlook.is_settled());
     assert!(scene.measured(Measure::Silence).unwrap() >= 10_000);
 
     scene.passes(1, |scene| scene.sends(End::Source, 1, 0));
     assert_eq!(scene.verdict(), Some(HEALTHY), "at once");
+}
+
+#[test]
+fn a_question_just_after_the_first_verdict_is_not_overlooked() {
+    let mut scene = Scene::new();
+    scene.judge();
+    scene.now += Duration::from_millis(100);
+    scene.sends(End::Source, 1, 0);
+    scene.judge();
+    scene.now += Duration::from_secs(3);
+    assert!(!scene.judgement.outlook.holds(scene.now));
+    scene.judge();
+    assert_eq!(
+        scene.verdict(),
+        Some((VerdictKind::Peer, Some(Cause::NotSending), Some(End::Destination)))
+    );
+}
+
+#[test]
+fn an_idle_connection_of_which_time_can_show_more_is_not_settled() {
+    let mut scene = Scene::new();
+    scene.passes(1, |scene| {
+        scene.sends(End::Source, 1, 0);
+        scene.sends(End::Destination, 1, 0);
+    });
+    scene.passes(5, |_| {});
+    scene.connection.source_state = TcpState::CloseWait;
+    scene.connection.last_seen = scene.now;
+    scene.passes(7, |_| {});
+    assert_eq!(scene.verdict(), Some(IDLE));
+    assert!(!scene.judgement.outlook.is_settled());
+    scene.passes(4, |_| {});
+    let verdict = scene.judgement.verdict.unwrap();
+    assert_eq!(verdict.cause, Some(Cause::NotClosing));
+
+    // The other end closes, and a moment later it is known that this was acknowledged.
+    let mut scene = Scene::new();
+    scene.passes(12, |_| {});
+    assert!(scene.judgement.outlook.is_settled());
+    scene.connection.last_seen = scene.now;
+    scene.passes(1, |_| {});
+    scene.now += Duration::from_millis(300);
+    scene.connection.source_state = TcpState::CloseWait;
+    scene.judge();
+    assert!(!scene.judgement.outlook.is_settled());
+    scene.passes(12, |_| {});
+    let verdict = scene.judgement.verdict.unwrap();
+    assert_eq!(verdict.cause, Some(Cause::NotClosing));
+
+    let mut scene = Scene::new();
+    answers(&mut scene, 5_000_000);
+    scene.passes(1, |scene| scene.sends(End::Source, 1, 0));
+    scene.passes(12, |_| {});
+    assert_eq!(scene.verdict(), Some(IDLE));
+    assert!(!scene.judgement.outlook.is_settled());
+    scene.passes(5, |_| {});
+    let verdict = scene.judgement.verdict.unwrap();
+    assert_eq!(
+        verdict.cause,
+        Some(Cause::NotSending),
+        "an answer takes 5 s otherwise"
+    );
+}
+
+/// Something that happens to a connection.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Sends { end: End, packets: u64, again: u64 },
+    Looked { end: End, queue: u32, limited_us: u64 },
+    Window { end: End, bytes: u32 },
+    RoundTrip { us: u32 },
+    Answers { usual_us: u32 },
+    Closes { end: End },
+}
+
+fn happenings() -> impl Strategy<Value = Vec<(u64, Happening)>> {
+    let end = || prop_oneof![Just(End::Source), Just(End::Destination)];
+    let happening = prop_oneof![
+        4 => (end(), 1_u64..300, prop_oneof![Just(0), 0_u64..6])
+            .prop_map(|(end, packets, again)| Happening::Sends { end, packets, again }),
+        1 => (end(), prop_oneof![Just(0), 1_u32..9], 0_u64..900_000)
+            .prop_map(|(end, queue, limited_us)| Happening::Looked { end, queue, limited_us }),
+        1 => (end(), prop_oneof![Just(0), 1_u32..90_000])
+            .prop_map(|(end, bytes)| Happening::Window { end, bytes }),
+        1 => (1_u32..300_000).prop_map(|us| Happening::RoundTrip { us }),
+        1 => (1_u32..3_000_000).prop_map(|usual_us| Happening::Answers { usual_us }),
+        1 => end().prop_map(|end| Happening::Closes { end }),
+    ];
+    prop::collection::vec((1_u64..4_000, happening), 1..12)
+}
+
+fn happen(scene: &mut Scene, happening: Happening) {
+    match happening {
+        Happening::Sends { end, packets, again } => scene.sends(end, packets, again),
+        Happening::Looked {
+            end,
+            queue,
+            limited_us,
+        } => scene.look(end, |details| {
+            details.receive_queue_bytes = Some(queue);
+            grow(&mut details.busy_us, limited_us + 50_000);
+            grow(&mut details.receive_window_limited_us, limited_us);
+        }),
+        Happening::Window { end, bytes } => scene.half(end).window_bytes = Some(bytes),
+        Happening::RoundTrip { us } => {
+            if let Some(rtt) = &mut scene.connection.sent.rtt {
+                (rtt.srtt_us, rtt.min_us) = (us, rtt.min_us.min(us));
+            }
+        }
+        Happening::Answers { usual_us } => answers(scene, usual_us),
+        Happening::Closes { end } => {
+            scene.connection.last_seen = scene.now;
+            match end.other() {
+                End::Source => scene.connection.source_state = TcpState::CloseWait,
+                End::Destination => scene.connection.destination_state = TcpState::CloseWait,
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_to_hold_does(happenings in happenings()) {
+        let mut scene = Scene::new();
+        for (milliseconds, happening) in happenings {
+            scene.now += Duration::from_millis(milliseconds);
+            happen(&mut scene, happening);
+            scene.judge();
+        }
+        for _tenth_of_a_second in 0..400 {
+            scene.now += Duration::from_millis(100);
+            let outlook = &scene.judgement.outlook;
+            if !outlook.holds(scene.now) {
+                scene.judge();
+            } else if !outlook.is_early(Stamp::of(scene.now)) {
+                let (said, before) = (scene.judgement.clone(), scene.verdict());
+                scene.judge();
+                prop_assert_eq!(scene.verdict(), before);
+                scene.judgement = said;
+            }
+        }
+    }
 }

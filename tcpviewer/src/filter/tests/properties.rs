@@ -50,7 +50,22 @@ fn condition() -> impl Strategy<Value = String> {
 }
 
 fn filter() -> impl Strategy<Value = String> {
-    condition().prop_recursive(4, 16, 3, |inner| {
+    made_of(condition())
+}
+
+/// A filter that asks for a connection's number beside other things.
+fn filter_of_numbers() -> impl Strategy<Value = String> {
+    let number = (0..6_usize, 5..10_u64).prop_map(|(variant, number)| match variant {
+        0..5 => format!("id {} {number}", ["==", "!=", "<", ">=", "=="][variant]),
+        _ => format!("id in {{{number}, 100-200}}"),
+    });
+    let other = prop::sample::select(vec!["port == 443", "port == 80", "has id"]).prop_map(str::to_owned);
+    made_of(prop_oneof![3 => number, 1 => other])
+}
+
+/// Conditions, joined and turned into their opposite.
+fn made_of(condition: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
+    condition.prop_recursive(4, 16, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" and "))),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" or "))),
@@ -120,6 +135,13 @@ proptest! {
 
         prop_assert_eq!(&read::<Connection>(&whole), &whole, "{}", text);
         prop_assert_eq!(passes(&text, &connection), passes(&whole, &connection));
+    }
+
+    #[test]
+    fn what_a_number_rules_out_does_not_pass(text in filter_of_numbers()) {
+        prop_assume!(text.len() <= MAX_TEXT_BYTES);
+        let (filter, connection) = (Filter::parse(&text).unwrap(), connection());
+        prop_assert_eq!(filter.admits(&connection, now()), filter.matches(&connection, now()), "{}", text);
     }
 
     #[test]

@@ -3,13 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    time::SystemTime,
 };
 
-use tcpviewer_common::state::TcpState;
-
 use super::*;
-use crate::model::{Half, Handshake, Orientation};
+use crate::model::sample;
 
 fn connection(id: u64, revision: u64) -> Arc<dyn Listed> {
     let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 443));
@@ -18,23 +15,7 @@ fn connection(id: u64, revision: u64) -> Arc<dyn Listed> {
         revision,
         source: end,
         destination: end,
-        orientation: Orientation::Handshake,
-        local_end: None,
-        source_state: TcpState::Established,
-        destination_state: TcpState::Established,
-        interface: "lo".into(),
-        sent: Half::default(),
-        received: Half::default(),
-        handshake: Handshake::default(),
-        first_seen: SystemTime::UNIX_EPOCH,
-        last_seen: SystemTime::UNIX_EPOCH,
-        closed: None,
-        ecn: None,
-        source_owner: None,
-        destination_owner: None,
-        verdict: None,
-        failure: None,
-        notable_packets: 0,
+        ..sample::connection()
     })
 }
 
@@ -128,7 +109,9 @@ impl Reader {
 }
 
 fn table(board: &Board) -> BTreeMap<u64, u64> {
-    board.read().revision_of.clone()
+    let listed = board.read();
+    let revisions = listed.revision_of.from(0);
+    revisions.map(|(id, revision)| (id, *revision)).collect()
 }
 
 #[test]

@@ -19,13 +19,12 @@ use super::{
     super::{
         connections::{Board, Event, REMOVALS_PER_CONNECTION, SnapshotReason},
         ranking::{List, Ranking},
-        work::Work,
     },
     SelectionError, Step, Top,
 };
 use crate::{
     filter::Filter,
-    model::{ById, Connection, Ids, Listed},
+    model::{ById, Connection, Ids, Listed, Work},
 };
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
@@ -333,7 +332,7 @@ impl Look {
         for place in list.places.iter().skip(self.reached).take(CHUNK) {
             let connection = &place.connection;
             let passes = if always_ask || connection.revision() > passing.revision {
-                filter.matches(&connection.connection(), now)
+                filter.admits(&**connection, now)
             } else {
                 passing.ids.contains(connection.id())
             };

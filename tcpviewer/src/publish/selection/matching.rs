@@ -12,15 +12,12 @@ use tokio::{
 };
 
 use super::{
-    super::{
-        connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
-        work::Work,
-    },
+    super::connections::{Board, Cursor, Event, ResumePoint, RevisionAhead},
     Step,
 };
 use crate::{
     filter::Filter,
-    model::{Connection, Ids, Listed},
+    model::{Connection, Ids, Listed, Work},
 };
 
 /// Connections that are looked at in one go, before others get their turn: with the worst filter some 50 ms.
@@ -106,7 +103,7 @@ impl Matching {
                 if first {
                     self.held.clear();
                 }
-                connections.retain(|connection| self.filter.matches(&connection.connection(), now));
+                connections.retain(|connection| self.filter.admits(&**connection, now));
                 self.held
                     .extend(connections.iter().map(|connection| connection.id()));
                 if connections.is_empty() && !first {
@@ -158,7 +155,7 @@ impl Matching {
         let is_over = look.reached == look.end;
         // Who stays is not told again, only who comes or goes.
         connections.retain(|connection| {
-            self.held.contains(connection.id()) != self.filter.matches(&connection.connection(), now)
+            self.held.contains(connection.id()) != self.filter.admits(&**connection, now)
         });
         look.worked += work.done();
         if is_over {
@@ -177,7 +174,7 @@ impl Matching {
         now: SystemTime,
     ) -> Step {
         connections.retain(|connection| {
-            if self.filter.matches(&connection.connection(), now) {
+            if self.filter.admits(&**connection, now) {
                 self.held.insert(connection.id());
                 return true;
             }

@@ -7,11 +7,10 @@ use std::{
 };
 
 use proptest::prelude::*;
-use tcpviewer_common::state::TcpState;
 use tokio::time::{Instant, advance};
 
 use super::{super::connections::SnapshotReason, *};
-use crate::model::{Delta, Half, Handshake, Orientation, Removal};
+use crate::model::{Delta, Half, Removal, sample};
 
 /// Time in which every reader looks again.
 const LATER: Duration = Duration::from_secs(1);
@@ -20,28 +19,12 @@ fn connection(id: u64, revision: u64, port: u16, rate: u64) -> Arc<Connection> {
     Arc::new(Connection {
         id,
         revision,
-        source: (Ipv4Addr::LOCALHOST, 40_000).into(),
         destination: (Ipv4Addr::LOCALHOST, port).into(),
-        orientation: Orientation::Handshake,
-        local_end: None,
-        source_state: TcpState::Established,
-        destination_state: TcpState::Established,
-        interface: "lo".into(),
         sent: Half {
             payload_bytes_per_second: rate,
             ..Half::default()
         },
-        received: Half::default(),
-        handshake: Handshake::default(),
-        first_seen: SystemTime::UNIX_EPOCH,
-        last_seen: SystemTime::UNIX_EPOCH,
-        closed: None,
-        ecn: None,
-        source_owner: None,
-        destination_owner: None,
-        verdict: None,
-        failure: None,
-        notable_packets: 0,
+        ..sample::connection()
     })
 }
 

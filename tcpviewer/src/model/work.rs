@@ -1,4 +1,4 @@
-//! Work that a reader makes, by which it is measured how often it may make it: the CPU time of its thread. On a busy host
+//! Work by which it is measured how often it may be done again: the CPU time of its thread. On a busy host
 //! much more time passes while the work waits for a CPU; that time is no reason to wait even longer.
 
 use std::time::Duration;
