@@ -35,8 +35,9 @@ type Part = (&'static str, bool, &'static [&'static [&'static str]]);
 /// The part that takes an hour, and is measured only where it is named.
 const LONG: &str = "endurance";
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("kernel", true, &[&[]]),
+    ("counts", true, &[&[]]),
     ("host", true, &[&[]]),
     ("daemon", true, &[&[]]),
     ("freshness", true, &[&[]]),

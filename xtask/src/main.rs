@@ -59,7 +59,8 @@ enum Command {
     },
     /// Measures what the daemon bears, and compares it with what it should
     Bench {
-        /// kernel, host, daemon, freshness, fanout or endurance; all but the last one after the other where none is named
+        /// kernel, counts, host, daemon, freshness, fanout or endurance; all but the last one after the other where none is
+        /// named
         part: Option<String>,
         /// Prints one JSON object per figure
         #[arg(long)]

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Until what the beginning left to do is done: a connection over which nothing passes is known to be idle after ten
 /// seconds, and memory that is free goes back within some more.
 const SETTLE: Duration = Duration::from_secs(20);
+/// Where connections change, the past that is remembered of them grows and is cut back in turns of up to so long.
+const TURN: Duration = Duration::from_secs(20);
 /// Changes of all connections together per second at most.
 const MAX_CHANGES: u32 = 10_000;
 
@@ -64,6 +66,7 @@ fn changing(connections: u32, changes: u32, lasting: Duration) -> Result<Vec<Row
         _ => format!("{} changes/s", grouped(changes)),
     };
     let what = format!("{} made up, {changing}", grouped(connections));
+    let lasting = if changes == 0 { lasting } else { lasting.max(TURN) };
     let (rows, subscriber) = observe(&daemon, &what, lasting)?;
     daemon.stop()?;
     subscriber.end()?;

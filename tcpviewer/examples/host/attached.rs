@@ -1,12 +1,7 @@
 //! What is at work on the cable while a load runs: nothing, a program that does nothing, the whole daemon with a
-//! subscriber, or tcpdump. Each begins before the load and is gone after it.
+//! subscriber, or a monitor of others. Each begins before the load and is gone after it.
 
-use std::{
-    env,
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{process::Child, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -20,6 +15,7 @@ use aya::{
 use crate::{
     cable::ENDS,
     daemon::{Daemon, Subscriber},
+    rivals::{self, Rival},
 };
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bench"));
@@ -27,13 +23,16 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/be
 /// The program that does nothing.
 const EMPTY: &str = "empty";
 
+/// After the daemon's start, until what it left to do is done: that is not what a load costs.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// What may be at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nothing,
     Empty,
     Daemon,
-    Tcpdump,
+    Rival(Rival),
 }
 
 impl Kind {
@@ -42,17 +41,15 @@ impl Kind {
             Self::Nothing => "nothing",
             Self::Empty => "empty program",
             Self::Daemon => "daemon",
-            Self::Tcpdump => "tcpdump",
+            Self::Rival(rival) => rival.name(),
         }
     }
 
     /// Those that this host has.
     pub(crate) fn present() -> Vec<Self> {
+        let rivals = Rival::ALL.into_iter().filter(|rival| rival.is_present());
         let mut kinds = vec![Self::Nothing, Self::Empty, Self::Daemon];
-        let path = env::var_os("PATH").unwrap_or_default();
-        if env::split_paths(&path).any(|folder| folder.join("tcpdump").is_file()) {
-            kinds.push(Self::Tcpdump);
-        }
+        kinds.extend(rivals.map(Self::Rival));
         kinds
     }
 
@@ -63,9 +60,11 @@ impl Kind {
             Self::Empty => AtWork::Empty(empty()?),
             Self::Daemon => {
                 let daemon = Daemon::start(&[])?;
-                AtWork::Daemon(Subscriber::of(&daemon)?, daemon)
+                let subscriber = Subscriber::of(&daemon)?;
+                thread::sleep(SETTLE);
+                AtWork::Daemon(subscriber, daemon)
             }
-            Self::Tcpdump => AtWork::Tcpdump(tcpdump()?),
+            Self::Rival(rival) => AtWork::Rival(rival.begin()?),
         })
     }
 }
@@ -75,7 +74,7 @@ pub(crate) enum AtWork {
     Nothing,
     Empty((Ebpf, Vec<SchedClassifierLink>)),
     Daemon(Subscriber, Daemon),
-    Tcpdump(Child),
+    Rival(Child),
 }
 
 impl AtWork {
@@ -88,10 +87,7 @@ impl AtWork {
                 daemon.stop()?;
                 subscriber.end()?;
             }
-            Self::Tcpdump(mut child) => {
-                child.kill().context("end tcpdump")?;
-                child.wait().context("wait for tcpdump")?;
-            }
+            Self::Rival(child) => rivals::end(child)?,
         }
         Ok(())
     }
@@ -118,19 +114,4 @@ fn empty() -> Result<(Ebpf, Vec<SchedClassifierLink>)> {
         }
     }
     Ok((ebpf, links))
-}
-
-/// tcpdump on one end, of which nobody keeps anything.
-fn tcpdump() -> Result<Child> {
-    let [end, _] = ENDS;
-    let child = Command::new("tcpdump")
-        .args(["-n", "-i", end, "-w", "/dev/null"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("start tcpdump")?;
-    // It says nothing that could be waited for before it has captured something.
-    thread::sleep(Duration::from_millis(200));
-    Ok(child)
 }

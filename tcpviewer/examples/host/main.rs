@@ -1,5 +1,5 @@
 //! Measures what a busy host loses by the daemon: how much of a load is done with it, beside nothing, a program that
-//! does nothing at the same places, and tcpdump, by turns. In: how long and how often. Out: rows of JSON.
+//! does nothing at the same places, and monitors of others, by turns. In: how long and how often. Out: rows of JSON.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -16,6 +16,7 @@ mod load;
 #[path = "../fanout/message.rs"]
 #[expect(dead_code, reason = "nothing of a message is looked at")]
 mod message;
+mod rivals;
 mod rounds;
 #[path = "../rows/mod.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
@@ -30,6 +31,7 @@ use crate::{
     attached::Kind,
     cable::Cable,
     load::Load,
+    rivals::Rival,
     rounds::Rounds,
     rows::{Row, seconds},
 };
@@ -51,8 +53,13 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let kinds = Kind::present();
-    if !kinds.contains(&Kind::Tcpdump) {
-        eprintln!("tcpdump is not installed, so nothing is compared with it");
+    for rival in Rival::ALL {
+        if !kinds.contains(&Kind::Rival(rival)) {
+            eprintln!(
+                "{} is not installed, so nothing is compared with it",
+                rival.name()
+            );
+        }
     }
     for load in args.only.map_or_else(|| Load::ALL.to_vec(), |load| vec![load]) {
         let rounds = measure(load, &kinds, &args).with_context(|| format!("measure {}", load.name()))?;
@@ -102,9 +109,26 @@ fn rows(load: Load, kinds: &[Kind], rounds: &Rounds) -> Vec<Row> {
         compared(Kind::Empty, Kind::Nothing),
         compared(Kind::Daemon, Kind::Empty).ratio_at_least(least),
     ];
-    if kinds.contains(&Kind::Tcpdump) {
-        rows.push(compared(Kind::Tcpdump, Kind::Empty));
-        rows.push(compared(Kind::Daemon, Kind::Tcpdump).ratio_at_least(1.0));
+    for rival in Rival::ALL {
+        let kind = Kind::Rival(rival);
+        if kinds.contains(&kind) {
+            rows.push(compared(kind, Kind::Empty));
+            let ahead = compared(Kind::Daemon, kind);
+            rows.push(match least_ahead(rival, load) {
+                Some(least) => ahead.ratio_at_least(least),
+                None => ahead,
+            });
+        }
     }
     rows
+}
+
+/// How many times as much should be done with the daemon as with this one.
+fn least_ahead(rival: Rival, load: Load) -> Option<f64> {
+    match (rival, load) {
+        (Rival::Tcpdump, _) => Some(1.0),
+        (_, Load::PingPong) => Some(1.6),
+        (_, Load::Connections) => Some(1.15),
+        (_, Load::Bulk | Load::SmallPackets) => None,
+    }
 }

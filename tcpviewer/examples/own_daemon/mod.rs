@@ -28,6 +28,8 @@ const METHOD: &str = "/tcpviewer.v1.TcpViewerService/WatchConnections";
 const SNAPSHOT_END: u8 = 2 << 3 | 2;
 /// Nothing the daemon does at its start and at its end takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often its memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A running daemon; it is killed with this value.
 pub(crate) struct Daemon {
@@ -130,13 +132,18 @@ impl Daemon {
         })
     }
 
-    /// What it costs over this time, per cent of one processor, and what memory it has then.
+    /// What it costs over this time, per cent of one processor, and the most memory that it has meanwhile: where much
+    /// changes, what it remembers of the past grows and is cut back in turns.
     pub(crate) fn observe(&self, lasting: Duration) -> Result<(f64, u64)> {
         let (started, before) = (Instant::now(), self.cost()?);
-        thread::sleep(lasting);
-        let (elapsed, after) = (started.elapsed(), self.cost()?);
+        let (mut after, mut most_bytes) = (before, before.resident_bytes);
+        while started.elapsed() < lasting {
+            thread::sleep(LOOK_EVERY.min(lasting.saturating_sub(started.elapsed())));
+            after = self.cost()?;
+            most_bytes = most_bytes.max(after.resident_bytes);
+        }
         let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
-        Ok((cpu / elapsed.as_secs_f64() * 100.0, after.resident_bytes))
+        Ok((cpu / started.elapsed().as_secs_f64() * 100.0, most_bytes))
     }
 
     /// Ends it as a service manager does. Returns how long that took.

@@ -81,6 +81,18 @@ impl Row {
         }
     }
 
+    /// It should be no less than this.
+    pub(crate) fn at_least(self, limit: f64) -> Self {
+        let (value, unit) = (self.value, self.unit);
+        Self {
+            ratio_to: Some("target"),
+            ratio: Some(value / limit),
+            target: Some(format!("at least {limit} {unit}")),
+            holds: Some(value >= limit),
+            ..self
+        }
+    }
+
     /// It should be no more than this.
     pub(crate) fn at_most(self, limit: f64) -> Self {
         let (value, unit) = (self.value, self.unit);
