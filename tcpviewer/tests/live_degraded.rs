@@ -145,6 +145,7 @@ fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procf
     };
     let all = [&outgoing, &incoming, &within, &closing];
     let ends = all.map(Open::ends);
+    let mut before = Vec::new();
     let listed = loop {
         let listed = daemon.list();
         let found = ends.map(|ends| listed.iter().find(|each| is(each, ends) && is_complete(each)));
@@ -155,11 +156,15 @@ fn without_sock_diag_older_connections_are_listed_from_the_first_second_by_procf
             serves.elapsed() < PATIENCE,
             "not all of {ends:#?} with their owners in {listed:#?}"
         );
+        before = listed;
         sleep(Duration::from_millis(20));
     };
     let took = serves.elapsed();
     println!("four older connections with their owners {took:.1?} after the daemon serves");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(
+        took < Duration::from_secs(1),
+        "{took:?}: not all of {ends:#?} just before in {before:#?}"
+    );
 
     let (established, closed_there) = (TcpState::Established, TcpState::CloseWait);
     for (connection, local_end, sockets, state) in [

@@ -14,9 +14,9 @@ use tokio::{
 
 use super::{
     read::Reader,
-    scan::{holders, oldest, rest},
+    scan::{holders, oldest, rest_after},
 };
-use crate::model::{Clock, Listener, Owner};
+use crate::model::{Clock, Listener, Owner, Work};
 
 /// Questions that may wait. Those behind them are answered without processes.
 const WAITING: usize = 16;
@@ -82,10 +82,10 @@ impl Search {
     }
 
     fn name(&mut self, listeners: &mut [Listener]) {
-        let now = Instant::now();
-        if self.rest_until.is_none_or(|until| until <= now) {
+        if self.rest_until.is_none_or(|until| until <= Instant::now()) {
+            let work = Work::begun();
             self.known = self.owners(listeners);
-            self.rest_until = Some(rest(now).1);
+            self.rest_until = Some(rest_after(work.done()));
         }
         for listener in listeners {
             listener.owner = self.known.get(&identity(listener)).cloned();

@@ -18,14 +18,14 @@ use tcpviewer_common::connection::{ConnectionKey, Side};
 
 use super::read::Reader;
 use crate::{
-    model::{Owner, OwnerSource, Process, endpoint},
+    model::{Owner, OwnerSource, Process, Work, endpoint},
     sockets::{
         diag::Diag,
         namespaces::{Namespace, Namespaces},
     },
 };
 
-/// A walk through all processes is followed by a pause of so many times its length, and no less than [`LEAST_PAUSE`].
+/// A walk through all processes is followed by a pause of so many times its CPU time, and no less than [`LEAST_PAUSE`].
 const PAUSE: u32 = 50;
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -70,7 +70,7 @@ impl Scanner {
 
     /// The owners of these sockets, as far as they have one that can be seen.
     pub(super) fn scan(&mut self, wanted: &[Wanted], reader: &mut Reader) -> Vec<(Wanted, Owner)> {
-        let started = Instant::now();
+        let work = Work::begun();
         let inodes = self.inodes(wanted);
         let holders = holders(&inodes.values().copied().collect(), reader);
         let found: Vec<_> = wanted
@@ -80,8 +80,8 @@ impl Scanner {
                 Some((*wanted, oldest(holders)?))
             })
             .collect();
-        let (took, rest_until) = rest(started);
-        self.rest_until = Some(rest_until);
+        let took = work.done();
+        self.rest_until = Some(rest_after(took));
         tracing::debug!(
             wanted = wanted.len(),
             found = found.len(),
@@ -130,17 +130,7 @@ impl Scanner {
     /// Looks for sockets by their endpoints in the tables of the network namespaces in which they can be. Endpoints that
     /// are taken in more than one of those belong to nobody: which of them was meant is not known.
     fn look_for_ends(&mut self, wanted: &[&Wanted], inodes: &mut HashMap<(ConnectionKey, bool), u64>) {
-        let mut ambiguous = HashSet::new();
-        let mut take = |entries: &[TcpNetEntry], wanted: &HashMap<_, _>| {
-            for entry in entries.iter().filter(|entry| is_connected(entry)) {
-                let ends = (canonical(entry.local_address), canonical(entry.remote_address));
-                if let Some(place) = wanted.get(&ends)
-                    && inodes.insert(*place, entry.inode).is_some()
-                {
-                    ambiguous.insert(*place);
-                }
-            }
-        };
+        let mut found = HashMap::new();
         let by_ends = |not_there: bool| -> HashMap<_, _> {
             let wanted = wanted.iter().filter(|wanted| wanted.is_here != Some(not_there));
             wanted.map(|wanted| (ends(wanted), place(wanted))).collect()
@@ -148,16 +138,36 @@ impl Scanner {
         let (here, elsewhere) = (by_ends(false), by_ends(true));
         if !here.is_empty() {
             let tables = [tcp(), tcp6()].into_iter().flatten();
-            tables.for_each(|entries| take(&entries, &here));
+            tables.for_each(|entries| take(&entries, &here, &mut found));
         }
         if !elsewhere.is_empty() {
             for namespace in self.namespaces.of_late(LEAST_PAUSE) {
                 for table in tables_inside(namespace) {
-                    take(&table, &elsewhere);
+                    take(&table, &elsewhere, &mut found);
                 }
             }
         }
-        inodes.retain(|place, _inode| !ambiguous.contains(place));
+        inodes.extend(
+            found
+                .into_iter()
+                .filter_map(|(place, inode)| Some((place, inode?))),
+        );
+    }
+}
+
+/// Notes the inodes of sockets whose endpoints are wanted; none where another socket has the same endpoints. A table can
+/// have one line twice: its end is read anew, and other sockets may have come since.
+fn take(
+    entries: &[TcpNetEntry],
+    wanted: &HashMap<(SocketAddr, SocketAddr), (ConnectionKey, bool)>,
+    found: &mut HashMap<(ConnectionKey, bool), Option<u64>>,
+) {
+    for entry in entries.iter().filter(|entry| is_connected(entry)) {
+        let ends = (canonical(entry.local_address), canonical(entry.remote_address));
+        if let Some(place) = wanted.get(&ends) {
+            let inode = found.entry(*place).or_insert(Some(entry.inode));
+            *inode = inode.filter(|inode| *inode == entry.inode);
+        }
     }
 }
 
@@ -211,11 +221,9 @@ fn canonical(end: SocketAddr) -> SocketAddr {
     SocketAddr::new(end.ip().to_canonical(), end.port())
 }
 
-/// How long a walk took that began then and ends now, and until when there is to be no other one.
-pub(super) fn rest(started: Instant) -> (Duration, Instant) {
-    let ended = Instant::now();
-    let took = ended - started;
-    (took, ended + (took * PAUSE).max(LEAST_PAUSE))
+/// Until when there is to be no other walk after one of so much CPU time that has just ended.
+pub(super) fn rest_after(took: Duration) -> Instant {
+    Instant::now() + (took * PAUSE).max(LEAST_PAUSE)
 }
 
 /// A process that holds a socket.
@@ -293,6 +301,7 @@ pub(super) fn oldest(holders: &[Arc<Holder>]) -> Option<Owner> {
 #[cfg(test)]
 mod tests {
     use std::{
+        fmt::Write as _,
         net::{TcpListener, TcpStream},
         process,
         time::SystemTime,
@@ -311,6 +320,36 @@ mod tests {
             side,
             cookie: socket_cookie(end).unwrap(),
             is_here: Some(true),
+        }
+    }
+
+    #[test]
+    fn endpoints_belong_to_one_socket_however_often_its_line_is_read() {
+        let lines = |inodes: &[u64]| {
+            let mut table = "  sl  local_address rem_address   st\n".to_owned();
+            for inode in inodes {
+                write!(
+                    table,
+                    "   0: 0100007F:9C40 0100007F:01BB 01 00000000:00000000 00:00000000 00000000     0        0 {inode} 1\n"
+                )
+                .unwrap();
+            }
+            TcpNetEntries::from_read(table.as_bytes(), current_system_info())
+                .unwrap()
+                .0
+        };
+        let ends = [40_000, 443].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let (key, _side) = key_between(ends[0], ends[1]);
+        let wanted = HashMap::from([((ends[0], ends[1]), (key, true))]);
+        for (inodes, inode) in [
+            (&[7][..], Some(7)),
+            (&[7, 7], Some(7)),
+            (&[7, 8], None),
+            (&[7, 8, 7], None),
+        ] {
+            let mut found = HashMap::new();
+            take(&lines(inodes), &wanted, &mut found);
+            assert_eq!(found, HashMap::from([((key, true), inode)]), "{inodes:?}");
         }
     }
 
