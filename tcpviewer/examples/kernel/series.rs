@@ -18,6 +18,7 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Nanoseconds of each subject in each round.
+#[derive(Default)]
 pub(crate) struct Series {
     subjects: Vec<(&'static str, Vec<f64>)>,
 }
@@ -39,6 +40,16 @@ impl Series {
             }
         }
         Ok(Self { subjects })
+    }
+
+    /// Goes on with the rounds of another measurement of the same plan.
+    pub(crate) fn extend(&mut self, more: Self) {
+        for (name, times) in more.subjects {
+            match self.subjects.iter_mut().find(|(each, _)| *each == name) {
+                Some((_, before)) => before.extend(times),
+                None => self.subjects.push((name, times)),
+            }
+        }
     }
 
     fn rounds(&self, name: &str) -> &[f64] {
