@@ -328,9 +328,9 @@ mod tests {
         let lines = |inodes: &[u64]| {
             let mut table = "  sl  local_address rem_address   st\n".to_owned();
             for inode in inodes {
-                write!(
+                writeln!(
                     table,
-                    "   0: 0100007F:9C40 0100007F:01BB 01 00000000:00000000 00:00000000 00000000     0        0 {inode} 1\n"
+                    "   0: 0100007F:9C40 0100007F:01BB 01 00000000:00000000 00:00000000 00000000     0        0 {inode} 1"
                 )
                 .unwrap();
             }

@@ -15,9 +15,11 @@ use std::{
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::model::Work;
+
 /// Namespaces that are looked into.
 const MOST: usize = 1_024;
-/// A walk through all processes is followed by a pause of so many times its length.
+/// A walk through all processes is followed by a pause of so many times its CPU time.
 const PAUSE: u32 = 50;
 
 /// A network namespace, and a process in it.
@@ -44,11 +46,11 @@ impl Namespaces {
         let now = Instant::now();
         let is_old = self.walked.is_none_or(|walked| now - walked > age);
         if is_old && self.rest_until.is_none_or(|until| until <= now) {
+            let work = Work::begun();
             let (known, is_whole) = walk();
             self.known = known;
-            let ended = Instant::now();
             self.walked = Some(now);
-            self.rest_until = Some(ended + (ended - now) * PAUSE);
+            self.rest_until = Some(Instant::now() + work.done() * PAUSE);
             self.walks += u64::from(is_whole);
         }
         &self.known
