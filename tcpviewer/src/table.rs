@@ -242,19 +242,24 @@ impl Table {
 
     fn take_tracked(&mut self, tracked: &Tracked, now: Instant) {
         let id = tracked.record.id;
-        match self.newest.replace(&tracked.key, id, &self.rows) {
-            Some(previous) if previous != id => {
-                let at = self.clock.at(tracked.record.first_seen_ns);
-                self.end(previous, CloseReason::Replaced, at, now);
-            }
-            Some(_) if self.rows.get(id).is_none() => {
+        match self.newest.get(&tracked.key, &self.rows) {
+            Some(newest) if newest == id => {
                 // Late packets of a connection that ended and is listed no more.
-                if tracked.is_last {
-                    self.newest.remove(&tracked.key, &self.rows);
+                if self.rows.get(id).is_none() {
+                    if tracked.is_last {
+                        self.newest.give_up(&tracked.key, id);
+                    }
+                    return;
                 }
-                return;
             }
-            Some(_) | None => {}
+            Some(next) if self.came_later(next, &tracked.record) => {}
+            previous => {
+                self.newest.replace(&tracked.key, id, &self.rows);
+                if let Some(previous) = previous {
+                    let at = self.clock.at(tracked.record.first_seen_ns);
+                    self.end(previous, CloseReason::Replaced, at, now);
+                }
+            }
         }
         self.time.is_at_least(
             self.clock
@@ -271,7 +276,7 @@ impl Table {
                 // Most connections have ended and said all long before their record goes.
                 if row.has_ended() && says_the_same(&row.record(), &tracked.record) {
                     if tracked.is_last {
-                        self.newest.remove(&tracked.key, &self.rows);
+                        self.newest.give_up(&tracked.key, id);
                     }
                     return;
                 }
@@ -311,8 +316,15 @@ impl Table {
             self.end(id, reason, self.clock.at(ended_at), now);
         }
         if tracked.is_last {
-            self.newest.remove(&tracked.key, &self.rows);
+            self.newest.give_up(&tracked.key, id);
         }
+    }
+
+    /// Whether the connection `id` began after this one: it was fetched from the kernel's map before the last reports of this
+    /// one were read.
+    fn came_later(&self, id: u64, record: &ConnectionRecord) -> bool {
+        let row = self.rows.get(id).filter(|row| !row.has_ended());
+        row.is_some_and(|row| row.record().first_seen_ns > record.first_seen_ns)
     }
 
     fn take_gone(&mut self, key: &ConnectionKey, reason: CloseReason, now: Instant) {

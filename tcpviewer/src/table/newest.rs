@@ -1,7 +1,7 @@
 //! The newest connection on each pair of endpoints, until its source gives it up. In a table of numbers alone: the
 //! endpoints of what is listed stand in its row, and need not be kept twice.
 
-use hashbrown::{HashTable, hash_table::Entry};
+use hashbrown::HashTable;
 use tcpviewer_common::connection::ConnectionKey;
 
 use super::rows::Rows;
@@ -24,24 +24,17 @@ impl Newest {
         listed.or_else(|| self.others.get(key)).copied()
     }
 
-    /// Takes the connection `id` for the newest from now on; the one that was until now. If `id` is listed, its row is
-    /// there, or is made before anything else is asked.
-    pub(super) fn replace(&mut self, key: &ConnectionKey, id: u64, rows: &Rows) -> Option<u64> {
-        let unlisted = self.others.get(key).copied();
-        if unlisted == Some(id) {
-            return unlisted;
-        }
+    /// Takes the connection `id` for the newest from now on. If it is listed, its row is there, or is made before anything
+    /// else is asked.
+    pub(super) fn replace(&mut self, key: &ConnectionKey, id: u64, rows: &Rows) {
         self.others.remove(key);
         let hasher = &self.hasher;
         let hash_of = |id: &u64| rows.get(*id).map_or(0, |row| hasher.hash_one(row.key()));
-        let place = self.listed.entry(hasher.hash_one(key), is_on(key, rows), hash_of);
-        match place {
-            Entry::Occupied(mut place) => Some(std::mem::replace(place.get_mut(), id)),
-            Entry::Vacant(place) => {
-                place.insert(id);
-                unlisted
-            }
-        }
+        *self
+            .listed
+            .entry(hasher.hash_one(key), is_on(key, rows), hash_of)
+            .or_insert(id)
+            .get_mut() = id;
     }
 
     /// The row of the connection `id` is gone; it may be the newest all the same.
@@ -50,6 +43,16 @@ impl Newest {
         if let Ok(place) = self.listed.find_entry(hash, |listed| *listed == id) {
             place.remove();
             self.others.insert(*key, id);
+        }
+    }
+
+    /// The source has given up the connection `id`, which may not be the newest any more.
+    pub(super) fn give_up(&mut self, key: &ConnectionKey, id: u64) {
+        let hash = self.hasher.hash_one(key);
+        if let Ok(place) = self.listed.find_entry(hash, |listed| *listed == id) {
+            place.remove();
+        } else if self.others.get(key) == Some(&id) {
+            self.others.remove(key);
         }
     }
 

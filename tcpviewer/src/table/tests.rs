@@ -392,6 +392,52 @@ fn a_reused_port_ends_the_old_connection_and_lists_the_new_one() {
 }
 
 #[test]
+fn late_reports_of_a_connection_leave_the_next_one_on_its_endpoints_alone() {
+    let mut table = table();
+    let now = Instant::now();
+    let next = |packets: u64| {
+        sample(2, 1, (3 + packets) * SECOND, move |record| {
+            record.first_seen_ns = 3 * SECOND;
+            record.halves[0].packets = packets;
+        })
+    };
+    let last = Tracked {
+        is_last: true,
+        ..tracked(1, 1, 2 * SECOND, |record| record.closed_ns = 2 * SECOND)
+    };
+    table.take(vec![sample(1, 1, SECOND, |_| {})], now);
+    // Fetched from the kernel's map before the last report of the one before it was read.
+    table.take(vec![next(1), last.into(), next(2)], now);
+
+    let delta = table.delta().unwrap();
+    let reasons = delta.changed.iter().map(|row| row.connection().closed);
+    assert_eq!(
+        reasons
+            .map(|closed| closed.map(|closed| closed.reason))
+            .collect::<Vec<_>>(),
+        [Some(CloseReason::Replaced), None]
+    );
+    assert_eq!(delta.changed[1].connection().sent.packets, 2);
+    assert_eq!(
+        (delta.totals.open, delta.totals.opened, delta.totals.closed),
+        (1, 2, 1)
+    );
+
+    table.take(
+        vec![sample(3, 1, 9 * SECOND, |record| {
+            record.first_seen_ns = 9 * SECOND
+        })],
+        now,
+    );
+    let delta = table.delta().unwrap();
+    let replaced = delta.changed[0].connection();
+    assert_eq!(
+        (replaced.id, replaced.closed.unwrap().reason),
+        (2, CloseReason::Replaced)
+    );
+}
+
+#[test]
 fn the_way_a_connection_ended_is_told() {
     let syn = Half::SEEN | Half::SYN;
     for (source, destination, closed_ns, is_last, reason) in [
