@@ -39,19 +39,20 @@ use crate::{
     },
 };
 
-/// Rings are drained this often while they have content.
+/// Rings are drained this often while they have content, and connections whose time has come are looked at together with
+/// that: each turn wakes all that follow.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
-/// After so many empty drains nothing can be waiting that was reported without a wake-up: more than the
-/// kernel's pause between wake-ups.
+/// After so many ticks in which rings were empty nothing can be waiting that was reported without a wake-up: more than
+/// the kernel's pause between wake-ups.
 const EMPTY_DRAINS_TO_SLEEP: u32 = 4;
-/// Connections whose time has come are looked at together: no more often than this.
-const CHECK_PAUSE: Duration = Duration::from_millis(5);
 /// How often it is looked at whether events were lost.
 const LOSS_CHECK: Duration = Duration::from_secs(1);
 /// At most so many samples are handed on at once.
 const BATCH: usize = 1024;
 /// After so many batches, whoever asks for something has his turn.
 const BATCHES: usize = 16;
+/// Likewise after so many batches of connections that are looked at.
+const CHECKS: usize = 4;
 
 /// Why the kernel's maps cannot be read.
 #[derive(Debug, Error)]
@@ -137,13 +138,14 @@ pub async fn run(
         let awake = empty_drains < EMPTY_DRAINS_TO_SLEEP;
         let next_check = followed
             .next_check_ns()
-            .map(|at_ns| (Instant::now() + until(at_ns)).max(checked + CHECK_PAUSE));
-        tokio::select! {
+            .map(|at_ns| (Instant::now() + until(at_ns)).max(checked + DRAIN_TICK));
+        let is_turn = tokio::select! {
             request = requests.recv() => match request {
                 Some(Request::WatchPackets(wish)) => {
                     kernel.watch_packets(wish.as_deref())?;
                     tell_unsent(&kernel, &outlets).await?;
                     empty_drains = 0;
+                    false
                 }
                 Some(Request::Status(reply)) => {
                     let status = CaptureStatus {
@@ -160,7 +162,7 @@ pub async fn run(
             },
             economy = economies.changed() => {
                 kernel.economize(economy, update_interval)?;
-                followed.set_update_interval(economy.interval(update_interval));
+                followed.set_update_interval(economy.interval(update_interval), boot_ns());
                 continue;
             }
             Some(news) = news.recv() => {
@@ -169,17 +171,19 @@ pub async fn run(
             }
             woken = kernel.readable() => {
                 woken?;
+                if !awake {
+                    // The next tick is one after this drain.
+                    drain.reset();
+                }
                 empty_drains = 0;
+                false
             }
-            _ = drain.tick(), if awake || kernel.packets_watched() => {}
-            () = sleep_until(next_check.unwrap_or_else(Instant::now)), if next_check.is_some() => {
-                check(&mut kernel, &mut followed, &outlets).await?;
-                checked = Instant::now();
-                continue;
-            }
+            _ = drain.tick(), if awake || kernel.packets_watched() => true,
+            () = sleep_until(next_check.unwrap_or_else(Instant::now)), if next_check.is_some() && !awake => true,
             _ = loss_check.tick() => {
                 let ledger = kernel.ledger()?;
                 if lost.are_over(ledger.connection_events_lost) {
+                    followed.doubt(boot_ns());
                     let all = kernel.keys()?;
                     find_unreported(all, &kernel, &mut followed, &outlets).await?;
                 }
@@ -191,10 +195,25 @@ pub async fn run(
                     tell_unsent(&kernel, &outlets).await?;
                 }
                 // What fails without a packet wakes nobody.
+                false
+            }
+        };
+        let mut any = false;
+        for _batch in 0..CHECKS {
+            any |= take_events(&mut kernel, &mut followed, &outlets).await?;
+            // Of what was reported until now, nothing has to be looked up.
+            if !is_turn || !check(&mut kernel, &mut followed, &outlets).await? {
+                break;
             }
         }
-        let any = take_events(&mut kernel, &mut followed, &outlets).await?;
-        empty_drains = if any { 0 } else { empty_drains + 1 };
+        if any {
+            empty_drains = 0;
+        } else if is_turn {
+            empty_drains += 1;
+        }
+        if is_turn {
+            checked = Instant::now();
+        }
     }
 }
 
@@ -276,11 +295,17 @@ async fn tell_unsent(kernel: &Kernel, outlets: &Outlets) -> Result<(), CaptureEr
 }
 
 /// Looks after connections whose time has come: fetches what changed since the last report, and takes records
-/// of dead connections out of the map.
-async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) -> Result<(), CaptureError> {
+/// of dead connections out of the map. Returns whether the time of more may have come.
+async fn check(
+    kernel: &mut Kernel,
+    followed: &mut Followed,
+    outlets: &Outlets,
+) -> Result<bool, CaptureError> {
     let (mut batch, mut activities) = (Vec::new(), Vec::new());
     let now_ns = boot_ns();
-    for key in followed.due(now_ns, BATCH) {
+    let due = followed.due(now_ns, BATCH);
+    let is_full = due.len() == BATCH;
+    for key in due {
         let looked = kernel.look_up(&key, |record| followed.is_known(&key, record))?;
         let Some(mut tracked) = looked else {
             // It was given up, and the report of that was lost.
@@ -290,6 +315,7 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
         };
         match followed.check(&tracked, now_ns) {
             Check::Unchanged => activities.push(convert::activity(&tracked, Pace::Quiet)),
+            Check::AtRest => {}
             Check::Changed => {
                 activities.push(convert::activity(&tracked, Pace::Moves));
                 batch.push(tracked.into());
@@ -307,7 +333,7 @@ async fn check(kernel: &mut Kernel, followed: &mut Followed, outlets: &Outlets) 
         }
     }
     hand_on(outlets, batch, activities).await;
-    Ok(())
+    Ok(is_full)
 }
 
 /// A connection with a socket that is older than the programs gets a record, in which its packets are counted from

@@ -23,14 +23,17 @@ const HANDSHAKE_SILENCE: Duration = Duration::from_secs(75);
 /// A connection is taken for dead after this silence: keep-alive probes begin after two hours and take eleven
 /// minutes (tcp(7): tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes).
 const ESTABLISHED_SILENCE: Duration = Duration::from_secs(8_100);
-/// Reports come a little later than the interval: they wait for the ring to be drained, a tick of 20 ms at most.
-const SLACK: Duration = Duration::from_millis(25);
+/// The kernel's times are those of its last tick, mostly no more than 10 ms ago: so long after the interval it is past for
+/// the kernel as well.
+const SLACK: Duration = Duration::from_millis(15);
 
 /// What looking at a connection showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     /// Nothing since the last report.
     Unchanged,
+    /// The same, and that was known before.
+    AtRest,
     /// Something that was not reported.
     Changed,
     /// The same, and it has been quiet since then.
@@ -76,9 +79,31 @@ impl Followed {
         }
     }
 
-    /// From now on a connection that changes is reported once per this time.
-    pub fn set_update_interval(&mut self, update_interval: Duration) {
-        self.quiet_after_ns = quiet_after_ns(update_interval);
+    /// From now on a connection that changes is reported once per this time. Where that is longer than before, what comes
+    /// next over one that rests may be too soon after its last report.
+    pub fn set_update_interval(&mut self, update_interval: Duration, now_ns: u64) {
+        let quiet_after_ns = quiet_after_ns(update_interval);
+        let before = std::mem::replace(&mut self.quiet_after_ns, quiet_after_ns);
+        if quiet_after_ns > before {
+            self.look_again(now_ns, |entry| entry.known_ns + quiet_after_ns > now_ns);
+        }
+    }
+
+    /// Reports were lost, so that nobody may have heard of what came over those that rest, not even of their end.
+    pub fn doubt(&mut self, now_ns: u64) {
+        self.look_again(now_ns, |_entry| true);
+    }
+
+    /// Lets those that rest be looked at again when the update interval has passed; ended ones are soon anyway.
+    fn look_again(&mut self, now_ns: u64, is_meant: impl Fn(&Entry) -> bool) {
+        let check_ns = now_ns + self.quiet_after_ns;
+        for (key, entry) in &mut self.connections {
+            if !entry.is_active && entry.wait != Wait::Ended && entry.check_ns > check_ns && is_meant(entry) {
+                self.checks.remove(entry.check_ns, *key, entry.wait);
+                entry.check_ns = check_ns;
+                entry.wait = self.checks.insert(check_ns, *key, Wait::Quiet);
+            }
+        }
     }
 
     /// How many there are.
@@ -225,6 +250,7 @@ impl Followed {
             }
             dead_ns = now_ns + ESTABLISHED_SILENCE.as_nanos() as u64;
         }
+        let was_active = entry.is_active;
         // The last report is an update interval ago: whatever comes from now on, the kernel reports at once.
         let is_quiet = now_ns.saturating_sub(last_seen_ns) >= self.quiet_after_ns / 2;
         entry.known_ns = now_ns;
@@ -242,7 +268,8 @@ impl Followed {
         entry.check_ns = check_ns;
         entry.wait = self.checks.insert(check_ns, tracked.key, wait);
         match (changed, is_quiet) {
-            (false, _) => Check::Unchanged,
+            (false, _) if was_active => Check::Unchanged,
+            (false, _) => Check::AtRest,
             (true, false) => Check::Changed,
             (true, true) => Check::Settled,
         }

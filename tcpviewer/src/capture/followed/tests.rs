@@ -26,6 +26,12 @@ fn sample(last_seen_ns: u64, closed_ns: u64) -> Tracked {
     }
 }
 
+/// The same of another client.
+fn on_port(mut tracked: Tracked, port: u8) -> Tracked {
+    tracked.key.low_port = [0, port];
+    tracked
+}
+
 #[test]
 fn a_busy_connection_is_left_alone_until_it_goes_quiet() {
     let mut followed = Followed::new(Duration::from_millis(250));
@@ -46,7 +52,7 @@ fn a_silent_connection_lives_as_long_as_its_socket() {
         "it is quiet already"
     );
     assert_eq!(followed.due(30_000 * SECOND, 10).len(), 1);
-    assert_eq!(followed.check(&old, 30_000 * SECOND), Check::Unchanged);
+    assert_eq!(followed.check(&old, 30_000 * SECOND), Check::AtRest);
 
     followed.set_socket(&old.key, false);
 
@@ -78,6 +84,57 @@ fn a_connection_of_which_all_was_reported_is_quiet() {
     assert_eq!(followed.due(2 * SECOND, 10).len(), 1);
     assert_eq!(followed.check(&sample(SECOND, 0), 2 * SECOND), Check::Unchanged);
     assert!(followed.due(60 * SECOND, 10).is_empty());
+}
+
+#[test]
+fn after_reports_were_lost_all_that_rest_are_looked_at_once_more() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    let (same, ended) = (sample(SECOND, 0), on_port(sample(SECOND, 0), 7));
+    let both = [&same, &ended];
+    for connection in both {
+        followed.reported(connection, SECOND);
+    }
+    assert_eq!(followed.due(2 * SECOND, 10).len(), 2);
+    for connection in both {
+        assert_eq!(followed.check(connection, 2 * SECOND), Check::Unchanged);
+    }
+    assert!(followed.due(60 * SECOND, 10).is_empty());
+
+    followed.doubt(60 * SECOND);
+
+    assert!(followed.due(60 * SECOND, 10).is_empty(), "reports come meanwhile");
+    let mut due = followed.due(61 * SECOND, 10);
+    due.sort_unstable();
+    assert_eq!(due, [same.key, ended.key]);
+    assert_eq!(followed.check(&same, 61 * SECOND), Check::AtRest);
+    let end = on_port(sample(50 * SECOND, 50 * SECOND), 7);
+    assert_eq!(followed.check(&end, 61 * SECOND), Check::Settled);
+    assert_eq!(followed.due(66 * SECOND, 10), [ended.key], "it lingered");
+    assert_eq!(followed.check(&end, 66 * SECOND), Check::Dead);
+    assert!(followed.due(8_000 * SECOND, 10).is_empty(), "the other one rests");
+}
+
+#[test]
+fn under_a_longer_interval_those_are_looked_at_again_that_were_reported_within_it() {
+    let mut followed = Followed::new(Duration::from_millis(250));
+    let (before, lately) = (sample(SECOND, 0), on_port(sample(9 * SECOND, 0), 7));
+    for (connection, at_ns) in [(&before, SECOND), (&lately, 9 * SECOND)] {
+        followed.reported(connection, at_ns);
+        assert_eq!(followed.due(at_ns + SECOND / 2, 10), [connection.key]);
+        followed.check(connection, at_ns + SECOND / 2);
+    }
+
+    followed.set_update_interval(Duration::from_secs(2), 10 * SECOND);
+
+    assert!(followed.due(12 * SECOND, 10).is_empty());
+    assert_eq!(followed.due(13 * SECOND, 10), [lately.key]);
+    assert_eq!(followed.check(&lately, 13 * SECOND), Check::AtRest);
+
+    followed.set_update_interval(Duration::from_millis(250), 14 * SECOND);
+    assert!(
+        followed.due(60 * SECOND, 10).is_empty(),
+        "nothing was too soon for it"
+    );
 }
 
 #[test]
